@@ -1,0 +1,3 @@
+module github.com/xuangate/xuangate
+
+go 1.26
