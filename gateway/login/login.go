@@ -1,0 +1,86 @@
+// Package login keeps who is signed in: a login is one user on one platform, and a token stands for it. Stores keep the
+// tokens' hashes only, so nobody who reads a store can speak for a user.
+package login
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+var (
+	// ErrUnknown says that a token opens nothing. Never issued, expired and revoked look alike.
+	ErrUnknown = errors.New("unknown token")
+	// ErrReplaced says that a token ended because its user signed in again on the same platform.
+	ErrReplaced = errors.New("signed in elsewhere")
+)
+
+// A Login is one user on one platform, from sign-in to its end.
+type Login struct {
+	ID       string // names the login in events and logs; no secret
+	User     legacy.UserID
+	Platform int
+	Expires  time.Time
+}
+
+// Issued is what signing in gives: the new login, its token, and the logins that ended by it.
+type Issued struct {
+	Token Token
+	Login Login
+	Ended []Login
+}
+
+// A Store remembers logins. All methods may be used from any goroutine. An error that is neither ErrUnknown nor
+// ErrReplaced means that the store itself failed and nothing is known about the token.
+type Store interface {
+	// Create signs a user in until expires. The user's earlier login on that platform ends; so does the user's oldest
+	// login when there are more than MaxPerUser.
+	Create(ctx context.Context, u legacy.UserID, platform int, expires time.Time) (Issued, error)
+	// Find returns the login a token stands for. The token of a login that ended by another sign-in is ErrReplaced until
+	// it would have expired (of the latest MaxPerUser of them), any other dead one ErrUnknown.
+	Find(ctx context.Context, t Token) (Login, error)
+	// Revoke ends the login a token stands for and returns it; errors as Find.
+	Revoke(ctx context.Context, t Token) (Login, error)
+}
+
+// MaxPerUser is how many logins a user may have at once, and of how many that were replaced a store remembers why they
+// ended. Without it one account could fill the store.
+const MaxPerUser = 32
+
+// A Token is a bearer's secret. String and LogValue redact it; string(t) is the secret itself.
+type Token string
+
+const tokenPrefix = "xg_"
+
+// tokenLength is the prefix and 256 bits in base64url. Nothing of another length is hashed or looked up.
+const tokenLength = len(tokenPrefix) + 43
+
+func newToken() Token {
+	var secret [32]byte
+	rand.Read(secret[:]) // never fails: it ends the process instead
+	return Token(tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:]))
+}
+
+func (Token) String() string       { return "[redacted]" }
+func (Token) GoString() string     { return "[redacted]" }
+func (Token) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// A hash stands for a token in a store.
+type hash [sha256.Size]byte
+
+func (t Token) hash() (hash, bool) {
+	if len(t) != tokenLength {
+		return hash{}, false
+	}
+	return sha256.Sum256([]byte(t)), true
+}
+
+// loginID is the name of the login with this hash: enough of it to be unique, too little to be of use.
+func (h hash) loginID() string { return hex.EncodeToString(h[:8]) }

@@ -1,0 +1,154 @@
+package login
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+// Memory is a Store for a single node; a restart signs everybody out. What has expired is dropped when the next login is
+// created, so a Memory grows with the users who sign in and not with time.
+type Memory struct {
+	mu     sync.Mutex
+	byHash map[hash]*entry
+	byUser map[legacy.UserID][]*entry // oldest first
+	expiry expiryHeap
+}
+
+// An entry is a login, live or replaced, that has not expired.
+type entry struct {
+	Login
+	hash     hash
+	replaced bool
+	place    int // in the heap
+}
+
+// NewMemory makes an empty store.
+func NewMemory() *Memory {
+	return &Memory{byHash: map[hash]*entry{}, byUser: map[legacy.UserID][]*entry{}}
+}
+
+// Create implements Store.
+func (m *Memory) Create(_ context.Context, u legacy.UserID, platform int, expires time.Time) (Issued, error) {
+	token := newToken()
+	h, _ := token.hash()
+	e := &entry{Login: Login{ID: h.loginID(), User: u, Platform: platform, Expires: expires}, hash: h}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sweep(time.Now())
+	ended := m.replace(u, platform)
+	m.byHash[h] = e
+	m.byUser[u] = append(m.byUser[u], e)
+	heap.Push(&m.expiry, e)
+	return Issued{Token: token, Login: e.Login, Ended: ended}, nil
+}
+
+// replace ends the logins of u that a new one on platform ends, and forgets the oldest of those that ended so before.
+func (m *Memory) replace(u legacy.UserID, platform int) (ended []Login) {
+	live, replaced := 0, 0
+	for _, e := range m.byUser[u] {
+		if e.replaced {
+			replaced++
+		} else {
+			live++
+		}
+	}
+	for _, e := range m.byUser[u] {
+		if !e.replaced && (e.Platform == platform || live >= MaxPerUser) {
+			e.replaced = true
+			ended = append(ended, e.Login)
+			live--
+			replaced++
+		}
+	}
+	for i := 0; replaced > MaxPerUser; {
+		if e := m.byUser[u][i]; e.replaced {
+			m.drop(e)
+			replaced--
+		} else {
+			i++
+		}
+	}
+	return ended
+}
+
+// Find implements Store.
+func (m *Memory) Find(_ context.Context, t Token) (Login, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.find(t)
+	if err != nil {
+		return Login{}, err
+	}
+	return e.Login, nil
+}
+
+// Revoke implements Store.
+func (m *Memory) Revoke(_ context.Context, t Token) (Login, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.find(t)
+	if err != nil {
+		return Login{}, err
+	}
+	m.drop(e)
+	return e.Login, nil
+}
+
+func (m *Memory) find(t Token) (*entry, error) {
+	h, ok := t.hash()
+	e := m.byHash[h]
+	switch {
+	case !ok || e == nil || !time.Now().Before(e.Expires):
+		return nil, ErrUnknown
+	case e.replaced:
+		return nil, ErrReplaced
+	}
+	return e, nil
+}
+
+func (m *Memory) sweep(now time.Time) {
+	for len(m.expiry) > 0 && !now.Before(m.expiry[0].Expires) {
+		m.drop(m.expiry[0])
+	}
+}
+
+func (m *Memory) drop(e *entry) {
+	heap.Remove(&m.expiry, e.place)
+	delete(m.byHash, e.hash)
+	rest := slices.DeleteFunc(m.byUser[e.User], func(other *entry) bool { return other == e })
+	if len(rest) == 0 {
+		delete(m.byUser, e.User)
+		return
+	}
+	m.byUser[e.User] = rest
+}
+
+// expiryHeap has the entry that expires first at its top.
+type expiryHeap []*entry
+
+func (h expiryHeap) Len() int           { return len(h) }
+func (h expiryHeap) Less(i, j int) bool { return h[i].Expires.Before(h[j].Expires) }
+func (h expiryHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+func (h *expiryHeap) Push(x any) {
+	e := x.(*entry)
+	e.place = len(*h)
+	*h = append(*h, e)
+}
+
+func (h *expiryHeap) Pop() any {
+	last := len(*h) - 1
+	e := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return e
+}
