@@ -77,19 +77,19 @@ func (e Code) Valid() bool {
 
 // Defines values for ConversationEventChanged.
 const (
-	Archived ConversationEventChanged = "archived"
-	Created  ConversationEventChanged = "created"
-	Members  ConversationEventChanged = "members"
+	ChangedArchived ConversationEventChanged = "archived"
+	ChangedCreated  ConversationEventChanged = "created"
+	ChangedMembers  ConversationEventChanged = "members"
 )
 
 // Valid indicates whether the value is a known member of the ConversationEventChanged enum.
 func (e ConversationEventChanged) Valid() bool {
 	switch e {
-	case Archived:
+	case ChangedArchived:
 		return true
-	case Created:
+	case ChangedCreated:
 		return true
-	case Members:
+	case ChangedMembers:
 		return true
 	default:
 		return false
@@ -192,7 +192,7 @@ func (e NotifyParamsEvents) Valid() bool {
 	}
 }
 
-// ArchiveAnswer defines model for ArchiveAnswer.
+// ArchiveAnswer The envelope around `data`.
 type ArchiveAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -218,11 +218,13 @@ type ArchiveAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code          `json:"code"`
+	Code Code `json:"code"`
+
+	// Data What came of archiving.
 	Data ArchiveResult `json:"data"`
 }
 
-// ArchiveFailure defines model for ArchiveFailure.
+// ArchiveFailure A conversation that could not be archived for somebody.
 type ArchiveFailure struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -261,10 +263,12 @@ type ArchiveFailure struct {
 	Error string `json:"Error"`
 
 	// Sessions For whom it could not be set; left out when it could be set for nobody.
+	//
+	// Example: ["6"]
 	Sessions []Session `json:"Sessions,omitempty,omitzero"`
 }
 
-// ArchiveRequest defines model for ArchiveRequest.
+// ArchiveRequest What to archive or bring back.
 type ArchiveRequest struct {
 	// ConversationIds The conversations.
 	//
@@ -277,9 +281,11 @@ type ArchiveRequest struct {
 	IsArchive bool `json:"is_archive"`
 }
 
-// ArchiveResult defines model for ArchiveResult.
+// ArchiveResult What came of archiving.
 type ArchiveResult struct {
 	// Failed What could not be done; empty when all was.
+	//
+	// Example: []
 	Failed []ArchiveFailure `json:"Failed"`
 }
 
@@ -308,7 +314,7 @@ type ArchiveResult struct {
 // Example: 0
 type Code int
 
-// Conversation defines model for Conversation.
+// Conversation A conversation as the caller sees it.
 type Conversation struct {
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -347,7 +353,7 @@ type Conversation struct {
 
 	// LastMsgID The last message's id; empty when there is none.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	LastMsgID string `json:"LastMsgID"`
 
 	// LastSendSession The last message's sender; empty when there is none.
@@ -376,7 +382,7 @@ type Conversation struct {
 	Public bool `json:"Public"`
 }
 
-// ConversationAnswer defines model for ConversationAnswer.
+// ConversationAnswer The envelope around `data`.
 type ConversationAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -402,11 +408,76 @@ type ConversationAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code         `json:"code"`
+	Code Code `json:"code"`
+
+	// Data A conversation as the caller sees it.
 	Data Conversation `json:"data"`
 }
 
-// ConversationEvent defines model for ConversationEvent.
+// ConversationBase What is the same for every member.
+type ConversationBase struct {
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationID ConversationId `json:"ConversationID"`
+
+	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
+	//
+	// Example: 0
+	ConversationType ConversationType `json:"ConversationType"`
+
+	// ConversationTypeName The chat server's own word where ConversationType is 15.
+	//
+	// Example: story
+	ConversationTypeName string `json:"ConversationTypeName,omitempty,omitzero"`
+
+	// CreateTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	CreateTime Time `json:"CreateTime"`
+
+	// Creator Account name of the creator.
+	//
+	// Example: alice
+	Creator string `json:"Creator"`
+
+	// IsDelete Dismissed; it can still be read.
+	//
+	// Example: false
+	IsDelete bool `json:"IsDelete"`
+
+	// LastMsgID The last message's id; empty when there is none.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	LastMsgID string `json:"LastMsgID"`
+
+	// LastSendSession The last message's sender; empty when there is none.
+	//
+	// Example: 4
+	LastSendSession string `json:"LastSendSession"`
+
+	// LastSendTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	LastSendTime Time `json:"LastSendTime"`
+
+	// Members The members.
+	//
+	// Example: ["4","5"]
+	Members []Session `json:"Members"`
+
+	// Name Its name; empty for a one-to-one conversation.
+	//
+	// Example: 周报
+	Name string `json:"Name"`
+
+	// Public Whether anybody may join.
+	//
+	// Example: false
+	Public bool `json:"Public"`
+}
+
+// ConversationEvent A conversation that came to be or changed.
 type ConversationEvent struct {
 	// Changed What changed.
 	//
@@ -438,10 +509,10 @@ type ConversationEvent struct {
 	// Example: alice
 	Creator string `json:"Creator"`
 
-	// IsArchive The caller has archived it.
+	// IsArchive Only with `archived`, whether you have it archived now. Archiving is each member's own mark.
 	//
-	// Example: false
-	IsArchive bool `json:"IsArchive"`
+	// Example: true
+	IsArchive *bool `json:"IsArchive,omitempty"`
 
 	// IsDelete Dismissed; it can still be read.
 	//
@@ -450,7 +521,7 @@ type ConversationEvent struct {
 
 	// LastMsgID The last message's id; empty when there is none.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	LastMsgID string `json:"LastMsgID"`
 
 	// LastSendSession The last message's sender; empty when there is none.
@@ -487,7 +558,7 @@ type ConversationEventChanged string
 // Example: 87ba7679-b682-47e7-8499-0385dda22b66
 type ConversationId = string
 
-// ConversationMsgsRequest defines model for ConversationMsgsRequest.
+// ConversationMsgsRequest Names a conversation, and the order of the answer.
 type ConversationMsgsRequest struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -505,7 +576,7 @@ type ConversationMsgsRequest struct {
 // Example: 周报
 type ConversationName = string
 
-// ConversationRef defines model for ConversationRef.
+// ConversationRef Names a conversation.
 type ConversationRef struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -513,7 +584,7 @@ type ConversationRef struct {
 	ConversationId ConversationId `json:"ConversationId"`
 }
 
-// ConversationRefAnswer defines model for ConversationRefAnswer.
+// ConversationRefAnswer The envelope around `data`.
 type ConversationRefAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -539,11 +610,13 @@ type ConversationRefAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code            `json:"code"`
+	Code Code `json:"code"`
+
+	// Data Names a conversation.
 	Data ConversationRef `json:"data"`
 }
 
-// ConversationRequest defines model for ConversationRequest.
+// ConversationRequest Names a conversation.
 type ConversationRequest struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -551,7 +624,7 @@ type ConversationRequest struct {
 	ConversationId ConversationId `json:"conversation_id"`
 }
 
-// ConversationSessionsRequest defines model for ConversationSessionsRequest.
+// ConversationSessionsRequest A conversation and some users.
 type ConversationSessionsRequest struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -569,7 +642,7 @@ type ConversationSessionsRequest struct {
 // Example: 0
 type ConversationType = int64
 
-// CreateConversationRequest defines model for CreateConversationRequest.
+// CreateConversationRequest What to create. The caller is always a member.
 type CreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
 	//
@@ -597,7 +670,7 @@ type CreateConversationRequest struct {
 // Example: false
 type Desc = bool
 
-// EmptyAnswer defines model for EmptyAnswer.
+// EmptyAnswer The envelope of an operation that answers nothing else.
 type EmptyAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -626,9 +699,11 @@ type EmptyAnswer struct {
 	Code Code `json:"code"`
 }
 
-// Event defines model for Event.
+// Event Something that happened.
 type Event struct {
 	// Data What happened: `MsgData`, `ConversationEvent`, `User` or `Notification`; nothing for the control kinds.
+	//
+	// Example: {"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1}
 	Data Event_Data `json:"Data,omitempty,omitzero"`
 
 	// Event `message`, `conversation`, `user` (presence, profile) and `notification` carry data. `position` only moves the position on;
@@ -645,6 +720,8 @@ type Event struct {
 }
 
 // Event_Data What happened: `MsgData`, `ConversationEvent`, `User` or `Notification`; nothing for the control kinds.
+//
+// Example: {"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1}
 type Event_Data struct {
 	union json.RawMessage
 }
@@ -655,7 +732,7 @@ type Event_Data struct {
 // Example: message
 type EventKind string
 
-// GetTokenRequest defines model for GetTokenRequest.
+// GetTokenRequest Whom the token is for; exactly one of `session` and `account`.
 type GetTokenRequest struct {
 	// Account The account name, instead of `session`.
 	//
@@ -673,7 +750,7 @@ type GetTokenRequest struct {
 	Session Session `json:"session,omitempty,omitzero"`
 }
 
-// Health defines model for Health.
+// Health How this node is.
 type Health struct {
 	// Reason Why it is not ok.
 	//
@@ -691,7 +768,7 @@ type Health struct {
 // Example: ok
 type HealthStatus string
 
-// HealthAnswer defines model for HealthAnswer.
+// HealthAnswer The envelope around `data`.
 type HealthAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -717,16 +794,23 @@ type HealthAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code   `json:"code"`
+	Code Code `json:"code"`
+
+	// Data How this node is.
 	Data Health `json:"data"`
 }
 
-// InnerCreateConversationRequest defines model for InnerCreateConversationRequest.
+// InnerCreateConversationRequest What to create, and all its members.
 type InnerCreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
 	//
 	// Example: 0
 	ConversationType ConversationType `json:"conversation_type"`
+
+	// ConversationTypeName The chat server's own word for the type, with conversation_type 15 only.
+	//
+	// Example: story
+	ConversationTypeName string `json:"conversation_type_name,omitempty,omitzero"`
 
 	// Name A name of at most 60 characters. A group without one is named after its members, joined by 、.
 	//
@@ -739,7 +823,7 @@ type InnerCreateConversationRequest struct {
 	Sessions Sessions `json:"sessions"`
 }
 
-// Joined defines model for Joined.
+// Joined Membership.
 type Joined struct {
 	// Joined Whether the caller is a member.
 	//
@@ -747,7 +831,7 @@ type Joined struct {
 	Joined bool `json:"Joined"`
 }
 
-// JoinedAnswer defines model for JoinedAnswer.
+// JoinedAnswer The envelope around `data`.
 type JoinedAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -773,17 +857,21 @@ type JoinedAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code   `json:"code"`
+	Code Code `json:"code"`
+
+	// Data Membership.
 	Data Joined `json:"data"`
 }
 
-// JoinedConversations defines model for JoinedConversations.
+// JoinedConversations The caller's conversations.
 type JoinedConversations struct {
 	// Conversations Ids of conversations.
+	//
+	// Example: ["87ba7679-b682-47e7-8499-0385dda22b66"]
 	Conversations []ConversationId `json:"Conversations"`
 }
 
-// JoinedConversationsAnswer defines model for JoinedConversationsAnswer.
+// JoinedConversationsAnswer The envelope around `data`.
 type JoinedConversationsAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -809,11 +897,13 @@ type JoinedConversationsAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code                `json:"code"`
+	Code Code `json:"code"`
+
+	// Data The caller's conversations.
 	Data JoinedConversations `json:"data"`
 }
 
-// JoinedConversationsRequest defines model for JoinedConversationsRequest.
+// JoinedConversationsRequest Whose conversations.
 type JoinedConversationsRequest struct {
 	// SessionId The caller's own session; may be left out. Another's is refused with 10003.
 	//
@@ -821,7 +911,7 @@ type JoinedConversationsRequest struct {
 	SessionId string `json:"SessionId,omitempty,omitzero"`
 }
 
-// Login defines model for Login.
+// Login A token, and the user it stands for.
 type Login struct {
 	// ExpiresAt When the token ends, Unix microseconds.
 	//
@@ -837,10 +927,12 @@ type Login struct {
 	//
 	// Example: xg_pQ7mE0…
 	Token string `json:"Token"`
-	User  User   `json:"User"`
+
+	// User A user of the chat server.
+	User User `json:"User"`
 }
 
-// LoginAnswer defines model for LoginAnswer.
+// LoginAnswer The envelope around `data`.
 type LoginAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -866,11 +958,13 @@ type LoginAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code  `json:"code"`
+	Code Code `json:"code"`
+
+	// Data A token, and the user it stands for.
 	Data Login `json:"data"`
 }
 
-// LoginRequest defines model for LoginRequest.
+// LoginRequest Who signs in, and on which kind of device.
 type LoginRequest struct {
 	// Account The account name in the chat server.
 	//
@@ -893,7 +987,7 @@ type LoginRequest struct {
 	Platform Platform `json:"platform,omitempty,omitzero"`
 }
 
-// Messages defines model for Messages.
+// Messages Messages, in the order asked for.
 type Messages struct {
 	// HasMore The range holds more messages than one answer takes.
 	//
@@ -901,10 +995,12 @@ type Messages struct {
 	HasMore bool `json:"HasMore,omitempty,omitzero"`
 
 	// Msg The messages.
+	//
+	// Example: [{"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1}]
 	Msg []MsgData `json:"Msg"`
 }
 
-// MessagesAnswer defines model for MessagesAnswer.
+// MessagesAnswer The envelope around `data`.
 type MessagesAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -930,11 +1026,13 @@ type MessagesAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code     `json:"code"`
+	Code Code `json:"code"`
+
+	// Data Messages, in the order asked for.
 	Data Messages `json:"data"`
 }
 
-// MsgAnchorRequest defines model for MsgAnchorRequest.
+// MsgAnchorRequest A place in a conversation, and the order of the answer.
 type MsgAnchorRequest struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -948,11 +1046,11 @@ type MsgAnchorRequest struct {
 
 	// MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	MsgId MsgId `json:"msg_id"`
 }
 
-// MsgData defines model for MsgData.
+// MsgData A message.
 type MsgData struct {
 	// Content The message.
 	//
@@ -976,7 +1074,7 @@ type MsgData struct {
 
 	// MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	MsgId MsgId `json:"MsgId"`
 
 	// Position A place in the log of events. Opaque; it means the same for every session, transport and node.
@@ -1002,10 +1100,10 @@ type MsgData struct {
 
 // MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 //
-// Example: 22229-N3AC2-8F2M-35T
+// Example: 22222-333E-NVN2-9L4
 type MsgId = string
 
-// MsgIdAnswer defines model for MsgIdAnswer.
+// MsgIdAnswer The envelope around `data`.
 type MsgIdAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -1031,19 +1129,21 @@ type MsgIdAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code      `json:"code"`
+	Code Code `json:"code"`
+
+	// Data The last message.
 	Data MsgIdData `json:"data"`
 }
 
-// MsgIdData defines model for MsgIdData.
+// MsgIdData The last message.
 type MsgIdData struct {
 	// MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	MsgId MsgId `json:"MsgId"`
 }
 
-// MsgRangeRequest defines model for MsgRangeRequest.
+// MsgRangeRequest Two places in a conversation, and the order of the answer.
 type MsgRangeRequest struct {
 	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
 	//
@@ -1057,12 +1157,12 @@ type MsgRangeRequest struct {
 
 	// EndMsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	EndMsgId MsgId `json:"end_msg_id"`
 
 	// StartMsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	StartMsgId MsgId `json:"start_msg_id"`
 }
 
@@ -1076,9 +1176,11 @@ type MsgStatus = int64
 // Example: 1
 type MsgType = int64
 
-// Notification defines model for Notification.
+// Notification A notice of the chat server or of an application, for one user.
 type Notification struct {
 	// Actions Buttons.
+	//
+	// Example: [{"Label":"Open","Type":"primary","Url":"https://example.com/task/1"}]
 	Actions []NotificationAction `json:"Actions,omitempty,omitzero"`
 
 	// Content Its text.
@@ -1094,8 +1196,10 @@ type Notification struct {
 	// SendTime Unix time in microseconds; 0 where the chat server knows none.
 	//
 	// Example: 1698119710000000
-	SendTime Time               `json:"SendTime"`
-	Sender   NotificationSender `json:"Sender,omitempty,omitzero"`
+	SendTime Time `json:"SendTime"`
+
+	// Sender The application behind a notice.
+	Sender NotificationSender `json:"Sender,omitempty,omitzero"`
 
 	// Subtitle A second line or empty.
 	//
@@ -1118,7 +1222,7 @@ type Notification struct {
 	Url string `json:"Url,omitempty,omitzero"`
 }
 
-// NotificationAction defines model for NotificationAction.
+// NotificationAction A button of a notice.
 type NotificationAction struct {
 	// Icon An icon or empty.
 	//
@@ -1141,7 +1245,7 @@ type NotificationAction struct {
 	Url string `json:"Url"`
 }
 
-// NotificationSender defines model for NotificationSender.
+// NotificationSender The application behind a notice.
 type NotificationSender struct {
 	// Avatar URL of its picture or empty.
 	//
@@ -1164,12 +1268,16 @@ type NotificationSender struct {
 // Example: 1
 type Platform = int
 
-// Poll defines model for Poll.
+// Poll What happened since the position asked for.
 type Poll struct {
 	// Events With `events=all`, what happened.
+	//
+	// Example: [{"Data":{"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1},"Event":"message","Position":"5e1d0c2b4a69f7e8-000000000000002a"}]
 	Events []Event `json:"Events,omitempty,omitzero"`
 
 	// Msg The messages; left out with `events=all`.
+	//
+	// Example: [{"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","Position":"5e1d0c2b4a69f7e8-000000000000002a","SendTime":1698119710000000,"Status":0,"Type":1}]
 	Msg []MsgData `json:"Msg,omitempty,omitzero"`
 
 	// Position A place in the log of events. Opaque; it means the same for every session, transport and node.
@@ -1178,7 +1286,7 @@ type Poll struct {
 	Position Position `json:"Position"`
 }
 
-// PollAnswer defines model for PollAnswer.
+// PollAnswer The envelope around `data`.
 type PollAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -1205,6 +1313,8 @@ type PollAnswer struct {
 	//
 	// Example: 0
 	Code Code `json:"code"`
+
+	// Data What happened since the position asked for.
 	Data Poll `json:"data"`
 }
 
@@ -1213,7 +1323,7 @@ type PollAnswer struct {
 // Example: 5e1d0c2b4a69f7e8-000000000000002a
 type Position = string
 
-// Problem defines model for Problem.
+// Problem The envelope of an operation that did not work.
 type Problem struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -1250,7 +1360,7 @@ type Problem struct {
 // Protocol A transport of `/notify`.
 type Protocol string
 
-// SendMsgAnswer defines model for SendMsgAnswer.
+// SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -1276,11 +1386,13 @@ type SendMsgAnswer struct {
 	//
 	//
 	// Example: 0
-	Code Code    `json:"code"`
+	Code Code `json:"code"`
+
+	// Data The stored message.
 	Data SentMsg `json:"data"`
 }
 
-// SendMsgRequest defines model for SendMsgRequest.
+// SendMsgRequest A message and where it goes.
 type SendMsgRequest struct {
 	// ClientMsgId Your own id of this message, unique among your messages in the conversation. Makes the request safe to repeat.
 	//
@@ -1308,11 +1420,11 @@ type SendMsgRequest struct {
 	Type MsgType `json:"type,omitempty,omitzero"`
 }
 
-// SentMsg defines model for SentMsg.
+// SentMsg The stored message.
 type SentMsg struct {
 	// MsgID A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
-	// Example: 22229-N3AC2-8F2M-35T
+	// Example: 22222-333E-NVN2-9L4
 	MsgID MsgId `json:"MsgID"`
 }
 
@@ -1331,7 +1443,7 @@ type Sessions = []Session
 // Example: 1698119710000000
 type Time = int64
 
-// TokenAnswer defines model for TokenAnswer.
+// TokenAnswer The envelope around `data`.
 type TokenAnswer struct {
 	// Code What came of it. 0: it worked.
 	//
@@ -1365,7 +1477,7 @@ type TokenAnswer struct {
 	Data string `json:"data"`
 }
 
-// User defines model for User.
+// User A user of the chat server.
 type User struct {
 	// Account Account name.
 	//
@@ -1438,28 +1550,28 @@ type User struct {
 	Status string `json:"Status"`
 }
 
-// ConversationRefReply defines model for ConversationRefReply.
+// ConversationRefReply The envelope around `data`.
 type ConversationRefReply = ConversationRefAnswer
 
-// HealthReply defines model for HealthReply.
+// HealthReply The envelope around `data`.
 type HealthReply = HealthAnswer
 
-// MessagesReply defines model for MessagesReply.
+// MessagesReply The envelope around `data`.
 type MessagesReply = MessagesAnswer
 
-// ProblemReply defines model for ProblemReply.
+// ProblemReply The envelope of an operation that did not work.
 type ProblemReply = Problem
 
-// ConversationBody defines model for ConversationBody.
+// ConversationBody Names a conversation.
 type ConversationBody = ConversationRequest
 
-// ConversationMsgsBody defines model for ConversationMsgsBody.
+// ConversationMsgsBody Names a conversation, and the order of the answer.
 type ConversationMsgsBody = ConversationMsgsRequest
 
-// ConversationSessionsBody defines model for ConversationSessionsBody.
+// ConversationSessionsBody A conversation and some users.
 type ConversationSessionsBody = ConversationSessionsRequest
 
-// MsgAnchorBody defines model for MsgAnchorBody.
+// MsgAnchorBody A place in a conversation, and the order of the answer.
 type MsgAnchorBody = MsgAnchorRequest
 
 // NotifyParams defines parameters for Notify.
