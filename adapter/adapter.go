@@ -1,0 +1,152 @@
+package adapter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// Event is what happened, on its way to the event log.
+type Event struct {
+	Kind model.EventKind
+	To   Recipients
+	// Data is a model.MsgData, ConversationEvent, User or Notification, as Kind says; nil for the control kinds.
+	Data any
+	// Once names the event where it may come in more than one way: a message's or notice's legacy gid. Each recipient
+	// gets one Once once. "" is never checked.
+	Once string
+	// Chat and ID order messages: within a chat by ID. An empty Chat has no order.
+	Chat legacy.ChatGID
+	ID   legacy.MessageID
+}
+
+// Recipients are those whom an event concerns, whether they listen or not.
+type Recipients struct {
+	All   bool
+	Users []legacy.UserID
+	Login string // of the streams of Users, only those of this login; "" is all of them
+}
+
+// Sink takes an event into the log. It is called in the order in which things happened to a conversation.
+type Sink func(ctx context.Context, e Event) error
+
+// Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal.
+type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err error)
+
+// Config is what an Adapter needs. Caller and Sink are required, all else has a default.
+type Config struct {
+	Caller   Caller
+	Sink     Sink
+	Observe  Observer       // nil: nobody
+	Operator string         // account that /inner acts as; default "admin"
+	Timezone *time.Location // legacy's zone, for dates it writes as local time; default UTC
+	Emoji    EmojiForm      // how characters above U+FFFF travel; default Shortname
+	// MaxContent is the most bytes of content that legacy stores; it cuts longer ones and says success. Default 65,535.
+	MaxContent int
+	// Timeout bounds one legacy call; default 5 s.
+	Timeout time.Duration
+	// Poll is how often notices and changes of users are asked for; default 10 s. Not over a minute: legacy tells only
+	// the last minute's changes.
+	Poll time.Duration
+	// OwnPresence marks everybody offline at start. Only where no other chat server runs beside us.
+	OwnPresence bool
+	Log         *slog.Logger // default slog.Default()
+}
+
+// Adapter answers the facade's operations from the legacy server. All methods may be used from any goroutine; each
+// returns an *Error, or wraps one, unless the fault is our own.
+type Adapter struct {
+	caller      Caller
+	sink        Sink
+	observe     Observer
+	operator    string
+	zone        *time.Location
+	emoji       emoji
+	maxContent  int
+	timeout     time.Duration
+	poll        time.Duration
+	ownPresence bool
+	log         *slog.Logger
+
+	users  *users
+	chats  *chats
+	lanes  *lanes
+	sent   *sentDrafts
+	doubts *doubts
+}
+
+// New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.
+func New(c Config) (*Adapter, error) {
+	if c.Caller == nil || c.Sink == nil {
+		return nil, errors.New("adapter: Caller and Sink are required")
+	}
+	a := &Adapter{
+		caller: c.Caller, sink: c.Sink, observe: c.Observe,
+		operator:   cmp.Or(c.Operator, "admin"),
+		zone:       cmp.Or(c.Timezone, time.UTC),
+		emoji:      emoji{form: c.Emoji},
+		maxContent: cmp.Or(c.MaxContent, 65535),
+		timeout:    cmp.Or(c.Timeout, 5*time.Second),
+		poll:       cmp.Or(c.Poll, 10*time.Second),
+		log:        cmp.Or(c.Log, slog.Default()),
+
+		ownPresence: c.OwnPresence,
+	}
+	a.users = &users{load: a.loadUsers}
+	a.chats = newChats()
+	a.lanes = newLanes()
+	a.sent = newSentDrafts()
+	a.doubts = &doubts{}
+	return a, nil
+}
+
+// call asks legacy once. A refusal is an error.
+func (a *Adapter) call(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	start := time.Now()
+	r, err := a.caller.Call(ctx, c)
+	if a.observe != nil {
+		a.observe(ctx, c, time.Since(start), err)
+	}
+	if err != nil {
+		return r, noAnswer(op, err)
+	}
+	if r.Result != legacy.Success {
+		return r, refused(op, r)
+	}
+	return r, nil
+}
+
+// read is call for what changes nothing: it asks a second time when the first got no answer, for one dropped connection
+// need not be the client's trouble.
+func (a *Adapter) read(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	r, err := a.call(ctx, op, c)
+	if code(err) == model.Unreachable && ctx.Err() == nil {
+		return a.call(ctx, op, c)
+	}
+	return r, err
+}
+
+// Ping asks legacy whether it is there.
+func (a *Adapter) Ping(ctx context.Context) error {
+	op, err := a.operatorID(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = a.read(ctx, "ping", legacy.Chat(op, "ping"))
+	return err
+}
+
+// spoken decodes an answer's data. An answer of another shape is legacy speaking garbage: Unreachable, not our fault.
+func spoken(op string, r legacy.Response, v any) error {
+	if err := r.Decode(v); err != nil {
+		return &Error{Code: model.Unreachable, Op: op, Text: "the chat server answered something we do not understand", RetryAfter: retryAfter, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package adapter
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// chatFresh is how long a chat is believed. Whatever happens to it through us is put in at once; this bounds what we do
+// not hear of.
+const chatFresh = 30 * time.Second
+
+// maxChats bounds what is remembered of chats and their last messages. Beyond it the memory starts again: an entry costs
+// one call to get back.
+const maxChats = 20000
+
+// chats is what we know of chats: their rows as legacy answered them last, under legacy's own spelling, and each one's
+// last message. Legacy checks nobody's membership, so every read and every send asks here first.
+type chats struct {
+	loads singleflight.Group
+
+	mu   sync.Mutex
+	tick uint64 // counts changes; see store
+	rows map[legacy.ChatGID]chatEntry
+	last map[legacy.ChatGID]lastMessage
+}
+
+type chatEntry struct {
+	row  legacy.ChatRow
+	at   time.Time
+	tick uint64
+}
+
+// lastMessage is a chat's newest message; active is the chat's lastActiveTime for which it was found to be the newest.
+type lastMessage struct {
+	row    legacy.MessageRow
+	active int64
+}
+
+func newChats() *chats {
+	return &chats{rows: map[legacy.ChatGID]chatEntry{}, last: map[legacy.ChatGID]lastMessage{}}
+}
+
+// get returns what is known of a chat and still believed.
+func (c *chats) get(gid legacy.ChatGID) (legacy.ChatRow, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.rows[gid]
+	if !ok || time.Since(e.at) > chatFresh {
+		return legacy.ChatRow{}, false
+	}
+	return e.row, true
+}
+
+// mark is the moment before a question to legacy: what store then gets is older than every put after it.
+func (c *chats) mark() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tick
+}
+
+// store keeps the answer to a question asked at mark, but for chats that changed since: the answer may not know of it.
+func (c *chats) store(mark uint64, rows []legacy.ChatRow) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.rows)+len(rows) > maxChats {
+		clear(c.rows)
+		clear(c.last)
+	}
+	for _, row := range rows {
+		gid := legacy.ChatGID(row.GID)
+		if e, ok := c.rows[gid]; !ok || e.tick <= mark {
+			c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: mark}
+		}
+	}
+}
+
+// put keeps what a change answered.
+func (c *chats) put(row legacy.ChatRow) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tick++
+	c.rows[legacy.ChatGID(row.GID)] = chatEntry{row: row, at: time.Now(), tick: c.tick}
+}
+
+// putLast keeps a message if it is the chat's newest so far.
+func (c *chats) putLast(gid legacy.ChatGID, row legacy.MessageRow, active int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last[gid].row.ID <= row.ID {
+		c.last[gid] = lastMessage{row: row, active: active}
+	}
+}
+
+func (c *chats) getLast(gid legacy.ChatGID, active int64) (legacy.MessageRow, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l, ok := c.last[gid]
+	return l.row, ok && active != 0 && l.active == active
+}
+
+// list asks legacy for u's chats: the system chat, and those he is in, dismissed ones too.
+func (a *Adapter) list(ctx context.Context, op string, u legacy.UserID) ([]legacy.ChatRow, error) {
+	// Callers that come while the question is out share its answer, so it must not end with the first one's request.
+	v, err, _ := a.chats.loads.Do(u.String(), func() (any, error) {
+		mark := a.chats.mark()
+		r, err := a.read(context.WithoutCancel(ctx), op, legacy.Chat(u, "getlist"))
+		if err != nil {
+			return nil, err
+		}
+		var rows []legacy.ChatRow
+		if err := spoken(op, r, &rows); err != nil {
+			return nil, err
+		}
+		a.chats.store(mark, rows)
+		return rows, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v.([]legacy.ChatRow), nil
+}
+
+// member returns the chat that id names, if u is a member of it and id is legacy's own spelling; else NotFound, which
+// looks the same from outside for a chat that does not exist.
+func (a *Adapter) member(ctx context.Context, op string, u legacy.UserID, id string) (legacy.ChatRow, error) {
+	gid, err := parseChatGID(op, id)
+	if err != nil {
+		return legacy.ChatRow{}, err
+	}
+	if row, ok := a.chats.get(gid); ok && row.Has(u) {
+		return row, nil
+	}
+	return a.own(ctx, op, u, gid)
+}
+
+// own is member by asking legacy, with u's own marks (star, hide, mute) in the row.
+func (a *Adapter) own(ctx context.Context, op string, u legacy.UserID, gid legacy.ChatGID) (legacy.ChatRow, error) {
+	rows, err := a.list(ctx, op, u)
+	if err != nil {
+		return legacy.ChatRow{}, err
+	}
+	for _, row := range rows {
+		if legacy.ChatGID(row.GID) == gid && row.Has(u) {
+			return row, nil
+		}
+	}
+	return legacy.ChatRow{}, notMember(op)
+}
+
+// spelling returns legacy's own spelling of a chat of u that a desktop may have written in another: its SQL ignores case
+// and trailing blanks. A chat that u has left keeps the spelling given.
+func (a *Adapter) spelling(ctx context.Context, u legacy.UserID, gid legacy.ChatGID) legacy.ChatGID {
+	if _, ok := a.chats.get(gid); ok {
+		return gid
+	}
+	rows, err := a.list(ctx, "list conversations", u)
+	if err != nil {
+		return gid
+	}
+	for _, row := range rows {
+		if strings.EqualFold(string(row.GID), strings.TrimRight(string(gid), " ")) {
+			return legacy.ChatGID(row.GID)
+		}
+	}
+	return gid
+}
+
+// any returns a chat whoever asks, for /inner. Legacy answers a chat's row to its members only, so one of them is asked
+// for; a chat without members cannot be found.
+func (a *Adapter) any(ctx context.Context, op string, id string) (legacy.ChatRow, error) {
+	gid, err := parseChatGID(op, id)
+	if err != nil {
+		return legacy.ChatRow{}, err
+	}
+	if row, ok := a.chats.get(gid); ok {
+		return row, nil
+	}
+	operator, err := a.operatorID(ctx)
+	if err != nil {
+		return legacy.ChatRow{}, err
+	}
+	r, err := a.read(ctx, op, legacy.Chat(operator, "members", gid))
+	if err != nil {
+		return legacy.ChatRow{}, err
+	}
+	var found struct {
+		Members legacy.Users `json:"members"`
+	}
+	if err := spoken(op, r, &found); err != nil {
+		return legacy.ChatRow{}, err
+	}
+	if len(found.Members) == 0 {
+		return legacy.ChatRow{}, refuse(op, model.NotFound, "no such conversation, or nobody is in it")
+	}
+	return a.own(ctx, op, found.Members[0], gid)
+}

@@ -1,0 +1,109 @@
+package legacy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Call is one module/method call.
+type Call struct {
+	Module string
+	Method string
+	User   UserID // on whose behalf; 0 only for calls that are the server's own (notify, checkUserChange, serverStart)
+	// Params is a list of exactly the params that the method takes, or nil for none. The server appends the user after
+	// the last one given, so one too few or too many shifts the user into another place. An object becomes a list in
+	// the alphabetical order of its keys, without the user: only the server's own notify is sent so.
+	Params any
+}
+
+// Chat is a call of the chat module with positional params.
+func Chat(u UserID, method string, params ...any) Call {
+	c := Call{Module: "chat", Method: method, User: u}
+	if len(params) > 0 {
+		c.Params = params
+	}
+	return c
+}
+
+func (c Call) String() string { return c.Module + "/" + c.Method }
+
+// Result is how a call went.
+type Result string
+
+// The results of seed 000. Denied asks for a new sign-in.
+const (
+	Success Result = "success"
+	Fail    Result = "fail"
+	Denied  Result = "denied"
+)
+
+// Response is the answer to a call. Its users field, who was to be told, is left out on purpose: it lists only those
+// online, and its absence means anything from "nobody" to "failed".
+type Response struct {
+	Module  string          `json:"module"`
+	Method  string          `json:"method"`
+	Result  Result          `json:"result"`
+	Message Text            `json:"message"`
+	Data    json.RawMessage `json:"data"`
+	Pager   Pager           `json:"pager"`
+}
+
+// Pager is what history answers beside its rows. Total counts the rows that match, when asked with a recTotal of 0.
+type Pager struct {
+	PageID Int `json:"pageID"`
+	Total  Int `json:"recTotal"`
+}
+
+// Reason is the server's own words for a refusal. chat/message puts them into data: a list of {gid, messages}, or a
+// plain string (recorded: 13_errors); the other methods into message.
+func (r Response) Reason() string {
+	if r.Message != "" {
+		return string(r.Message)
+	}
+	var s string
+	if json.Unmarshal(r.Data, &s) == nil {
+		return s
+	}
+	var rows []struct {
+		Messages Text `json:"messages"`
+	}
+	if json.Unmarshal(r.Data, &rows) == nil && len(rows) > 0 {
+		return string(rows[0].Messages)
+	}
+	return ""
+}
+
+// Decode reads the answer's data into v. Data that is absent, null or an empty PHP array decodes as nothing.
+func (r Response) Decode(v any) error {
+	d := bytes.TrimSpace(r.Data)
+	if len(d) == 0 || bytes.Equal(d, []byte("null")) || bytes.Equal(d, []byte("[]")) {
+		return nil
+	}
+	if err := json.Unmarshal(d, v); err != nil {
+		return fmt.Errorf("decode %s/%s: %w", r.Module, r.Method, err)
+	}
+	return nil
+}
+
+// DecodeResponse reads the answer of one call. It returns an error when b is no answer to that call: not an object, or of
+// another method. Method names come back in lower case (recorded: 03_lists); what the server calls getOfflineMessages
+// and getOfflineNotify it answers as message and notify (recorded: 01_login_sequence).
+func DecodeResponse(c Call, b []byte) (Response, error) {
+	var r Response
+	if err := json.Unmarshal(b, &r); err != nil {
+		return Response{}, fmt.Errorf("answer to %s is no JSON object: %w", c, err)
+	}
+	want := strings.ToLower(c.Method)
+	switch want {
+	case "getofflinemessages":
+		want = "message"
+	case "getofflinenotify":
+		want = "notify"
+	}
+	if !strings.EqualFold(r.Module, c.Module) || !strings.EqualFold(r.Method, want) {
+		return Response{}, fmt.Errorf("answer to %s is one to %q/%q", c, r.Module, r.Method)
+	}
+	return r, nil
+}

@@ -1,0 +1,147 @@
+package adapter
+
+import (
+	"context"
+	"slices"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+const (
+	pageOf30 = 30
+	// maxRange bounds one by_range answer. Without it one request could ask for all of a conversation.
+	maxRange = 500
+)
+
+// LastMessageID returns the id of the conversation's last message, "" when there is none.
+func (a *Adapter) LastMessageID(ctx context.Context, u legacy.UserID, id model.ConversationId) (model.MsgId, error) {
+	m, err := a.LastMessage(ctx, u, id, false)
+	if err != nil || len(m.Msg) == 0 {
+		return "", err
+	}
+	return m.Msg[0].MsgId, nil
+}
+
+// LastMessage returns the conversation's last message, or none.
+func (a *Adapter) LastMessage(ctx context.Context, u legacy.UserID, id model.ConversationId, desc bool) (model.Messages, error) {
+	return a.newest(ctx, u, id, 1, desc)
+}
+
+// LastMessages returns the conversation's last 30 messages, oldest first, or newest first with desc.
+func (a *Adapter) LastMessages(ctx context.Context, u legacy.UserID, id model.ConversationId, desc bool) (model.Messages, error) {
+	return a.newest(ctx, u, id, pageOf30, desc)
+}
+
+func (a *Adapter) newest(ctx context.Context, u legacy.UserID, id model.ConversationId, n int, desc bool) (model.Messages, error) {
+	const op = "read messages"
+	chat, err := a.member(ctx, op, u, id)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	h := a.history(op, u, legacy.ChatGID(chat.GID))
+	if err := h.fetch(ctx, 0, n); err != nil {
+		return model.Messages{}, err
+	}
+	return a.messages(h.chat, h.older(maxMessageID+1, n), desc), nil
+}
+
+// MessagesBefore returns the 30 messages before anchor, which itself need not exist.
+func (a *Adapter) MessagesBefore(ctx context.Context, u legacy.UserID, id model.ConversationId, anchor model.MsgId, desc bool) (model.Messages, error) {
+	h, m, err := a.anchor(ctx, u, id, "msg_id", anchor)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	if err := h.around(ctx, m, pageOf30, 0); err != nil {
+		return model.Messages{}, err
+	}
+	return a.messages(h.chat, h.older(m.id, pageOf30), desc), nil
+}
+
+// MessagesAfter returns the 30 messages after anchor, which itself need not exist.
+func (a *Adapter) MessagesAfter(ctx context.Context, u legacy.UserID, id model.ConversationId, anchor model.MsgId, desc bool) (model.Messages, error) {
+	h, m, err := a.anchor(ctx, u, id, "msg_id", anchor)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	if err := h.around(ctx, m, 0, pageOf30); err != nil {
+		return model.Messages{}, err
+	}
+	return a.messages(h.chat, h.newer(m.id, pageOf30), desc), nil
+}
+
+// MessagesInRange returns the messages from one id to another, both included, in whichever order the two are given: the
+// first 500 of them, and whether there are more.
+func (a *Adapter) MessagesInRange(ctx context.Context, u legacy.UserID, id model.ConversationId, start, end model.MsgId, desc bool) (model.Messages, error) {
+	h, from, err := a.anchor(ctx, u, id, "start_msg_id", start)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	to, err := parseMsgID("end_msg_id", end, h.chat)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	if from.id > to.id {
+		from, to = to, from
+	}
+	if err := h.between(ctx, from, to, maxRange+1); err != nil {
+		return model.Messages{}, err
+	}
+	rows := h.newer(from.id-1, maxRange+1)
+	rows = slices.DeleteFunc(rows, func(r legacy.MessageRow) bool { return legacy.MessageID(r.ID) > to.id })
+	more := len(rows) > maxRange
+	if more {
+		rows = rows[:maxRange]
+	}
+	m := a.messages(h.chat, rows, desc)
+	m.HasMore = more
+	return m, nil
+}
+
+// anchor opens a conversation's history for a member and reads a MsgId of it.
+func (a *Adapter) anchor(ctx context.Context, u legacy.UserID, id model.ConversationId, param string, s model.MsgId) (*history, msgID, error) {
+	const op = "read messages"
+	chat, err := a.member(ctx, op, u, id)
+	if err != nil {
+		return nil, msgID{}, err
+	}
+	m, err := parseMsgID(param, s, legacy.ChatGID(chat.GID))
+	if err != nil {
+		return nil, msgID{}, err
+	}
+	return a.history(op, u, legacy.ChatGID(chat.GID)), m, nil
+}
+
+// messages translates rows, given oldest first.
+func (a *Adapter) messages(chat legacy.ChatGID, rows []legacy.MessageRow, desc bool) model.Messages {
+	m := model.Messages{Msg: make([]model.MsgData, len(rows))}
+	for i, row := range rows {
+		m.Msg[i] = a.message(chat, row)
+	}
+	if desc {
+		slices.Reverse(m.Msg)
+	}
+	return m
+}
+
+// lastMessage returns a chat's newest message; ok is false when there is none. It asks legacy only when the chat has been
+// active since the message we know.
+func (a *Adapter) lastMessage(ctx context.Context, u legacy.UserID, chat legacy.ChatRow) (row legacy.MessageRow, ok bool, err error) {
+	gid, active := legacy.ChatGID(chat.GID), chat.LastActiveTime.Unix(a.zone)
+	if chat.Silent() {
+		return row, false, nil
+	}
+	if row, ok := a.chats.getLast(gid, active); ok {
+		return row, true, nil
+	}
+	h := a.history("read last message", u, gid)
+	if err := h.fetch(ctx, 0, 1); err != nil {
+		return row, false, err
+	}
+	rows := h.older(maxMessageID+1, 1)
+	if len(rows) == 0 {
+		return row, false, nil
+	}
+	a.chats.putLast(gid, rows[0], active)
+	return rows[0], true, nil
+}

@@ -1,0 +1,175 @@
+package adapter
+
+import (
+	"context"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// SendMessage stores a message of u and tells it to the conversation's members. It returns when both are done; when it
+// gives up because legacy did not answer, the message may still turn up, and is told then. Repeating it with the same
+// client_msg_id is safe.
+func (a *Adapter) SendMessage(ctx context.Context, u legacy.UserID, r model.SendMsgRequest) (model.MsgId, error) {
+	const op = "send message"
+	chat, err := a.member(ctx, op, u, r.ConversationId)
+	if err != nil {
+		return "", err
+	}
+	if dismissed(chat) {
+		return "", refuse(op, model.Conflict, "the conversation has been dismissed")
+	}
+	if !chat.MaySpeak(u) {
+		return "", refuse(op, model.NotAllowed, "you may not speak in this conversation")
+	}
+	d, err := a.draft(op, u, legacy.ChatGID(chat.GID), r)
+	if err != nil {
+		return "", err
+	}
+	if r.ClientMsgId != "" && !a.sent.same(d) {
+		return "", refuse(op, model.Conflict, "client_msg_id: another message was sent under it")
+	}
+	leave, err := a.lanes.enter(ctx, d.CGID)
+	if err != nil {
+		return "", noAnswer(op, err)
+	}
+	defer leave()
+	// From here on it is seen through, whoever gives up: what is stored must be told.
+	row, err := a.store(context.WithoutCancel(ctx), op, d)
+	if err != nil {
+		return "", err
+	}
+	m, err := a.stored(context.WithoutCancel(ctx), chat, row)
+	return m.MsgId, err
+}
+
+// draft makes the row that legacy is to store, or says why it could not.
+func (a *Adapter) draft(op string, u legacy.UserID, chat legacy.ChatGID, r model.SendMsgRequest) (legacy.DraftRow, error) {
+	contentType, content := wrap(r.Type, r.Status, r.Content)
+	if content == r.Content { // the wrapper is ASCII already
+		fit, err := a.emoji.write(r.Type, r.Content)
+		if err != nil {
+			return legacy.DraftRow{}, refuse(op, model.Conflict, "content: the chat server cannot store %s", err)
+		}
+		content = fit
+	}
+	if len(content) > a.maxContent {
+		return legacy.DraftRow{}, refuse(op, model.TooLarge, "content: %d bytes where the chat server stores at most %d", len(content), a.maxContent)
+	}
+	return legacy.DraftRow{
+		GID: messageGID(u, chat, r.ClientMsgId), CGID: chat, User: u,
+		Type: "normal", ContentType: contentType, Content: content,
+	}, nil
+}
+
+// store has legacy store a draft once. When no answer comes it first looks whether the message is there, for legacy
+// stores a gid twice that comes twice at once.
+func (a *Adapter) store(ctx context.Context, op string, d legacy.DraftRow) (legacy.MessageRow, error) {
+	row, err := a.post(ctx, op, d)
+	if c := code(err); c != model.Unreachable && c != model.TooSlow {
+		return row, err
+	}
+	row, found, lookErr := a.look(ctx, op, d)
+	if lookErr != nil {
+		a.doubts.add(doubt{d, time.Now()})
+		return row, err
+	}
+	if found {
+		return row, nil
+	}
+	row, err = a.post(ctx, op, d)
+	if c := code(err); c == model.Unreachable || c == model.TooSlow {
+		a.doubts.add(doubt{d, time.Now()})
+	}
+	return row, err
+}
+
+// post sends a draft. The array form [[{…}]] is the one that keeps the sender (recorded: 05_message); an empty answer
+// means that legacy lost the message and said success.
+func (a *Adapter) post(ctx context.Context, op string, d legacy.DraftRow) (legacy.MessageRow, error) {
+	r, err := a.call(ctx, op, legacy.Chat(d.User, "message", []legacy.DraftRow{d}))
+	if err != nil {
+		return legacy.MessageRow{}, err
+	}
+	var rows legacy.List[legacy.MessageRow]
+	if err := spoken(op, r, &rows); err != nil {
+		return legacy.MessageRow{}, err
+	}
+	if len(rows) == 0 {
+		return legacy.MessageRow{}, refuse(op, model.Conflict, "the chat server lost the message; nothing was stored")
+	}
+	return rows[0], check(op, d, rows[0])
+}
+
+// check compares what legacy stored with what was sent.
+func check(op string, d legacy.DraftRow, row legacy.MessageRow) error {
+	switch {
+	case legacy.MessageGID(row.GID) != d.GID || legacy.ChatGID(row.CGID) != d.CGID || legacy.UserID(row.User) != d.User || row.ID <= 0:
+		return refuse(op, model.Conflict, "the chat server answered another message; nothing is known of yours")
+	case string(row.ContentType) != d.ContentType || string(row.Content) != d.Content:
+		return refuse(op, model.Conflict, "the chat server holds other content under this message: it changed it, or the client_msg_id was used before")
+	}
+	return nil
+}
+
+// look searches the chat's newest messages for a draft whose fate is unknown.
+func (a *Adapter) look(ctx context.Context, op string, d legacy.DraftRow) (row legacy.MessageRow, found bool, err error) {
+	h := a.history(op, d.User, d.CGID)
+	if err := h.fetch(ctx, 0, sameSecond); err != nil {
+		return row, false, err
+	}
+	for _, row := range h.older(maxMessageID+1, sameSecond) {
+		if legacy.MessageGID(row.GID) == d.GID {
+			return row, true, check(op, d, row)
+		}
+	}
+	return row, false, nil
+}
+
+// stored tells a message to the chat's members. The log knows messages by their gid, so it may be told again.
+func (a *Adapter) stored(ctx context.Context, chat legacy.ChatRow, row legacy.MessageRow) (model.MsgData, error) {
+	gid := legacy.ChatGID(chat.GID)
+	m := a.message(gid, row)
+	a.chats.putLast(gid, row, row.Date.Unix(a.zone))
+	return m, a.sink(ctx, messageEvent(m, gid, row, audience(chat)))
+}
+
+func messageEvent(m model.MsgData, gid legacy.ChatGID, row legacy.MessageRow, to Recipients) Event {
+	return Event{Kind: model.EventKindMessage, To: to, Data: m, Once: string(row.GID), Chat: gid, ID: legacy.MessageID(row.ID)}
+}
+
+// maxSentDrafts bounds the memory of what was sent under a client_msg_id.
+const maxSentDrafts = 10000
+
+// sentDrafts remembers what was sent under which gid lately. Legacy answers a repeated gid with the stored row, but for
+// images and files it puts the new content in its place (recorded: 05_message), so a repetition must be told from
+// another message before it goes out.
+type sentDrafts struct {
+	mu    sync.Mutex
+	sums  map[legacy.MessageGID][sha256.Size]byte
+	order []legacy.MessageGID // oldest first
+}
+
+func newSentDrafts() *sentDrafts {
+	return &sentDrafts{sums: map[legacy.MessageGID][sha256.Size]byte{}}
+}
+
+// same keeps a draft, and says whether its gid was unused or carried the same content.
+func (s *sentDrafts) same(d legacy.DraftRow) bool {
+	sum := sha256.Sum256([]byte(d.ContentType + "\x00" + d.Content))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old, ok := s.sums[d.GID]; ok {
+		return old == sum
+	}
+	s.sums[d.GID] = sum
+	s.order = append(s.order, d.GID)
+	if len(s.order) > maxSentDrafts {
+		delete(s.sums, s.order[0])
+		s.order = s.order[1:]
+	}
+	return true
+}
