@@ -13,7 +13,7 @@ const KeySize = 32
 // ErrEnvelope says that bytes are not an envelope made with the key at hand: of a wrong length, or wrongly padded.
 var ErrEnvelope = errors.New("not a legacy envelope, or made with another key")
 
-// Key is the shared AES-256 key of one legacy server. It is a secret: String and LogValue redact it.
+// Key is the shared AES-256 key of one legacy server. It is a secret: String redacts it.
 // A Key is immutable and may be used from any goroutine.
 type Key struct {
 	block cipher.Block

@@ -113,7 +113,7 @@ func (c *Client) open(call legacy.Call, status int, sealed []byte) (legacy.Respo
 
 // version is what a client of 2.3 sends. The server's own calls carry none.
 func version(call legacy.Call) string {
-	if call.User == 0 {
+	if call.User == 0 && call.Method != "login" {
 		return ""
 	}
 	return "2.3.0"
