@@ -111,6 +111,9 @@ func (c *Client) open(call legacy.Call, status int, sealed []byte) (legacy.Respo
 	return r, err
 }
 
+// Close gives up the connections that are kept for later. Calls under way end as they would.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
 // version is what a client of 2.3 sends. The server's own calls carry none.
 func version(call legacy.Call) string {
 	if call.User == 0 && call.Method != "login" {
