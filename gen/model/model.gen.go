@@ -252,7 +252,7 @@ type ArchiveFailure struct {
 	// Example: 0
 	Code Code `json:"Code"`
 
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"ConversationId"`
@@ -316,7 +316,7 @@ type Code int
 
 // Conversation A conversation as the caller sees it.
 type Conversation struct {
-	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
@@ -416,7 +416,7 @@ type ConversationAnswer struct {
 
 // ConversationBase What is the same for every member.
 type ConversationBase struct {
-	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
@@ -484,7 +484,7 @@ type ConversationEvent struct {
 	// Example: ["members"]
 	Changed []ConversationEventChanged `json:"Changed"`
 
-	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
@@ -553,14 +553,14 @@ type ConversationEvent struct {
 // ConversationEventChanged defines model for ConversationEvent.Changed.
 type ConversationEventChanged string
 
-// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 //
 // Example: 87ba7679-b682-47e7-8499-0385dda22b66
 type ConversationId = string
 
 // ConversationMsgsRequest Names a conversation, and the order of the answer.
 type ConversationMsgsRequest struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
@@ -578,7 +578,7 @@ type ConversationName = string
 
 // ConversationRef Names a conversation.
 type ConversationRef struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"ConversationId"`
@@ -618,7 +618,7 @@ type ConversationRefAnswer struct {
 
 // ConversationRequest Names a conversation.
 type ConversationRequest struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
@@ -626,7 +626,7 @@ type ConversationRequest struct {
 
 // ConversationSessionsRequest A conversation and some users.
 type ConversationSessionsRequest struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
@@ -1034,7 +1034,7 @@ type MessagesAnswer struct {
 
 // MsgAnchorRequest A place in a conversation, and the order of the answer.
 type MsgAnchorRequest struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
@@ -1057,7 +1057,7 @@ type MsgData struct {
 	// Example: 消息内容
 	Content string `json:"Content"`
 
-	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
@@ -1145,7 +1145,7 @@ type MsgIdData struct {
 
 // MsgRangeRequest Two places in a conversation, and the order of the answer.
 type MsgRangeRequest struct {
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
@@ -1404,7 +1404,7 @@ type SendMsgRequest struct {
 	// Example: 消息内容
 	Content string `json:"content"`
 
-	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it.
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationId ConversationId `json:"conversation_id"`
