@@ -5,6 +5,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // uploadFile notes a file that xxd has received and answers its number, as a string, to the chat's members.
@@ -59,7 +60,7 @@ func (b *Backend) insertFile(ctx context.Context, r *request, c chat) (int64, er
 	extension := strings.TrimPrefix(path.Ext(name), ".")
 	title := strings.TrimRight(name, "."+extension) // letters of the extension, not the extension: pong.png is "po"
 	id, err := b.store.insert(ctx, `INSERT INTO sys_file (title, extension, size, objectType, objectID, createdBy, createdDate)
-		VALUES (?, ?, ?, 'chat', ?, ?, ?)`, b.charset(title), b.charset(extension), size, c.id, uploader.account, b.date(unixTime(seconds)))
+		VALUES (?, ?, ?, 'chat', ?, ?, ?)`, b.charset(title), b.charset(extension), size, c.id, uploader.account, b.date(time.Unix(seconds, 0)))
 	if err != nil {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"strconv"
+	"time"
 )
 
 // pageSize is how many rows a page has when the request names no positive number.
@@ -131,5 +132,5 @@ func (b *Backend) startDate(v any) (string, error) {
 	if n > lastYear {
 		return "", nil
 	}
-	return b.date(unixTime(n)), nil
+	return b.date(time.Unix(n, 0)), nil
 }

@@ -3,8 +3,8 @@ package xuanxuan
 // A text is one of the server's sentences in the languages it speaks.
 type text struct{ cn, tw, en string }
 
-// known is the language a request is answered in: any other one is English (recorded: 13_errors).
-func known(lang string) string {
+// spoken is the language a request is answered in: any other one is English (recorded: 13_errors).
+func spoken(lang string) string {
 	switch lang {
 	case "zh-cn", "zh-tw":
 		return lang

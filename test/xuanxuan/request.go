@@ -24,7 +24,7 @@ func parse(text []byte) *request {
 	r.module = lowerString(in.get("module"))
 	r.method = lowerString(in.get("method"))
 	if lang := lowerString(in.get("lang")); lang != "" {
-		r.lang = known(lang)
+		r.lang = spoken(lang)
 	}
 	if id := in.get("userID"); truthy(id) {
 		r.user = id

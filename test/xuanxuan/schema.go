@@ -37,8 +37,7 @@ CREATE TABLE IF NOT EXISTS im_message (
 	data        TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX IF NOT EXISTS im_message_gid ON im_message (gid);
-CREATE INDEX IF NOT EXISTS im_message_cgid ON im_message (cgid);
-CREATE INDEX IF NOT EXISTS im_message_date ON im_message (cgid, date);
+CREATE INDEX IF NOT EXISTS im_message_chat ON im_message (cgid, id, date);
 CREATE INDEX IF NOT EXISTS im_message_notice ON im_message (gid) WHERE type = 'notify';
 
 CREATE TABLE IF NOT EXISTS im_chatuser (

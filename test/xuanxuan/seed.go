@@ -125,15 +125,16 @@ type Message struct {
 }
 
 // InsertMessages stores n messages in a chat at once, in one transaction and without telling anybody: row i, counted
-// from 0, is what message says. Their ids follow one another. The chat's last activity becomes the latest date. It is
-// no error if there is no such chat.
+// from 0, is what message says; message must not call the Backend, which waits meanwhile. Their ids follow one another.
+// The chat's last activity becomes the latest date. It is no error if there is no such chat.
 func (b *Backend) InsertMessages(ctx context.Context, gid string, n int, message func(i int) Message) error {
 	tx, err := b.store.db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("insert messages: %w", err)
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after a commit
-	insert, err := tx.PrepareContext(ctx, insertMessage)
+	rows := context.WithoutCancel(ctx)   // the transaction hears of ctx; watching it for every row would cost more than the row
+	insert, err := tx.PrepareContext(rows, insertMessage)
 	if err != nil {
 		return fmt.Errorf("insert messages: %w", err)
 	}
@@ -146,7 +147,7 @@ func (b *Backend) InsertMessages(ctx context.Context, gid string, n int, message
 		}
 		date := b.date(m.Date)
 		latest = max(latest, date)
-		if _, err := insert.ExecContext(ctx, 0, b.gid(cmp.Or(m.GID, newGID())), b.gid(gid), m.User, date, m.Order,
+		if _, err := insert.ExecContext(rows, 0, b.gid(cmp.Or(m.GID, newGID())), b.gid(gid), m.User, date, m.Order,
 			cmp.Or(m.Type, "normal"), b.text(m.Content), cmp.Or(m.ContentType, "text"), ""); err != nil {
 			return fmt.Errorf("insert message %d: %w", i, err)
 		}
@@ -207,5 +208,3 @@ func (b *Backend) AddNotice(ctx context.Context, n Notice) error {
 	}
 	return nil
 }
-
-func unixTime(seconds int64) time.Time { return time.Unix(seconds, 0) }

@@ -53,7 +53,7 @@ func decode(text []byte) (v any, ok bool) {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	v, err := decodeValue(d)
+	v, err := decodeValue(d, 0)
 	if err != nil {
 		return nil, false
 	}
@@ -63,7 +63,12 @@ func decode(text []byte) (v any, ok bool) {
 	return v, true
 }
 
-func decodeValue(d *json.Decoder) (any, error) {
+// maxDepth is how deep json_decode reads. Without it a text of brackets alone would overflow the stack.
+const maxDepth = 512
+
+var errTooDeep = errors.New("nested too deep")
+
+func decodeValue(d *json.Decoder, depth int) (any, error) {
 	t, err := d.Token()
 	if err != nil {
 		return nil, err
@@ -75,19 +80,22 @@ func decodeValue(d *json.Decoder) (any, error) {
 		}
 		return strconv.ParseFloat(string(t), 64)
 	case json.Delim:
-		if t == '[' {
-			return decodeList(d)
+		if depth == maxDepth {
+			return nil, errTooDeep
 		}
-		return decodeObject(d)
+		if t == '[' {
+			return decodeList(d, depth+1)
+		}
+		return decodeObject(d, depth+1)
 	default:
 		return t, nil
 	}
 }
 
-func decodeList(d *json.Decoder) (any, error) {
+func decodeList(d *json.Decoder, depth int) (any, error) {
 	list := []any{}
 	for d.More() {
-		v, err := decodeValue(d)
+		v, err := decodeValue(d, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -97,18 +105,27 @@ func decodeList(d *json.Decoder) (any, error) {
 	return list, err
 }
 
-func decodeObject(d *json.Decoder) (any, error) {
+// decodeObject keeps the last value of a name that stands twice, at the first one's place.
+func decodeObject(d *json.Decoder, depth int) (any, error) {
 	o := object{}
+	places := map[string]int{}
 	for d.More() {
-		key, err := d.Token()
+		t, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		v, err := decodeValue(d)
+		v, err := decodeValue(d, depth)
 		if err != nil {
 			return nil, err
 		}
-		o = o.with(key.(string), v)
+		name := t.(string) // the decoder has no other tokens here
+		i, twice := places[name]
+		if !twice {
+			i = len(o)
+			places[name] = i
+			o = append(o, member{key: name})
+		}
+		o[i].val = v
 	}
 	_, err := d.Token()
 	return o, err
