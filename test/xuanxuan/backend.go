@@ -22,16 +22,16 @@ const DefaultKey = "88888888888888888888888888888888"
 
 // Options are the settings of one installation. The zero value is the demo installation, in memory.
 type Options struct {
-	Key         string         // AES key shared with xxd, 32 characters; default DefaultKey
-	File        string         // SQLite file; empty keeps everything in memory. Users and departments are written into a new file only
-	Timezone    *time.Location // of the server's clock, in which dates are stored and offline messages told; default Asia/Shanghai
-	UTF8MB4     bool           // tables can hold characters above U+FFFF; else they become "????"
-	Users       []User         // nil: DemoUsers()
-	Departments []Department   // nil: the demo departments; empty but not nil: none
-	Extensions  []Extension    // the client's applications
-	NoSignIn    bool           // attendance is off: a login's "signed" is "" instead of a time
-	Now         func() time.Time
-	Logger      *slog.Logger // hears of internal errors; nil: nobody does
+	Key         string           // AES key shared with xxd, 32 characters; default DefaultKey
+	File        string           // SQLite file; empty keeps everything in memory. Users and departments are written into a new file only
+	Timezone    *time.Location   // of the server's clock, in which dates are stored and offline messages told; default Asia/Shanghai
+	UTF8MB4     bool             // tables can hold characters above U+FFFF; else they become "????"
+	Users       []User           // nil: DemoUsers()
+	Departments []Department     // nil: the demo departments; empty but not nil: none
+	Extensions  []Extension      // the client's applications
+	NoSignIn    bool             // attendance is off: a login's "signed" is "" instead of a time
+	Now         func() time.Time // the clock; default time.Now
+	Logger      *slog.Logger     // hears of internal errors; nil: nobody does
 }
 
 // A Backend is xxb, the legacy backend, as an http.Handler for Path. It may be used from any goroutine. Make one with
