@@ -40,35 +40,30 @@ func newEntry(e adapter.Event) (*Entry, error) {
 	return entry, nil
 }
 
-// AppendMessage appends the data with its position inside: what a client gets that asked for messages only.
-func (e *Entry) AppendMessage(to []byte) []byte {
+// Append appends the entry as clients get it: as an event, which is what one gets that asked for every kind, or, for those
+// that asked for messages only, as the message itself with its position inside. What has no data is always an event.
+func (e *Entry) Append(to []byte, event bool) []byte {
+	switch {
+	case len(e.data) == 0:
+		return AppendControl(to, e.Kind, e.At)
+	case event:
+		to = AppendControl(to, e.Kind, e.At)
+		to = append(to[:len(to)-1], `,"Data":`...)
+		to = e.appendData(to)
+		return append(to, '}')
+	}
 	to = e.appendData(to)
 	to = append(to[:len(to)-1], `,"Position":"`...)
-	to = e.At.append(to)
+	to = e.At.Append(to)
 	return append(to, `"}`...)
 }
 
-// AppendEvent appends the event as a client gets it that asked for every kind.
-func (e *Entry) AppendEvent(to []byte) []byte {
-	to = appendControl(to, e.Kind, e.At)
-	if len(e.data) == 0 {
-		return to
-	}
-	to = append(to[:len(to)-1], `,"Data":`...)
-	to = e.appendData(to)
-	return append(to, '}')
-}
-
-// AppendControl appends an event that has no data and stands in no log, such as a new position.
+// AppendControl appends an event without data, such as a new position.
 func AppendControl(to []byte, kind model.EventKind, at Position) []byte {
-	return appendControl(to, kind, at)
-}
-
-func appendControl(to []byte, kind model.EventKind, at Position) []byte {
 	to = append(to, `{"Event":"`...)
 	to = append(to, kind...)
 	to = append(to, `","Position":"`...)
-	to = at.append(to)
+	to = at.Append(to)
 	return append(to, `"}`...)
 }
 

@@ -100,7 +100,7 @@ func testLog(t *testing.T, make func(t *testing.T, size int) Log) {
 		require.Len(t, entries, 1)
 		require.Equal(t, "ab", entries[0].Login)
 		require.Equal(t, model.EventKindKickoff, entries[0].Kind)
-		require.JSONEq(t, `{"Event":"kickoff","Position":"`+at.String()+`"}`, string(entries[0].AppendEvent(nil)))
+		require.JSONEq(t, `{"Event":"kickoff","Position":"`+at.String()+`"}`, string(entries[0].Append(nil, true)))
 	})
 
 	t.Run("both forms of an entry are the data with its position", func(t *testing.T) {
@@ -114,10 +114,10 @@ func testLog(t *testing.T, make func(t *testing.T, size int) Log) {
 		want := e.Data.(model.MsgData)
 		want.Position = at.String()
 		var got model.MsgData
-		require.NoError(t, json.Unmarshal(entries[0].AppendMessage([]byte("before"))[len("before"):], &got))
+		require.NoError(t, json.Unmarshal(entries[0].Append([]byte("before"), false)[len("before"):], &got))
 		require.Equal(t, want, got)
 		var all model.Event
-		require.NoError(t, json.Unmarshal(entries[0].AppendEvent(nil), &all))
+		require.NoError(t, json.Unmarshal(entries[0].Append(nil, true), &all))
 		require.Equal(t, model.EventKindMessage, all.Event)
 		require.Equal(t, at.String(), all.Position)
 		data, err := all.Data.AsMsgData()
@@ -212,8 +212,8 @@ func testOrder(t *testing.T, make func(t *testing.T, size int) Log) {
 				Late bool
 				Data struct{ Late bool }
 			}
-			require.NoError(t, json.Unmarshal(e.AppendMessage(nil), &plain))
-			require.NoError(t, json.Unmarshal(e.AppendEvent(nil), &wrapped))
+			require.NoError(t, json.Unmarshal(e.Append(nil, false), &plain))
+			require.NoError(t, json.Unmarshal(e.Append(nil, true), &wrapped))
 			require.Equal(t, plain.Late, wrapped.Data.Late)
 			list = append(list, plain.Late)
 		}
@@ -434,7 +434,7 @@ func (f fixture) read(u legacy.UserID, after Position) (list []string) {
 
 func content(t *testing.T, e *Entry) string {
 	var data struct{ Content string }
-	require.NoError(t, json.Unmarshal(e.AppendMessage(nil), &data))
+	require.NoError(t, json.Unmarshal(e.Append(nil, false), &data))
 	return data.Content
 }
 

@@ -48,10 +48,11 @@ func parseHex(s string) (n uint64, ok bool) {
 
 func (p Position) String() string {
 	var text [positionLength]byte
-	return string(p.append(text[:0]))
+	return string(p.Append(text[:0]))
 }
 
-func (p Position) append(to []byte) []byte {
+// Append appends what String returns.
+func (p Position) Append(to []byte) []byte {
 	to = appendHex(to, p.epoch)
 	to = append(to, '-')
 	return appendHex(to, p.offset)

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// authenticate lets a request pass that may call its operation, as the document says: with a token, with the inner key,
+// or without anything.
+func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		op := s.operationOf(c)
+		switch {
+		case op == nil:
+		case op.innerKey:
+			if err := s.checkInner(r); err != nil {
+				return err
+			}
+		case op.bearer:
+			rec := recordOf(r.Context())
+			token, err := readToken(r, op.queryToken)
+			if err != nil {
+				return err
+			}
+			if rec.login, err = s.logins.Find(r.Context(), token); err != nil {
+				return err
+			}
+			rec.token = token
+		}
+		return next(c)
+	}
+}
+
+// caller is the login on whose behalf the request of ctx is made. Operations that need no token have none.
+func caller(ctx context.Context) login.Login { return recordOf(ctx).login }
+
+// readToken takes the token from its header; from the query only where the operation allows it.
+func readToken(r *http.Request, inQuery bool) (login.Token, error) {
+	if h := r.Header.Get(echo.HeaderAuthorization); h != "" {
+		scheme, token, _ := strings.Cut(h, " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN")
+		}
+		return login.Token(strings.TrimSpace(token)), nil
+	}
+	if inQuery {
+		if token := r.URL.Query().Get("token"); token != "" {
+			return login.Token(token), nil
+		}
+		return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN, or token=TOKEN in the query")
+	}
+	return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN")
+}
+
+// checkInner guards /inner: a key must be configured, the client's address must be allowed and beyond doubt, and the key
+// must be right. The comparison tells nothing by its time, not even the key's length.
+func (s *Server) checkInner(r *http.Request) error {
+	if s.innerKey == "" {
+		return refuse(model.NotAllowed, "the inner interface is off: no inner key is configured")
+	}
+	if s.forwarded(r) || !contains(s.innerAllow, s.clientAddr(r)) {
+		return refuse(model.NotAllowed, "the inner interface is not open to your address")
+	}
+	given, want := sha256.Sum256([]byte(r.Header.Get("X-Inner-Key"))), sha256.Sum256([]byte(s.innerKey))
+	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+		return refuse(model.NotAllowed, "X-Inner-Key is missing or wrong")
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// forwardingHeaders are those by which proxies, and those who pretend to be one, name a client.
+var forwardingHeaders = []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"}
+
+// clientAddr is the address a request comes from: the socket's, or what trusted proxies say in X-Forwarded-For. It is the
+// zero Addr where that cannot be told.
+func (s *Server) clientAddr(r *http.Request) netip.Addr {
+	addr := peerAddr(r)
+	if !contains(s.trustedProxies, addr) {
+		return addr
+	}
+	// Each proxy adds its own peer at the end, so what stands left of an untrusted address may be invented.
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(hops) {
+		hop = strings.TrimSpace(hop)
+		if hop == "" {
+			continue
+		}
+		next, err := netip.ParseAddr(hop)
+		if err != nil {
+			port, err := netip.ParseAddrPort(hop)
+			if err != nil {
+				return netip.Addr{}
+			}
+			next = port.Addr()
+		}
+		if addr = next.Unmap().WithZone(""); !contains(s.trustedProxies, addr) {
+			break
+		}
+	}
+	return addr
+}
+
+// forwarded says whether a request claims to come through a proxy that is not a trusted one.
+func (s *Server) forwarded(r *http.Request) bool {
+	return !contains(s.trustedProxies, peerAddr(r)) &&
+		slices.ContainsFunc(forwardingHeaders, func(name string) bool { return r.Header.Get(name) != "" })
+}
+
+func peerAddr(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return peer.Addr().Unmap().WithZone("")
+}
+
+func contains(list []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Contains(addr) })
+}

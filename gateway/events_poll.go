@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// errAnswered ends a poll that has its answer.
+var errAnswered = errors.New("the poll is answered")
+
+// poll is a stream that ends with the first thing that happens, or after its timeout with nothing.
+type poll struct {
+	c       echo.Context
+	all     bool
+	timeout time.Duration
+}
+
+func (s *Server) servePoll(ctx context.Context, c echo.Context, sub *subscription, timeout time.Duration) error {
+	err := s.deliver(ctx, sub, &poll{c: c, all: sub.all, timeout: timeout})
+	if errors.Is(err, errAnswered) {
+		return nil
+	}
+	return err
+}
+
+func (t *poll) interval() time.Duration { return t.timeout }
+
+func (t *poll) send(entries []*eventlog.Entry, at eventlog.Position) error {
+	recordOf(t.c.Request().Context()).events = len(entries)
+	b := buffers.Get().(*[]byte)
+	defer recycle(b)
+	*b = append(*b, `{"code":0,"data":{"`...)
+	if t.all {
+		*b = append(*b, `Events":[`...)
+	} else {
+		*b = append(*b, `Msg":[`...)
+	}
+	for i, e := range entries {
+		if i > 0 {
+			*b = append(*b, ',')
+		}
+		*b = e.Append(*b, t.all)
+	}
+	*b = at.Append(append(*b, `],"Position":"`...))
+	*b = append(*b, "\"}}\n"...)
+	if err := t.c.JSONBlob(http.StatusOK, *b); err != nil {
+		return err
+	}
+	return errAnswered
+}
+
+func (t *poll) beat(at eventlog.Position) error { return t.send(nil, at) }
+
+func (t *poll) restart(at eventlog.Position, _ time.Duration) error { return t.send(nil, at) }
+
+func (t *poll) reset(at eventlog.Position) error {
+	return refuse(model.PositionLost, "the position is lost; reload through the history operations and go on after %s", at)
+}
+
+func (t *poll) end(why model.EventKind, _ eventlog.Position) error {
+	if why == model.EventKindKickoff {
+		return login.ErrReplaced
+	}
+	return login.ErrUnknown
+}

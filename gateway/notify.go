@@ -1,0 +1,115 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/labstack/echo/v4"
+
+	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// notify opens a stream, or answers a poll, over the transport that the request asks for.
+func (s *Server) notify(c echo.Context, p model.NotifyParams) error {
+	r := c.Request()
+	protocol := p.Protoc
+	if protocol == "" {
+		protocol = protocolOf(r)
+	}
+	var promised time.Time // until when the user counts as here
+	ctx := r.Context()
+	switch protocol {
+	case model.ProtocolPoll:
+		promised = time.Now().Add(time.Duration(p.Timeout) * time.Second)
+	case model.ProtocolWs:
+		if err := s.checkHandshake(r); err != nil {
+			return err
+		}
+		ctx = context.WithoutCancel(ctx) // the request ends with the handshake, the stream does not
+	}
+
+	u := caller(ctx).User
+	ctx, done, err := s.streams.enter(ctx, u)
+	if err != nil {
+		return err
+	}
+	sub, err := s.subscribe(ctx, recordOf(ctx), afterOf(r, p), p.Events == model.All)
+	if err != nil {
+		done()
+		return err
+	}
+	leave := func() {
+		s.presence.leave(u, promised)
+		done()
+	}
+	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "no-store, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	switch protocol {
+	case model.ProtocolWs:
+		return s.serveWS(ctx, c, sub, leave)
+	case model.ProtocolSse:
+		defer leave()
+		return s.serveSSE(ctx, c, sub)
+	default:
+		defer leave()
+		return s.servePoll(ctx, c, sub, time.Duration(p.Timeout)*time.Second)
+	}
+}
+
+// protocolOf reads from the headers which transport a request wants that does not say so.
+func protocolOf(r *http.Request) model.Protocol {
+	switch {
+	case websocket.IsWebSocketUpgrade(r):
+		return model.ProtocolWs
+	case strings.Contains(r.Header.Get(echo.HeaderAccept), "text/event-stream"):
+		return model.ProtocolSse
+	}
+	return model.ProtocolPoll
+}
+
+// afterOf is the position to go on after, or empty. An EventSource reconnects to the address it was given, `after` and
+// all, and says in the header how far it has come since; so the header goes first.
+func afterOf(r *http.Request, p model.NotifyParams) string {
+	if id := r.Header.Get("Last-Event-ID"); id != "" {
+		return id
+	}
+	return p.After
+}
+
+// subscribe finds where a stream begins, and makes sure that its login is alive. After it returns without error the
+// user is online and presence.leave must be called.
+func (s *Server) subscribe(ctx context.Context, rec *record, after string, all bool) (*subscription, error) {
+	sub := &subscription{login: rec.login, token: rec.token, all: all}
+	if after != "" {
+		at, err := eventlog.ParsePosition(after)
+		if err != nil {
+			return nil, refuse(model.InvalidParameter, "after: not a position; give one that an event carried")
+		}
+		sub.after = at
+	}
+	start, err := s.presence.enter(ctx, rec.login.User)
+	if err != nil {
+		return nil, err
+	}
+	if after == "" {
+		sub.after = start
+	} else if _, _, err = s.events.Read(ctx, rec.login.User, sub.after, 1); errors.Is(err, eventlog.ErrPositionLost) {
+		sub.lost = true
+		sub.after, err = s.events.End(ctx)
+	}
+	if err == nil {
+		// Whatever ends the login from here on stands in the log after sub.after; what ended it before, the store knows.
+		_, err = s.logins.Find(ctx, rec.token)
+	}
+	if err != nil {
+		s.presence.leave(rec.login.User, time.Time{})
+		return nil, err
+	}
+	return sub, nil
+}

@@ -1,0 +1,181 @@
+// Package gateway is the facade: HTTP in front of an adapter. It knows the API's document, tokens, streams and who is
+// allowed to call, and no oddity of the legacy servers.
+//
+// A request passes accessLog, cors, authenticate and validate, in that order, and then its operation in the file named
+// after its tag. /notify ends in deliver (events.go), the one loop behind SSE, WebSocket and long poll.
+package gateway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/gen/server"
+)
+
+// Config is what a Server needs. Legacy, Events and Logins are required; the rest works as zero value.
+type Config struct {
+	Legacy *adapter.Adapter
+	Events eventlog.Log
+	Logins login.Store
+	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
+	Log *slog.Logger
+
+	// InnerKey opens /inner. Empty: /inner is off.
+	InnerKey string
+	// InnerAllow are the client addresses that may use /inner with the key. Default: loopback.
+	InnerAllow []netip.Prefix
+	// InnerShared serves /inner on Public as well.
+	InnerShared bool
+	// TrustedProxies are the peers whose X-Forwarded-For is believed. Default: none.
+	TrustedProxies []netip.Prefix
+
+	// TokenTTL is how long a token is valid. Default 30 days.
+	TokenTTL time.Duration
+	// Origins are the web origins, such as https://chat.example.com, whose pages may call us and open WebSockets, besides
+	// our own. Default: none.
+	Origins []string
+	// StreamsPerUser bounds the open streams and polls of one user. Default 100.
+	StreamsPerUser int
+}
+
+// A Server answers the facade's operations. Run must be running while it serves.
+type Server struct {
+	legacy         *adapter.Adapter
+	events         eventlog.Log
+	logins         login.Store
+	log            *slog.Logger
+	innerKey       string
+	innerAllow     []netip.Prefix
+	trustedProxies []netip.Prefix
+	tokenTTL       time.Duration
+	origins        []string
+
+	operations    map[string]*operation
+	public, inner http.Handler
+	streams       *streams
+	presence      *presence
+	health        health
+}
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+
+// New makes a Server; nothing runs yet.
+func New(c Config) (*Server, error) {
+	if c.Legacy == nil || c.Events == nil || c.Logins == nil {
+		return nil, errors.New("gateway: Legacy, Events and Logins are required")
+	}
+	operations, err := readOperations()
+	if err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	s := &Server{
+		legacy: c.Legacy, events: c.Events, logins: c.Logins,
+		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
+		innerKey:       c.InnerKey,
+		innerAllow:     loopback,
+		trustedProxies: c.TrustedProxies,
+		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
+		origins:        c.Origins,
+		operations:     operations,
+		streams:        newStreams(cmp.Or(c.StreamsPerUser, 100)),
+	}
+	if len(c.InnerAllow) > 0 {
+		s.innerAllow = c.InnerAllow
+	}
+	s.presence = newPresence(s.legacy, s.events, s.log)
+	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
+	s.public = s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })
+	s.inner = s.handler(isInner)
+	return s, nil
+}
+
+// Public serves everything but /inner, and /inner too where Config.InnerShared says so.
+func (s *Server) Public() http.Handler { return s.public }
+
+// Inner serves /inner.
+func (s *Server) Inner() http.Handler { return s.inner }
+
+// Run keeps users' presence until ctx ends. Then it ends the streams that are left and sets the users of this server
+// offline; that takes at most a few seconds.
+func (s *Server) Run(ctx context.Context) error {
+	s.presence.run(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	s.streams.drain(ctx)
+	s.presence.stop(ctx)
+	return nil
+}
+
+// shutdownTimeout bounds what is still done after Run's context ended. Without it a legacy server that does not answer
+// keeps the process from exiting.
+const shutdownTimeout = 4 * time.Second
+
+// Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end with a
+// hint when to reconnect. Calls go on being answered. It returns when all streams are gone, or when ctx ends.
+func (s *Server) Drain(ctx context.Context) { s.streams.drain(ctx) }
+
+func (s *Server) handler(serves func(path string) bool) http.Handler {
+	e := echo.New()
+	e.Use(s.accessLog, s.cors, s.authenticate, s.validate)
+	strict := server.NewStrictHandler(rest{Server: s}, nil)
+	server.RegisterHandlers(subset{EchoRouter: e, serves: serves}, handlers{ServerInterface: strict, server: s})
+	return e
+}
+
+// rest has the operations that take JSON and answer JSON. The two that do not are in handlers, so those of the embedded
+// interface, which is nil, are never reached.
+type rest struct {
+	*Server
+	server.StrictServerInterface
+}
+
+// handlers are the strict operations, and the two that write their answers themselves.
+type handlers struct {
+	server.ServerInterface
+	server *Server
+}
+
+// Notify answers GET /notify.
+func (h handlers) Notify(c echo.Context, p model.NotifyParams) error { return h.server.notify(c, p) }
+
+// OpenapiJson answers GET /openapi.json, the one answer without an envelope.
+func (h handlers) OpenapiJson(c echo.Context) error {
+	document, err := server.GetSpecJSON()
+	if err != nil {
+		return err
+	}
+	return c.JSONBlob(http.StatusOK, document)
+}
+
+// subset registers only the routes that one listener serves. The document has no other methods than these two.
+type subset struct {
+	server.EchoRouter
+	serves func(path string) bool
+}
+
+func (r subset) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if !r.serves(path) {
+		return nil
+	}
+	return r.EchoRouter.GET(path, h, m...)
+}
+
+func (r subset) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if !r.serves(path) {
+		return nil
+	}
+	return r.EchoRouter.POST(path, h, m...)
+}

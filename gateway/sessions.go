@@ -1,0 +1,109 @@
+package gateway
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/gen/server"
+)
+
+// Login answers POST /login.
+func (s rest) Login(ctx context.Context, r server.LoginRequestObject) (server.LoginResponseObject, error) {
+	if (r.Body.Password == "") == (r.Body.PasswordMd5 == "") {
+		return nil, refuse(model.InvalidParameter, "password: give either password or password_md5")
+	}
+	digest := strings.ToLower(r.Body.PasswordMd5)
+	if r.Body.Password != "" {
+		sum := md5.Sum([]byte(r.Body.Password)) // what legacy keeps and compares
+		digest = hex.EncodeToString(sum[:])
+	}
+	user, err := s.legacy.SignIn(ctx, r.Body.Account, digest)
+	if err != nil {
+		return nil, err
+	}
+	issued, err := s.issue(ctx, user.Session, r.Body.Platform)
+	if err != nil {
+		return nil, err
+	}
+	return server.Login200JSONResponse{Data: model.Login{
+		Token: string(issued.Token), Session: user.Session, ExpiresAt: issued.Login.Expires.UnixMicro(), User: user,
+	}}, nil
+}
+
+// InnerGetToken answers POST /inner/get_token.
+func (s rest) InnerGetToken(ctx context.Context, r server.InnerGetTokenRequestObject) (server.InnerGetTokenResponseObject, error) {
+	if (r.Body.Session == "") == (r.Body.Account == "") {
+		return nil, refuse(model.InvalidParameter, "session: give either session or account")
+	}
+	user, err := s.innerUser(ctx, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	issued, err := s.issue(ctx, user.Session, r.Body.Platform)
+	if err != nil {
+		return nil, err
+	}
+	return server.InnerGetToken200JSONResponse{Data: string(issued.Token)}, nil
+}
+
+func (s *Server) innerUser(ctx context.Context, r model.GetTokenRequest) (model.User, error) {
+	if r.Account != "" {
+		return s.legacy.UserByAccount(ctx, r.Account)
+	}
+	u, err := adapter.ParseSession(r.Session)
+	if err != nil {
+		return model.User{}, err
+	}
+	return s.legacy.User(ctx, u)
+}
+
+// issue signs a session in and tells the streams of the logins that end by it.
+func (s *Server) issue(ctx context.Context, session model.Session, platform int) (login.Issued, error) {
+	u, err := adapter.ParseSession(session)
+	if err != nil {
+		return login.Issued{}, err
+	}
+	issued, err := s.logins.Create(ctx, u, platform, time.Now().Add(s.tokenTTL))
+	if err != nil {
+		return login.Issued{}, fmt.Errorf("create login: %w", err)
+	}
+	recordOf(ctx).login = issued.Login
+	for _, ended := range issued.Ended {
+		if err := s.tellEnd(ctx, model.EventKindKickoff, ended); err != nil {
+			return login.Issued{}, err
+		}
+	}
+	return issued, nil
+}
+
+// Logout answers POST /logout.
+func (s rest) Logout(ctx context.Context, _ server.LogoutRequestObject) (server.LogoutResponseObject, error) {
+	ended, err := s.logins.Revoke(ctx, recordOf(ctx).token)
+	if err != nil {
+		return nil, fmt.Errorf("revoke login: %w", err)
+	}
+	if err := s.tellEnd(ctx, model.EventKindRevoked, ended); err != nil {
+		return nil, err
+	}
+	return server.Logout200JSONResponse{}, nil
+}
+
+// tellEnd ends the streams of a login that the store no longer knows. It is done even when the client does not wait for
+// it: the store has forgotten the login already.
+func (s *Server) tellEnd(ctx context.Context, why model.EventKind, l login.Login) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_, err := s.events.Append(ctx, adapter.Event{Kind: why, To: adapter.Recipients{Users: []legacy.UserID{l.User}, Login: l.ID}})
+	if err != nil {
+		return fmt.Errorf("tell the end of a login: %w", err)
+	}
+	return nil
+}
