@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -23,8 +24,6 @@ const (
 	linger = 30 * time.Second
 	// lookEvery is how often presence looks for what has become due.
 	lookEvery = time.Second
-	// comeTimeout bounds setting a user online, which is three calls. The stream that waits for it does not wait longer.
-	comeTimeout = 10 * time.Second
 	// Between tries to set a user online, first and at most. Without it every stream asks a server that is down.
 	retryFirst, retryMost = time.Second, time.Minute
 	// presenceCalls bounds the calls at once that change presence. Without it a thousand users who leave together are a
@@ -51,7 +50,7 @@ type attendance struct {
 	online  bool
 	busy    chan struct{}     // closed when the call under way, which alone may change online, has ended; nil if none is
 	start   eventlog.Position // where what waited for the user begins
-	missed  bool              // something that waited may stand where the open streams have passed
+	missed  bool              // coming online failed: open streams may have passed by what waited, and must reload
 	due     time.Time         // when to go offline, once there is no stream; when to try again to come online, if there is
 	backoff time.Duration
 }
@@ -95,7 +94,7 @@ func (p *presence) enter(ctx context.Context, u legacy.UserID) (eventlog.Positio
 	}
 	a.busy = make(chan struct{})
 	p.mu.Unlock()
-	return p.comeOnline(context.WithoutCancel(ctx), u, a), nil
+	return p.comeOnline(ctx, u, a), nil
 }
 
 // leave counts a stream of u out. A poll counts until the time it promised, so that the next one finds its user online.
@@ -177,59 +176,54 @@ func (p *presence) settle(ctx context.Context, u legacy.UserID) {
 }
 
 // comeOnline sets u online and puts what waited for u into the log. It returns where that begins, which is where a stream
-// begins that misses nothing. The caller has made a.busy.
+// begins that misses nothing. It does not end early: legacy forgets what waited with the asking. The caller has made
+// a.busy.
 func (p *presence) comeOnline(ctx context.Context, u legacy.UserID, a *attendance) eventlog.Position {
-	ctx, cancel := context.WithTimeout(ctx, comeTimeout)
-	defer cancel()
-	start, missed, err := p.fetchWaiting(ctx, u)
-	if err == nil && (missed || a.missed) {
-		// Streams that opened meanwhile have passed by something: have them reload.
+	ctx = context.WithoutCancel(ctx)
+	start, err := p.fetchWaiting(ctx, u)
+	if err == nil && a.missed {
 		_, err = p.events.Append(ctx, adapter.Event{Kind: model.EventKindReset, To: adapter.Recipients{Users: []legacy.UserID{u}}})
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle(a)
-	a.online, a.start, a.missed, a.due = err == nil, start, err != nil, time.Time{}
-	if err == nil {
-		a.backoff = 0
-		if a.streams == 0 { // all have left while we asked
-			a.due = time.Now().Add(linger)
-			p.pending[u] = struct{}{}
-		}
-		return start
+	a.online, a.missed, a.start = err == nil, err != nil, start
+	switch {
+	case err != nil:
+		a.backoff = min(max(2*a.backoff, retryFirst), retryMost)
+		a.due = time.Now().Add(a.backoff)
+		p.pending[u] = struct{}{}
+		p.log.LogAttrs(ctx, slog.LevelWarn, "could not set a user online; will try again",
+			slog.String("session", u.String()), slog.Duration("in", a.backoff), slog.String("err", err.Error()))
+	case a.streams == 0: // all have left while we asked
+		a.due, a.backoff = time.Now().Add(linger), 0
+		p.pending[u] = struct{}{}
+	default:
+		a.due, a.backoff = time.Time{}, 0
 	}
-	a.backoff = min(max(2*a.backoff, retryFirst), retryMost)
-	a.due = time.Now().Add(a.backoff)
-	p.pending[u] = struct{}{}
-	p.log.LogAttrs(ctx, slog.LevelWarn, "could not set a user online; will try again",
-		slog.String("session", u.String()), slog.Duration("in", a.backoff), slog.String("err", err.Error()))
 	return start
 }
 
-// fetchWaiting sets u online in legacy and moves what waited into the log. It returns where that begins in the log, and
-// whether some of it could not be put there. After an error the log's end is returned as far as it is known.
-func (p *presence) fetchWaiting(ctx context.Context, u legacy.UserID) (start eventlog.Position, missed bool, err error) {
-	// What comes from now on stands after end, so nothing falls between what waited and what is told live.
-	start, err = p.events.End(ctx)
+// fetchWaiting sets u online in legacy and moves what waited into the log, as much as can be, even beside an error. It
+// returns where that begins.
+func (p *presence) fetchWaiting(ctx context.Context, u legacy.UserID) (eventlog.Position, error) {
+	// What comes from now on stands after this, so nothing falls between what waited and what is told live.
+	start, err := p.events.End(ctx)
 	if err != nil {
-		return start, false, err
+		return start, err
 	}
 	waiting, err := p.legacy.ComeOnline(ctx, u)
-	if err != nil {
-		return start, false, err
-	}
 	for _, e := range waiting {
-		at, err := p.events.Append(ctx, e)
-		if err != nil {
-			p.log.LogAttrs(ctx, slog.LevelError, "append what waited for a user", slog.String("session", u.String()), slog.String("err", err.Error()))
-			missed = true
+		at, appendErr := p.events.Append(ctx, e)
+		if appendErr != nil {
+			err = errors.Join(err, appendErr)
 			continue
 		}
 		if before := at.Before(); before.Compare(start) < 0 {
 			start = before
 		}
 	}
-	return start, missed, nil
+	return start, err
 }
 
 func (p *presence) goOffline(ctx context.Context, u legacy.UserID, a *attendance) error {

@@ -109,14 +109,25 @@ func (s *Server) Public() http.Handler { return s.public }
 func (s *Server) Inner() http.Handler { return s.inner }
 
 // Run keeps users' presence until ctx ends. Then it ends the streams that are left and sets the users of this server
-// offline; that takes at most a few seconds.
+// offline. That takes shutdownTimeout at most: a call that legacy has not answered by then is left behind, and is the
+// error.
 func (s *Server) Run(ctx context.Context) error {
-	s.presence.run(ctx)
+	calls := make(chan struct{})
+	go func() {
+		defer close(calls)
+		s.presence.run(ctx)
+	}()
+	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	s.streams.drain(ctx)
 	s.presence.stop(ctx)
-	return nil
+	select {
+	case <-calls:
+		return nil
+	case <-ctx.Done():
+		return errors.New("gateway: a call about presence is still unanswered")
+	}
 }
 
 // shutdownTimeout bounds what is still done after Run's context ended. Without it a legacy server that does not answer
