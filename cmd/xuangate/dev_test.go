@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// lines is a Writer that can be waited on.
+type lines struct {
+	mu      sync.Mutex
+	written strings.Builder
+	more    chan struct{}
+}
+
+func newLines() *lines { return &lines{more: make(chan struct{}, 1)} }
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.more <- struct{}{}:
+	default: // whoever waits has not looked yet
+	}
+	return l.written.Write(p)
+}
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written.String()
+}
+
+// wait returns all that was written once it contains what.
+func (l *lines) wait(t *testing.T, what string) string {
+	t.Helper()
+	patience := time.After(30 * time.Second)
+	for !strings.Contains(l.text(), what) {
+		select {
+		case <-l.more:
+		case <-patience:
+			t.Fatalf("no %q in:\n%s", what, l.text())
+		}
+	}
+	return l.text()
+}
+
+// startDev runs `xuangate dev` on a free port, and answers what it prints. The test ends it, and expects it to end well.
+func startDev(t *testing.T, flags ...string) (printed string, end func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	out, log := newLines(), newLines()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, append([]string{"dev", "--addr", "127.0.0.1:0"}, flags...), noEnv, output{out, log})
+	}()
+	end = sync.OnceFunc(func() {
+		cancel()
+		require.Zero(t, <-ended, log.text())
+	})
+	t.Cleanup(end)
+	return out.wait(t, "/send_msg"), end
+}
+
+// bash runs a script and answers its standard output as it comes.
+func bash(t *testing.T, script string) *lines {
+	t.Helper()
+	out := newLines()
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.CommandContext(ctx, "bash", "-c", script)
+	cmd.Stdout, cmd.Stderr = out, t.Output()
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // killed, or out of patience with a stream
+	})
+	return out
+}
+
+func TestDev(t *testing.T) {
+	t.Run("what it prints can be pasted: one listens, the other speaks", func(t *testing.T) {
+		printed, _ := startDev(t)
+		commands := regexp.MustCompile(`(?m)^  (TOKEN=.*|curl .*)$`).FindAllString(printed, -1)
+		require.Len(t, commands, 4, printed)
+
+		heard := bash(t, commands[0]+"\nexec "+strings.TrimSpace(commands[1]))
+		heard.wait(t, "id:")
+		bash(t, commands[2]+"\n"+commands[3]).wait(t, `"MsgID"`)
+		require.Contains(t, heard.wait(t, "你好"), `"FromSession":"5"`)
+	})
+	t.Run("the folder keeps the chat server's data, and the group is made once", func(t *testing.T) {
+		group := regexp.MustCompile(`everybody but dave: (\S+)`)
+		folder := t.TempDir() + "/new"
+		first, end := startDev(t, "--data", folder)
+		end()
+		second, _ := startDev(t, "--data", folder)
+		require.Equal(t, group.FindStringSubmatch(first)[1], group.FindStringSubmatch(second)[1])
+	})
+	t.Run("the inner key opens /inner on the same port", func(t *testing.T) {
+		printed, _ := startDev(t)
+		api := regexp.MustCompile(`API +(\S+)`).FindStringSubmatch(printed)[1]
+		key := regexp.MustCompile(`inner key +(\S+)`).FindStringSubmatch(printed)[1]
+		bash(t, "curl -s "+api+`/inner/get_token -H 'X-Inner-Key: `+key+`' -H 'Content-Type: application/json' -d '{"account":"dave"}'`).wait(t, `"code":0,"data":"`)
+	})
+}
+
+// TestReadmeWalkThrough pastes README's block into bash, with another port.
+func TestReadmeWalkThrough(t *testing.T) {
+	printed, _ := startDev(t)
+	api := regexp.MustCompile(`API +(\S+)`).FindStringSubmatch(printed)[1]
+	_, block, found := strings.Cut(readme(t), "paste this into bash:\n\n```bash\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	require.Contains(t, block, "API=http://127.0.0.1:8080\n")
+
+	out := bash(t, strings.Replace(block, "http://127.0.0.1:8080", api, 1)+"echo; echo over\n").wait(t, "over\n")
+	require.Contains(t, out, `"MsgID"`, "alice's message was taken")
+	require.Contains(t, out, `{"Msg":[`, "the history was answered")
+	require.Contains(t, out, "event: message\n", "bob heard it")
+	require.Equal(t, 2, strings.Count(out, `"Content":"大家好"`), "once in the history and once in bob's stream:\n%s", out)
+}
+
+// TestReadmeSettingsFile reads README's example as a file.
+func TestReadmeSettingsFile(t *testing.T) {
+	_, block, found := strings.Cut(readme(t), "```yaml\n")
+	require.True(t, found)
+	block, _, _ = strings.Cut(block, "```")
+	_, err := settle(t, block, nil)
+	require.NoError(t, err)
+}

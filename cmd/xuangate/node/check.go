@@ -1,0 +1,128 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"syscall"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// maxSkew is how far the chat server's clock may be from ours before Check speaks of it.
+const maxSkew = 30 * time.Second
+
+// A Finding is one thing that Check learnt. Its text begins with the setting it is about.
+type Finding struct {
+	Fault bool // it must be put right before the node is of use; else it is good to know
+	Text  string
+}
+
+// Check is Validate and, where that finds nothing wrong with the chat server's settings, a try of the chat server: can it
+// be reached, does it understand the key, is the operator an account of its own. It changes nothing there, and takes at
+// most a few times legacy.timeout.
+func Check(ctx context.Context, c Config) (found []Finding) {
+	for _, err := range c.Validate() {
+		found = append(found, Finding{true, err.Error()})
+	}
+	var unset faults
+	if c.Legacy.validate(&unset); len(unset) > 0 {
+		return found
+	}
+	skew, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout)
+	if err != nil {
+		return append(found, Finding{true, "legacy.xxb.url: " + err.Error()})
+	}
+	if fault := c.ask(ctx); fault != "" {
+		return append(found, Finding{true, fault})
+	}
+	found = append(found,
+		Finding{false, "legacy.xxb: the chat server answers, and knows the operator"},
+		Finding{false, onlyServer},
+	)
+	if skew.Abs() > maxSkew {
+		side := "ahead of"
+		if skew < 0 {
+			side = "behind"
+		}
+		found = append(found, Finding{false, fmt.Sprintf("legacy.xxb.url: the chat server's clock is %s %s ours; let NTP set both", skew.Abs().Round(time.Minute), side)})
+	}
+	return found
+}
+
+// reach asks for the backend's page the way a browser does. It answers how far the server's clock is ahead of ours, and
+// an error that says what to look at when nothing answers.
+func reach(ctx context.Context, page string, timeout time.Duration) (skew time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return 0, err
+	}
+	once := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	res, err := once.Do(req)
+	if err != nil {
+		return 0, unreachable(err, timeout)
+	}
+	defer res.Body.Close()
+	switch {
+	case res.StatusCode == http.StatusNotFound:
+		return 0, errors.New("the web server has no such page (404); give the address of the backend's xuanxuan.php")
+	case res.StatusCode >= 300 && res.StatusCode < 400:
+		return 0, fmt.Errorf("the web server sends us on to %q; give that address if it is the backend's", res.Header.Get("Location"))
+	}
+	if date, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		skew = time.Until(date)
+	}
+	return skew, nil
+}
+
+// unreachable says what a failed request means for the one who sets the address.
+func unreachable(err error, timeout time.Duration) error {
+	var dns *net.DNSError
+	var ask *url.Error
+	switch {
+	case errors.As(err, &dns):
+		return fmt.Errorf("no such host: %s", dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return errors.New("nothing listens there; is the web server up, and is the port right?")
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("no answer within %s; is the address right, does a firewall stand between?", timeout)
+	case errors.As(err, &ask):
+		return ask.Err
+	}
+	return err
+}
+
+// ask has the backend answer real calls, and says what is wrong if it does not.
+func (c Config) ask(ctx context.Context) (fault string) {
+	nobody := func(context.Context, adapter.Event) error { return nil }
+	translation, err := c.adapter(slog.New(slog.DiscardHandler), nobody)
+	if err != nil {
+		return err.Error()
+	}
+	err = translation.Ping(ctx)
+	refused, _ := errors.AsType[*adapter.Error](err)
+	switch {
+	case err == nil:
+		return ""
+	case refused == nil:
+		return "legacy.xxb.url: " + err.Error()
+	case refused.Code == model.Conflict:
+		return "inner.operator: " + refused.Text
+	case refused.Code == model.TooSlow:
+		return fmt.Sprintf("legacy.xxb.url: the web server answers, the backend behind it does not within %s; is its database up?",
+			c.Legacy.Timeout)
+	}
+	return fmt.Sprintf("legacy.xxb.key: the web server answers, but not as a backend with this key does; "+
+		"is it the key in the backend's configuration, and the page its xuanxuan.php? (%v)", refused.Err)
+}

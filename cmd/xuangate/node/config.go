@@ -1,0 +1,106 @@
+package node
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is every setting of a node. Its tags are the one place that names a setting, its default and what it means:
+// cmd/xuangate makes the flags, the environment variables, the keys of the file and the help from them, and README.md's
+// table is compared with them. A setting is named by its path, legacy.xxb.own_presence; durations are written 10s, 5m, 720h.
+type Config struct {
+	Addr           string         `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
+	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
+	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
+	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
+	Drain          time.Duration  `default:"5s" help:"How long open streams and requests may take to end after SIGTERM, 1s to 60s; then they are cut. Signing users off in the chat server takes at most 4s more, so allow the process 5s longer."`
+
+	Inner    Inner    `embed:"" prefix:"inner."`
+	Legacy   Legacy   `embed:"" prefix:"legacy."`
+	EventLog EventLog `embed:"" prefix:"eventlog."`
+	Log      Log      `embed:"" prefix:"log."`
+
+	// Dev is how xuangate dev runs a node: /inner stands on Addr too and has no listener of its own, and its key may be short.
+	Dev bool `kong:"-"`
+	// Ready is called once, when all listeners are open. Nil is fine.
+	Ready func(Addresses) `kong:"-"`
+	// LogTo is where the log goes; nil means standard error.
+	LogTo io.Writer `kong:"-"`
+}
+
+// Addresses are those on which a node listens.
+type Addresses struct {
+	API   net.Addr
+	Inner net.Addr // nil where /inner has no listener of its own
+}
+
+// Default is a Config with every default; what has none is left empty.
+func Default() Config {
+	var c Config
+	if err := kong.ApplyDefaults(&c); err != nil {
+		panic(err) // a tag of Config is wrong
+	}
+	return c
+}
+
+// Inner is who may call /inner/*, a company's own systems.
+type Inner struct {
+	Addr     string         `default:"127.0.0.1:8081" help:"Where /inner/* listens, HOST:PORT; another one than addr. Empty: nowhere."`
+	Key      Secret         `help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
+	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
+	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
+}
+
+// Legacy is the chat server behind the node, and how it is spoken to.
+type Legacy struct {
+	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb."`
+	XXB        XXB           `embed:"" prefix:"xxb."`
+	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
+	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
+	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
+	Timeout    time.Duration `default:"5s" help:"How long one call to the chat server may take, 100ms to 60s."`
+	Poll       time.Duration `default:"10s" help:"How often the chat server is asked for notices and changed users, 1s to 60s: it looks back no further than a minute."`
+}
+
+// XXB is where the backend is in mode xxb.
+type XXB struct {
+	URL         string `help:"The backend's address, http://HOST/xuanxuan.php."`
+	Key         Secret `help:"The key that the backend shares with its chat server, 32 characters."`
+	OwnPresence bool   `help:"Whether Xuangate is the only chat server for good, and may set everybody offline in the backend when it starts."`
+}
+
+// EventLog is what a client finds when it comes back.
+type EventLog struct {
+	Size  int `default:"65536" help:"How many events are kept for clients that come back, 100 to 10000000."`
+	Bytes int `default:"67108864" help:"About how many bytes of memory they may take, at least 1048576; the oldest go first."`
+}
+
+// Log is what the node tells its operator, on standard error.
+type Log struct {
+	Level  slog.Level `default:"info" help:"debug, info, warn or error."`
+	Format string     `default:"text" help:"text or json."`
+}
+
+// Secret is a key. It prints and logs as [redacted]; string(s) is the key itself.
+type Secret string
+
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "[redacted]"
+}
+
+// GoString keeps the key out of %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps the key out of JSON and YAML.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// LogValue keeps the key out of the log.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

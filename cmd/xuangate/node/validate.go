@@ -1,0 +1,136 @@
+package node
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+// minInnerKey is how short the inner key may be. It opens every user's account, so it must not be a guessable word.
+const minInnerKey = 32
+
+// Validate says what is wrong with the settings, all of it at once: one error per fault, each beginning with the name of
+// its setting. None means the node can be started; whether the chat server answers is Check's question.
+func (c Config) Validate() []error {
+	var f faults
+	f.address("addr", c.Addr)
+	for _, o := range c.Origins {
+		f.origin("origins", o)
+	}
+	f.between("token_ttl", c.TokenTTL, time.Minute, 10*365*24*time.Hour)
+	f.between("drain", c.Drain, time.Second, time.Minute)
+
+	if c.Inner.Addr != "" && !c.Dev {
+		f.address("inner.addr", c.Inner.Addr)
+		if _, port, _ := net.SplitHostPort(c.Addr); c.Inner.Addr == c.Addr && port != "0" {
+			f.add("inner.addr", "is the same as addr; give /inner a port of its own")
+		}
+	}
+	if n := len(c.Inner.Key); n > 0 && n < minInnerKey && !c.Dev {
+		f.add("inner.key", "has %d characters, want at least %d; openssl rand -hex 32 makes one", n, minInnerKey)
+	}
+	if c.Inner.Operator == "" {
+		f.add("inner.operator", "is empty; name an account of the chat server, such as admin")
+	}
+
+	c.Legacy.validate(&f)
+	if c.EventLog.Size < 100 || c.EventLog.Size > 10_000_000 {
+		f.add("eventlog.size", "is %d, want 100 to 10000000", c.EventLog.Size)
+	}
+	if c.EventLog.Bytes < 1<<20 {
+		f.add("eventlog.bytes", "is %d, want at least %d", c.EventLog.Bytes, 1<<20)
+	}
+	f.either("log.format", c.Log.Format, "text", "json")
+	return f
+}
+
+func (l Legacy) validate(f *faults) {
+	switch l.Mode {
+	case "xxb":
+		f.backend("legacy.xxb.url", l.XXB.URL)
+		switch n := len(l.XXB.Key); n {
+		case legacy.KeySize:
+		case 0:
+			f.add("legacy.xxb.key", "is missing; it is the 32-character key in the backend's and xxd's configuration")
+		default:
+			f.add("legacy.xxb.key", "has %d characters, want %d; it is the key in the backend's and xxd's configuration", n, legacy.KeySize)
+		}
+	case "xxd", "inline", "v1":
+		f.add("legacy.mode", "%s is not in this version; xxb is", l.Mode)
+	default:
+		f.add("legacy.mode", "%q is no mode; xxb is", l.Mode)
+	}
+	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
+		f.add("legacy.timezone", "%q is no time zone; write it as Asia/Shanghai", l.Timezone)
+	}
+	f.either("legacy.emoji", l.Emoji, "shortname", "raw")
+	if l.MaxContent < 1 || l.MaxContent > 65535 {
+		f.add("legacy.max_content", "is %d, want 1 to 65535; the chat server cuts what is longer", l.MaxContent)
+	}
+	f.between("legacy.timeout", l.Timeout, 100*time.Millisecond, time.Minute)
+	f.between("legacy.poll", l.Poll, time.Second, time.Minute)
+}
+
+// faults gathers what is wrong, one error per setting and fault.
+type faults []error
+
+func (f *faults) add(key, format string, args ...any) {
+	*f = append(*f, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+}
+
+func (f *faults) address(key, addr string) {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		f.add(key, "%q is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080 or :8080", addr)
+	}
+}
+
+func (f *faults) backend(key, raw string) {
+	u, err := url.Parse(raw)
+	switch {
+	case raw == "":
+		f.add(key, "is missing; it is the address of the backend, such as http://10.0.0.5/xuanxuan.php")
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		f.add(key, "%q is no address of a backend; write http://HOST/xuanxuan.php", raw)
+	}
+}
+
+func (f *faults) origin(key, origin string) {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+		f.add(key, "%q is no origin; write https://chat.example.com, without a path", origin)
+	}
+}
+
+func (f *faults) between(key string, d, least, most time.Duration) {
+	if d < least || d > most {
+		f.add(key, "is %s, want %s to %s", short(d), short(least), short(most))
+	}
+}
+
+// short writes a duration as it is set: 1m, not 1m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func (f *faults) either(key, value, one, other string) {
+	if value != one && value != other {
+		f.add(key, "%q is neither %s nor %s", value, one, other)
+	}
+}
