@@ -36,11 +36,12 @@ const (
 
 // upgrader takes small buffers, and write buffers only while something is written: an idle connection has next to none.
 var upgrader = websocket.Upgrader{
-	ReadBufferSize:  1 << 10,
-	WriteBufferSize: 1 << 10,
-	WriteBufferPool: &sync.Pool{},
-	CheckOrigin:     func(*http.Request) bool { return true },                // checkHandshake has
-	Error:           func(http.ResponseWriter, *http.Request, int, error) {}, // newProblem does
+	HandshakeTimeout: writeTimeout,
+	ReadBufferSize:   1 << 10,
+	WriteBufferSize:  1 << 10,
+	WriteBufferPool:  &sync.Pool{},
+	CheckOrigin:      func(*http.Request) bool { return true },                // checkHandshake has
+	Error:            func(http.ResponseWriter, *http.Request, int, error) {}, // newProblem does
 }
 
 // ws writes WebSocket messages: a JSON text for each event.
@@ -65,15 +66,21 @@ func (s *Server) checkHandshake(r *http.Request) error {
 // serveWS takes the connection over and returns: net/http's buffers and its goroutine are then given back, three quarters
 // of what an idle connection costs. The goroutine that goes on is counted in streams, whose drain waits for it, and calls
 // leave at its end.
-func (s *Server) serveWS(ctx context.Context, c echo.Context, sub *subscription, leave func()) error {
+func (s *Server) serveWS(ctx context.Context, c echo.Context, sub *subscription, one *stream, leave func()) error {
 	rec := recordOf(ctx)
 	w := &hijacker{ResponseWriter: c.Response()}
 	conn, err := upgrader.Upgrade(w, c.Request(), http.Header{echo.HeaderXRequestID: {rec.id}})
 	if err != nil {
 		leave()
-		return refuse(model.InvalidParameter, "protoc: %s", err)
+		if w.conn == nil {
+			return refuse(model.InvalidParameter, "protoc: %s", err)
+		}
+		c.Response().Committed = true // the connection is no longer ours to answer on
+		rec.err = err
+		return nil
 	}
 	rec.streaming = true
+	one.takes(w.conn.Close)
 	out := &ws{conn: conn, batch: w.conn, all: sub.all, rec: rec}
 	go func() {
 		defer leave()

@@ -34,25 +34,25 @@ func (s *Server) notify(c echo.Context, p model.NotifyParams) error {
 	}
 
 	u := caller(ctx).User
-	ctx, done, err := s.streams.enter(ctx, u)
+	ctx, one, err := s.streams.enter(ctx, u)
 	if err != nil {
 		return err
 	}
 	sub, err := s.subscribe(ctx, recordOf(ctx), afterOf(r, p), p.Events == model.All)
 	if err != nil {
-		done()
+		one.close()
 		return err
 	}
 	leave := func() {
 		s.presence.leave(u, promised)
-		done()
+		one.close()
 	}
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "no-store, no-transform")
 	h.Set("X-Accel-Buffering", "no")
 	switch protocol {
 	case model.ProtocolWs:
-		return s.serveWS(ctx, c, sub, leave)
+		return s.serveWS(ctx, c, sub, one, leave)
 	case model.ProtocolSse:
 		defer leave()
 		return s.serveSSE(ctx, c, sub)

@@ -28,7 +28,7 @@ const (
 	retryFirst, retryMost = time.Second, time.Minute
 	// presenceCalls bounds the calls at once that change presence. Without it a thousand users who leave together are a
 	// thousand calls together.
-	presenceCalls = 8
+	presenceCalls = 16
 )
 
 // presence keeps users online in legacy while they have a stream here. Its methods may be used from any goroutine; run

@@ -120,8 +120,9 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	s.streams.drain(ctx)
+	s.streams.end()
 	s.presence.stop(ctx)
+	s.streams.drain(ctx)
 	select {
 	case <-calls:
 		return nil
@@ -132,10 +133,11 @@ func (s *Server) Run(ctx context.Context) error {
 
 // shutdownTimeout bounds what is still done after Run's context ended. Without it a legacy server that does not answer
 // keeps the process from exiting.
-const shutdownTimeout = 4 * time.Second
+const shutdownTimeout = 2 * time.Second
 
 // Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end with a
-// hint when to reconnect. Calls go on being answered. It returns when all streams are gone, or when ctx ends.
+// hint when to reconnect. Calls go on being answered. It returns when all streams are gone, or when ctx ends; WebSockets that
+// do not take our last word until then are cut.
 func (s *Server) Drain(ctx context.Context) { s.streams.drain(ctx) }
 
 func (s *Server) handler(serves func(path string) bool) http.Handler {

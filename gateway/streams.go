@@ -23,19 +23,20 @@ type streams struct {
 	empty    chan struct{} // closed when draining has come to its end
 }
 
-// A stream is one entry of streams. Who opened it closes it.
+// A stream is one entry of streams. Who opened it closes it, once, after its last use of anything of the server.
 type stream struct {
-	user   legacy.UserID
-	cancel context.CancelCauseFunc
+	streams *streams
+	user    legacy.UserID
+	cancel  context.CancelCauseFunc
+	cut     func() error // closes the connection under it, where nobody else can
 }
 
 func newStreams(limit int) *streams {
 	return &streams{limit: limit, users: map[legacy.UserID]int{}, open: map[*stream]struct{}{}, empty: make(chan struct{})}
 }
 
-// enter counts a new stream of u in. The stream lives with the returned context, and ends with close, which must be
-// called once, after the last use of whatever the stream uses.
-func (s *streams) enter(ctx context.Context, u legacy.UserID) (_ context.Context, close func(), err error) {
+// enter counts a new stream of u in. The stream lives with the returned context.
+func (s *streams) enter(ctx context.Context, u legacy.UserID) (context.Context, *stream, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.draining {
@@ -45,14 +46,22 @@ func (s *streams) enter(ctx context.Context, u legacy.UserID) (_ context.Context
 		return nil, nil, refuse(model.TooManyRequests, "you have %d streams open; close some", s.limit)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	one := &stream{user: u, cancel: cancel}
+	one := &stream{streams: s, user: u, cancel: cancel}
 	s.open[one] = struct{}{}
 	s.users[u]++
-	return ctx, func() { s.leave(one) }, nil
+	return ctx, one, nil
 }
 
-func (s *streams) leave(one *stream) {
+// takes says that the stream has taken a connection over, which cut closes.
+func (one *stream) takes(cut func() error) {
+	one.streams.mu.Lock()
+	defer one.streams.mu.Unlock()
+	one.cut = cut
+}
+
+func (one *stream) close() {
 	one.cancel(nil)
+	s := one.streams
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, one)
@@ -64,22 +73,37 @@ func (s *streams) leave(one *stream) {
 	}
 }
 
-// drain refuses new streams and ends those that are open. It returns when all have closed, or when ctx ends.
-func (s *streams) drain(ctx context.Context) {
+// end refuses new streams and has those that are open say their last word.
+func (s *streams) end() {
 	s.mu.Lock()
-	if !s.draining {
-		s.draining = true
-		for one := range s.open {
-			one.cancel(errDraining)
-		}
-		if len(s.open) == 0 {
-			close(s.empty)
-		}
+	defer s.mu.Unlock()
+	if s.draining {
+		return
 	}
-	s.mu.Unlock()
+	s.draining = true
+	for one := range s.open {
+		one.cancel(errDraining)
+	}
+	if len(s.open) == 0 {
+		close(s.empty)
+	}
+}
+
+// drain ends all streams and returns when they have closed. Connections taken over that are still there when ctx ends are
+// cut; the others are their HTTP server's to close.
+func (s *streams) drain(ctx context.Context) {
+	s.end()
 	select {
 	case <-s.empty:
+		return
 	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for one := range s.open {
+		if one.cut != nil {
+			_ = one.cut()
+		}
 	}
 }
 
