@@ -17,6 +17,7 @@ type reply struct {
 	Partial                         any
 	Lang, V                         string
 	raw                             string
+	size                            int // sealed
 }
 
 // object returns the data as an object.
