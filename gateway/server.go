@@ -118,15 +118,15 @@ func (s *Server) Run(ctx context.Context) error {
 		s.presence.run(ctx)
 	}()
 	<-ctx.Done()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	s.streams.end()
-	s.presence.stop(ctx)
-	s.streams.drain(ctx)
+	s.presence.stop(limit)
+	s.streams.drain(limit)
 	select {
 	case <-calls:
 		return nil
-	case <-ctx.Done():
+	case <-limit.Done():
 		return errors.New("gateway: a call about presence is still unanswered")
 	}
 }

@@ -274,6 +274,7 @@ type script struct {
 	answers map[string]func(legacy.Call) (string, error)
 	waiting map[legacy.UserID][]map[string]any
 	lastID  int
+	lastGID string
 }
 
 func newScript() *script {
@@ -349,6 +350,7 @@ func (s *script) store(c legacy.Call) (string, error) {
 	s.lastID++
 	row := drafts[0][0]
 	row["id"], row["date"], row["data"] = s.lastID, 1795313000+s.lastID, ""
+	s.lastGID = row["gid"].(string)
 	return success("message", []any{row})
 }
 
