@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -68,18 +69,30 @@ type answer struct {
 	Data  json.RawMessage
 }
 
-func post(t *testing.T, url string, header http.Header, in any) (a answer) {
-	t.Helper()
+// ask posts in and reads the envelope. It may be called from any goroutine.
+func ask(ctx context.Context, url string, header http.Header, in any) (a answer, err error) {
 	body, err := json.Marshal(in)
-	require.NoError(t, err)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(body))
-	require.NoError(t, err)
+	if err != nil {
+		return a, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return a, err
+	}
 	req.Header = header.Clone()
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
-	require.NoError(t, err)
+	if err != nil {
+		return a, err
+	}
 	defer res.Body.Close()
-	require.NoError(t, json.NewDecoder(res.Body).Decode(&a))
+	return a, json.NewDecoder(res.Body).Decode(&a)
+}
+
+func post(t *testing.T, url string, header http.Header, in any) answer {
+	t.Helper()
+	a, err := ask(t.Context(), url, header, in)
+	require.NoError(t, err)
 	return a
 }
 
@@ -202,39 +215,40 @@ func TestEnd(t *testing.T) {
 	t.Run("a request under way is answered", func(t *testing.T) {
 		s := backend(t)
 		n := run(t, before(s))
-		alice := n.signIn(t, "alice")
-		s.SetFaults(xuanxuan.Fault{Method: "getlist", Delay: 300 * time.Millisecond})
-		asked := s.Calls()["chat/getlist"]
-		answered := make(chan answer, 1)
-		go func() { answered <- post(t, n.api+"/get_joined_conversation", bearer(alice), struct{}{}) }()
-		require.Eventually(t, func() bool { return s.Calls()["chat/getlist"] > asked }, 5*time.Second, time.Millisecond)
+		result := n.hold(t, s, 300*time.Millisecond)
 		n.stop(t)
-		require.Equal(t, model.OK, (<-answered).Code)
+		require.NoError(t, <-result)
 	})
 	t.Run("a chat server that hangs keeps the process for less than ten seconds", func(t *testing.T) {
 		s := backend(t)
 		c := before(s)
 		c.Legacy.Timeout = time.Minute
 		n := run(t, c)
-		alice := n.signIn(t, "alice")
-		next(t, n.listen(t, alice), "id")
-		s.SetFaults(xuanxuan.Fault{Delay: time.Hour})
-		asked := s.Calls()["chat/getlist"]
-		cut := make(chan error, 1)
-		go func() {
-			req, _ := http.NewRequest(http.MethodPost, n.api+"/get_joined_conversation", nil)
-			req.Header = bearer(alice)
-			res, err := http.DefaultClient.Do(req)
-			if err == nil {
-				err = res.Body.Close()
-			}
-			cut <- err
-		}()
-		require.Eventually(t, func() bool { return s.Calls()["chat/getlist"] > asked }, 5*time.Second, time.Millisecond)
+		next(t, n.listen(t, n.signIn(t, "bob")), "id")
+		result := n.hold(t, s, time.Hour)
 		start := time.Now()
 		n.end()
 		<-n.ended // with or without a complaint about what was not answered
 		require.Less(t, time.Since(start), 10*time.Second)
-		require.Error(t, <-cut, "the request was cut, not answered late")
+		require.Error(t, <-result, "the request was cut, not answered late")
 	})
+}
+
+// hold makes the chat server answer late, and returns when a request of alice waits for it. What became of the request
+// comes through the channel.
+func (n *running) hold(t *testing.T, s *xuanxuan.Server, late time.Duration) <-chan error {
+	t.Helper()
+	alice := n.signIn(t, "alice")
+	s.SetFaults(xuanxuan.Fault{Delay: late})
+	asked := s.Calls()["chat/getlist"]
+	result := make(chan error, 1)
+	go func() {
+		a, err := ask(t.Context(), n.api+"/get_joined_conversation", bearer(alice), struct{}{})
+		if err == nil && a.Code != model.OK {
+			err = errors.New(a.Error)
+		}
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return s.Calls()["chat/getlist"] > asked }, 5*time.Second, time.Millisecond)
+	return result
 }
