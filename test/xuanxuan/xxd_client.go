@@ -2,8 +2,11 @@ package xuanxuan
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -72,22 +75,44 @@ func (x *XXD) connect(w http.ResponseWriter, req *http.Request) {
 // read handles frames until the connection ends or its client does what xxd hangs up on.
 func (x *XXD) read(ctx context.Context, c *client) {
 	extend := func() error { return c.conn.SetReadDeadline(time.Now().Add(x.ReadDeadline)) }
-	c.conn.SetReadLimit(maxFrame)
 	c.conn.SetPongHandler(func(string) error { return extend() })
 	if extend() != nil {
 		return
 	}
 	for {
-		_, sealed, err := c.conn.ReadMessage()
+		sealed, err := c.next()
 		if err != nil || !c.gate.pass(c.gone) {
 			return
 		}
+		err = x.handle(ctx, c, sealed)
 		x.stats.in.Add(1)
-		if err := x.handle(ctx, c, sealed); err != nil {
+		if err != nil {
 			x.Logger.Debug("xxd hangs up", "user", c.user.Load(), "err", err)
 			return
 		}
 	}
+}
+
+// next waits for the client's next frame. One that is too long resets the connection.
+func (c *client) next() ([]byte, error) {
+	_, r, err := c.conn.NextReader()
+	if err != nil {
+		return nil, err
+	}
+	sealed, err := io.ReadAll(io.LimitReader(r, maxFrame+1))
+	if err == nil && len(sealed) > maxFrame {
+		err = errors.Join(errHangUp, c.reset())
+	}
+	return sealed, err
+}
+
+// reset makes the end of the connection a TCP reset.
+func (c *client) reset() error {
+	conn := c.conn.NetConn()
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	return conn.(*net.TCPConn).SetLinger(0)
 }
 
 // write sends what is queued, and pings, until the connection is dropped or thrown out.

@@ -153,7 +153,7 @@ type XXDStats struct {
 	Online      int   // users signed in now
 	Accepted    int64 // websockets so far
 	Logins      int64 // that succeeded
-	FramesIn    int64 // of clients
+	FramesIn    int64 // of clients, handled
 	FramesOut   int64 // written to clients
 }
 
