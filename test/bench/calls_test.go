@@ -139,6 +139,7 @@ func measure(b *testing.B, workers []func() error, s *sample) {
 			for range n {
 				t := time.Now()
 				if err := ask(); err != nil {
+					println("FAILED AT", len(took[i]))
 					failed.Store(&err)
 					return
 				}

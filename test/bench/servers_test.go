@@ -15,7 +15,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"testing"
 	"time"
@@ -34,6 +36,7 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 		return s.URL(), func() { _ = s.Close() }, nil
 	},
 	"gateway": runGateway,
+	"instant": runInstant,
 	"proxy": func(legacyURL string) (string, func(), error) {
 		target, err := url.Parse(legacyURL)
 		if err != nil {
@@ -41,7 +44,12 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 		}
 		// The defaults keep two idle connections; with as many as the gateway keeps the comparison is of the work.
 		proxy := &httputil.ReverseProxy{
-			Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(&url.URL{Scheme: target.Scheme, Host: target.Host}) },
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(&url.URL{Scheme: target.Scheme, Host: target.Host})
+				// Read first: forwarding a body while its answer comes back already trips net/http over itself now and then.
+				body, _ := io.ReadAll(r.In.Body)
+				r.Out.Body = io.NopCloser(bytes.NewReader(body))
+			},
 			Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 		}
 		s := httptest.NewServer(proxy)
@@ -56,7 +64,9 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 const (
 	roleEnv   = "XUANGATE_BENCH_ROLE"
 	legacyEnv = "XUANGATE_BENCH_LEGACY"
-	innerKey  = "bench-inner-key-of-32-characters"
+	// profileEnv names a folder into which each server writes its CPU profile, ROLE-PID.prof.
+	profileEnv = "XUANGATE_BENCH_PROFILE"
+	innerKey   = "bench-inner-key-of-32-characters"
 )
 
 // people is how many users the legacy server has beside the demo users.
@@ -117,6 +127,17 @@ func play(role string) error {
 		return err
 	}
 	defer stop()
+	if dir := os.Getenv(profileEnv); dir != "" {
+		f, err := os.Create(filepath.Join(dir, fmt.Sprint(role, "-", os.Getpid(), ".prof")))
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
