@@ -3,6 +3,7 @@ package legacy
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -48,7 +49,25 @@ type Response struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	// Unsure is set where the wire does not tell whose answer this is: a failure may be somebody else's, and a success
+	// without data was never sent to the caller. What is so must then be asked for.
+	Unsure bool `json:"-"`
 }
+
+// ErrTooLarge says that a call does not fit into a frame; it was not sent.
+var ErrTooLarge = errors.New("the call is larger than a frame may be")
+
+// Push is what a server says unasked. Whom it told, and why him, it does not say.
+type Push struct {
+	Module  string          `json:"module"`
+	Method  string          `json:"method"`
+	Result  Result          `json:"result"`
+	Message Text            `json:"message"`
+	Data    json.RawMessage `json:"data"`
+	Pager   Pager           `json:"pager"`
+}
+
+func (p Push) String() string { return p.Module + "/" + p.Method }
 
 // Pager is what history answers beside its rows. Total counts the rows that match, when asked with a recTotal of 0.
 type Pager struct {
@@ -76,15 +95,29 @@ func (r Response) Reason() string {
 }
 
 // Decode reads the answer's data into v. Data that is absent, null or an empty PHP array decodes as nothing.
-func (r Response) Decode(v any) error {
-	d := bytes.TrimSpace(r.Data)
+func (r Response) Decode(v any) error { return decode(r.Module, r.Method, r.Data, v) }
+
+// Decode reads the push's data into v, as Response.Decode does.
+func (p Push) Decode(v any) error { return decode(p.Module, p.Method, p.Data, v) }
+
+func decode(module, method string, data json.RawMessage, v any) error {
+	d := bytes.TrimSpace(data)
 	if len(d) == 0 || bytes.Equal(d, []byte("null")) || bytes.Equal(d, []byte("[]")) {
 		return nil
 	}
 	if err := json.Unmarshal(d, v); err != nil {
-		return fmt.Errorf("decode %s/%s: %w", r.Module, r.Method, err)
+		return fmt.Errorf("decode %s/%s: %w", module, method, err)
 	}
 	return nil
+}
+
+// Welcome is what a server tells of itself when a user signs in.
+type Welcome struct {
+	User     UserRow
+	Users    []UserRow
+	Chats    []ChatRow
+	Messages []MessageRow // what waited for the user; the server has forgotten it by now
+	Notices  []NoticeRow
 }
 
 // DecodeResponse reads the answer of one call. It returns an error when b is no answer to that call: not an object, or of

@@ -1,0 +1,218 @@
+package xxd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+// A pending call waits between its own frame and the answer to the ping behind it, its fence. What xxd sends in between
+// is all that the call was going to cause: its answer, if the caller is among those who are told; a failure, which is
+// told to everybody, so that none having come means success; and other users' answers and failures of the same method.
+type pending struct {
+	call    legacy.Call
+	method  string // as its answer names it
+	answers []legacy.Push
+	fails   []legacy.Push
+	done    chan result
+}
+
+type result struct {
+	r   legacy.Response
+	err error
+}
+
+// request is a call as the desktop client sends it.
+type request struct {
+	Module  string        `json:"module"`
+	Method  string        `json:"method"`
+	Params  any           `json:"params,omitempty"`
+	User    legacy.UserID `json:"userID"`
+	Version string        `json:"v"`
+	Lang    string        `json:"lang"`
+}
+
+// Call asks xxd one thing in the name of the connection's user, whatever c.User says. Calls may overlap; xxd carries them
+// out one after the other. Where the answer may be somebody else's, or there was none, it is Unsure. A frame over the
+// limit is legacy.ErrTooLarge and nothing was sent.
+func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, error) {
+	call.User = c.user
+	frame, err := encode(request{Module: call.Module, Method: call.Method, Params: call.Params, User: c.user, Version: clientVersion, Lang: lang})
+	if err != nil {
+		return legacy.Response{}, fmt.Errorf("encode %s: %w", call, err)
+	}
+	if len(frame) > maxFrame {
+		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
+	}
+	p := &pending{call: call, method: answerName(call.Method), done: make(chan result, 1)}
+	if err := c.send(ctx, p, frame); err != nil {
+		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
+	}
+	select {
+	case got := <-p.done:
+		if got.err != nil {
+			return got.r, fmt.Errorf("%s: %w", call, got.err)
+		}
+		return got.r, nil
+	case <-ctx.Done():
+		return legacy.Response{}, fmt.Errorf("%s: %w", call, ctx.Err())
+	}
+}
+
+// send writes a call and its fence, and queues it where the reader looks for whom an answer is.
+func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
+	select {
+	case <-c.turn:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.done:
+		return c.cause
+	}
+	defer func() { c.turn <- struct{}{} }()
+	c.mu.Lock()
+	if c.cause != nil {
+		defer c.mu.Unlock()
+		return c.cause
+	}
+	c.pending = append(c.pending, p)
+	c.mu.Unlock()
+	frames := []any{frame}
+	if p.method != "ping" { // which is its own fence
+		frames = append(frames, request{Module: "chat", Method: "ping", User: c.user, Version: clientVersion, Lang: lang})
+	}
+	if err := c.write(frames...); err != nil {
+		_ = c.ws.Close() // the reader ends, and with it every call
+		return err
+	}
+	return nil
+}
+
+// answer gives a frame to the oldest pending call, whose it must be if it is anybody's here, and says whether it is news
+// too. c.mu is held.
+func (c *Conn) answer(f legacy.Push) (news bool) {
+	method := strings.ToLower(f.Method)
+	if len(c.pending) == 0 {
+		return method != "ping" && f.Result != legacy.Fail
+	}
+	p := c.pending[0]
+	switch {
+	case method == "error":
+		// xxd could not reach its backend, and tells the caller alone (recorded: 13_errors). The fence still comes.
+		p.fails, p.answers = nil, nil
+		p.method = "error"
+		return false
+	case method == "ping":
+		c.pending = c.pending[1:]
+		p.settle()
+		return false
+	case f.Result == legacy.Fail:
+		if method == p.method && p.mayFail(f) {
+			p.fails = append(p.fails, f)
+		}
+		return false // a failure is nobody's news
+	case method == p.method && p.mine(f):
+		p.answers = append(p.answers, f)
+		return !slices.Contains(callerOnly, method)
+	}
+	return true
+}
+
+// callerOnly are the methods whose answer goes to the caller alone.
+var callerOnly = []string{
+	"getlist", "getpubliclist", "members", "star", "hide", "mute", "category", "history", "settings", "extensions",
+	"gettodoes", "upserttodo", "visit",
+}
+
+// answerName is how an answer names a call's method.
+func answerName(method string) string {
+	switch m := strings.ToLower(method); m {
+	case "getofflinemessages":
+		return "message"
+	case "getofflinenotify":
+		return "notify"
+	default:
+		return m
+	}
+}
+
+// mine says whether a success may be the call's own. Answers to others about the same chat cannot be told apart here.
+func (p *pending) mine(f legacy.Push) bool {
+	switch p.method {
+	case "message":
+		var rows legacy.List[legacy.MessageRow]
+		draft, ok := p.draft()
+		return ok && f.Decode(&rows) == nil && slices.ContainsFunc(rows, func(r legacy.MessageRow) bool { return legacy.MessageGID(r.GID) == draft.GID })
+	case "create", "joinchat", "addmember", "changename", "changepublic", "setcommitters", "setadmin", "dismiss":
+		var row legacy.ChatRow
+		return f.Decode(&row) == nil && string(row.GID) == p.gid()
+	case "userchange":
+		var row legacy.UserRow
+		return f.Decode(&row) == nil && legacy.UserID(row.ID) == p.call.User
+	}
+	return true
+}
+
+// mayFail says whether a failure may be the call's own: a message's names its chat, the others tell nothing.
+func (p *pending) mayFail(f legacy.Push) bool {
+	draft, ok := p.draft()
+	if !ok {
+		return true
+	}
+	var rows []struct {
+		GID legacy.Text `json:"gid"`
+	}
+	if json.Unmarshal(f.Data, &rows) != nil || len(rows) == 0 || rows[0].GID == "" {
+		return true
+	}
+	return legacy.ChatGID(rows[0].GID) == draft.CGID
+}
+
+// draft is the message that the call sends, if it sends one.
+func (p *pending) draft() (legacy.DraftRow, bool) {
+	params, _ := p.call.Params.([]any)
+	if p.method != "message" || len(params) != 1 {
+		return legacy.DraftRow{}, false
+	}
+	drafts, _ := params[0].([]legacy.DraftRow)
+	if len(drafts) != 1 {
+		return legacy.DraftRow{}, false
+	}
+	return drafts[0], true
+}
+
+// gid is the chat that a call about a chat names, its first param.
+func (p *pending) gid() string {
+	params, _ := p.call.Params.([]any)
+	if len(params) == 0 {
+		return ""
+	}
+	return fmt.Sprint(params[0])
+}
+
+// settle answers the call once its fence has come.
+func (p *pending) settle() {
+	_, isMessage := p.draft()
+	r := legacy.Response{Module: p.call.Module, Method: p.method, Result: legacy.Success}
+	switch {
+	case p.method == "error":
+		p.fail(errors.New("xxd's backend did not answer"))
+		return
+	case len(p.answers) > 0 && (len(p.fails) == 0 || isMessage): // a message's gid is nobody else's
+		f := p.answers[len(p.answers)-1]
+		r.Data, r.Message = f.Data, f.Message
+		r.Pager = f.Pager
+	case len(p.fails) > 0:
+		f := p.fails[0]
+		r.Result, r.Data, r.Message, r.Unsure = f.Result, f.Data, f.Message, true
+	case p.method != "ping":
+		r.Unsure = true // nothing failed, but nobody told us
+	}
+	p.done <- result{r: r}
+}
+
+func (p *pending) fail(err error) { p.done <- result{err: err} }
