@@ -42,14 +42,13 @@ type desktop struct {
 	ended  chan error // why there are no more frames
 }
 
-// dial connects without signing in.
-func dial(t testing.TB, x *XXD) *desktop {
+// dial connects without signing in. Each set up is made before the first frame is read.
+func dial(t testing.TB, x *XXD, setup ...func(*websocket.Conn)) *desktop {
 	t.Helper()
-	d := websocket.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	conn, res, err := d.DialContext(t.Context(), x.WSURL(), nil)
-	require.NoError(t, err)
-	require.Equal(t, "easysoft/xuan.im", res.Header.Get("User-Agent"))
-	require.Equal(t, xxdVersion, res.Header.Get("xxd-version"))
+	conn := handshake(t, x)
+	for _, set := range setup {
+		set(conn)
+	}
 	c := &desktop{t: t, conn: conn, key: x.key, frames: make(chan reply, 4096), ended: make(chan error, 1)}
 	read := make(chan struct{})
 	go func() {
@@ -61,6 +60,17 @@ func dial(t testing.TB, x *XXD) *desktop {
 		<-read
 	})
 	return c
+}
+
+// handshake makes a connection that nobody reads.
+func handshake(t testing.TB, x *XXD) *websocket.Conn {
+	t.Helper()
+	d := websocket.Dialer{HandshakeTimeout: patience, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	conn, res, err := d.DialContext(t.Context(), x.WSURL(), nil)
+	require.NoError(t, err)
+	require.Equal(t, "easysoft/xuan.im", res.Header.Get("User-Agent"))
+	require.Equal(t, xxdVersion, res.Header.Get("xxd-version"))
+	return conn
 }
 
 func (d *desktop) read() {
@@ -89,13 +99,19 @@ func signInto(t testing.TB, x *XXD, account string) *desktop {
 	t.Helper()
 	d := dial(t, x)
 	d.login(account, DemoPassword, "online")
+	d.welcomed()
+	return d
+}
+
+// welcomed expects what follows a login.
+func (d *desktop) welcomed() {
+	d.t.Helper()
 	for _, method := range []string{"login", "SessionID", "usergetlist", "getlist", "message", "notify"} {
 		r := d.expect(method)
 		if method == "login" {
 			d.user = int(r.object()["id"].(float64))
 		}
 	}
-	return d
 }
 
 func (d *desktop) login(account, password, status string) {
@@ -178,7 +194,6 @@ func (d *desktop) dropped() {
 	d.t.Helper()
 	before, how := d.end()
 	require.Empty(d.t, before)
-	d.t.Log(how)
 	require.False(d.t, closedProperly(how), "closed with a close frame: %v", how)
 }
 

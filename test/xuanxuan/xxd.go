@@ -76,7 +76,7 @@ func (o XXDOptions) withDefaults() XXDOptions {
 // An XXD is xxd, the server that clients connect to, in front of an xxb. It has two ports, for HTTP and for
 // websockets, as the real one. StartXXD makes one; its methods may be used from any goroutine.
 type XXD struct {
-	XXDOptions
+	options XXDOptions
 	heritage
 	started  time.Time // in whole seconds
 	token    string
@@ -115,7 +115,7 @@ func StartXXD(ctx context.Context, o XXDOptions, addr string) (*XXD, error) {
 }
 
 func startXXD(ctx context.Context, o XXDOptions, addr string, h heritage) (_ *XXD, err error) {
-	x := &XXD{XXDOptions: o, heritage: h, done: make(chan struct{})}
+	x := &XXD{options: o, heritage: h, done: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start xxd: %w", err), x.discard())
@@ -147,12 +147,12 @@ func startXXD(ctx context.Context, o XXDOptions, addr string, h heritage) (_ *XX
 
 // prepare makes what needs no address.
 func (x *XXD) prepare() (err error) {
-	xxbKey, err := legacy.NewKey(x.Key)
+	xxbKey, err := legacy.NewKey(x.options.Key)
 	if err != nil {
 		return err
 	}
-	x.backend = newXXBClient(x.Backend, xxbKey)
-	x.started = x.Now().Truncate(time.Second)
+	x.backend = newXXBClient(x.options.Backend, xxbKey)
+	x.started = x.options.Now().Truncate(time.Second)
 	if !x.started.After(x.after) {
 		x.started = x.after.Add(time.Second) // as if the restart had taken its time: the token is made of the second
 	}
@@ -160,7 +160,7 @@ func (x *XXD) prepare() (err error) {
 	if x.key, err = legacy.NewKey(x.token); err != nil {
 		return err
 	}
-	if x.TLS && x.certificate == nil {
+	if x.options.TLS && x.certificate == nil {
 		if x.certificate, err = selfSigned(); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (x *XXD) prepare() (err error) {
 		CheckOrigin:     func(*http.Request) bool { return true },
 	}
 	if x.uploads == "" {
-		x.uploads = x.UploadDir
+		x.uploads = x.options.UploadDir
 	}
 	if x.uploads == "" {
 		x.uploads, err = os.MkdirTemp("", "xuanxuan-uploads-")
@@ -208,6 +208,9 @@ func (x *XXD) run(ctx context.Context) {
 	}
 	serving.Go(func() { x.ticks(ctx) })
 	<-ctx.Done()
+	if err := x.Err(); err != nil {
+		x.options.Logger.Error("xxd crashed", "err", err)
+	}
 	for _, s := range servers {
 		_ = s.Close() // frees the ports, whatever it says of single connections
 	}
@@ -225,7 +228,7 @@ func (x *XXD) server(ctx context.Context, h http.Handler) *http.Server {
 		Handler:           x.counted(h),
 		ReadHeaderTimeout: readHeaderTimeout,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
-		ErrorLog:          slog.NewLogLogger(x.Logger.Handler(), slog.LevelDebug),
+		ErrorLog:          slog.NewLogLogger(x.options.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -261,7 +264,6 @@ func (x *XXD) fall(reason error) {
 		x.crash = reason
 	}
 	x.mu.Unlock()
-	x.Logger.Error("xxd crashed", "err", reason)
 	x.stop(reason)
 }
 
@@ -272,6 +274,9 @@ func (x *XXD) Err() error {
 	defer x.mu.Unlock()
 	return x.crash
 }
+
+// Done is closed when nothing of the xxd runs any more, closed or crashed.
+func (x *XXD) Done() <-chan struct{} { return x.done }
 
 // errClosed is why a closed xxd ended.
 var errClosed = errors.New("xxd closed")
@@ -296,7 +301,7 @@ func (x *XXD) end() error {
 // certificate and uploads, but with a new token.
 func (x *XXD) Restart(ctx context.Context) (*XXD, error) {
 	_ = x.end() // that it had crashed is why one restarts it
-	o := x.XXDOptions
+	o := x.options
 	o.ChatAddr = x.ChatAddr()
 	h := x.heritage
 	h.after = x.started
@@ -320,7 +325,7 @@ func (x *XXD) URL() string { return x.scheme("http") + x.Addr() }
 func (x *XXD) WSURL() string { return x.scheme("ws") + x.ChatAddr() + "/ws" }
 
 func (x *XXD) scheme(plain string) string {
-	if x.TLS {
+	if x.options.TLS {
 		plain += "s"
 	}
 	return plain + "://"

@@ -106,7 +106,10 @@ func (x *XXD) relay(ctx context.Context, c *client, in fields) error {
 			return x.tell(c, out)
 		}
 	}
-	x.Logger.Debug("no answer from the backend", "method", in["method"], "err", err)
+	if ctx.Err() != nil {
+		return err // xxd itself ends
+	}
+	x.options.Logger.Debug("no answer from the backend", "method", in["method"], "err", err)
 	return c.say(x.seal("error", []byte(timeOut)))
 }
 

@@ -64,8 +64,8 @@ func (x *XXD) connect(w http.ResponseWriter, req *http.Request) {
 	var writer sync.WaitGroup
 	writer.Go(func() { x.write(c) })
 	x.read(ctx, c)
+	c.drop() // first: whoever is hung up on gets no close frame
 	logout := x.hub.leave(c)
-	c.drop()
 	writer.Wait()
 	if logout && !c.elsewhere && ctx.Err() == nil {
 		x.logout(ctx, c)
@@ -74,7 +74,7 @@ func (x *XXD) connect(w http.ResponseWriter, req *http.Request) {
 
 // read handles frames until the connection ends or its client does what xxd hangs up on.
 func (x *XXD) read(ctx context.Context, c *client) {
-	extend := func() error { return c.conn.SetReadDeadline(time.Now().Add(x.ReadDeadline)) }
+	extend := func() error { return c.conn.SetReadDeadline(time.Now().Add(x.options.ReadDeadline)) }
 	c.conn.SetPongHandler(func(string) error { return extend() })
 	if extend() != nil {
 		return
@@ -87,7 +87,7 @@ func (x *XXD) read(ctx context.Context, c *client) {
 		err = x.handle(ctx, c, sealed)
 		x.stats.in.Add(1)
 		if err != nil {
-			x.Logger.Debug("xxd hangs up", "user", c.user.Load(), "err", err)
+			x.options.Logger.Debug("xxd hangs up", "user", c.user.Load(), "err", err)
 			return
 		}
 	}
@@ -106,19 +106,19 @@ func (c *client) next() ([]byte, error) {
 	return sealed, err
 }
 
-// reset makes the end of the connection a TCP reset.
+// reset ends the connection by a TCP reset.
 func (c *client) reset() error {
 	conn := c.conn.NetConn()
 	if t, ok := conn.(*tls.Conn); ok {
 		conn = t.NetConn()
 	}
-	return conn.(*net.TCPConn).SetLinger(0)
+	return errors.Join(conn.(*net.TCPConn).SetLinger(0), conn.Close())
 }
 
 // write sends what is queued, and pings, until the connection is dropped or thrown out.
 func (x *XXD) write(c *client) {
 	defer c.drop()
-	ping := time.NewTicker(x.PingInterval)
+	ping := time.NewTicker(x.options.PingInterval)
 	defer ping.Stop()
 	for {
 		select {
@@ -160,7 +160,7 @@ func (x *XXD) flush(c *client) bool {
 	}
 }
 
-func (x *XXD) writeBy() time.Time { return time.Now().Add(x.WriteTimeout) }
+func (x *XXD) writeBy() time.Time { return time.Now().Add(x.options.WriteTimeout) }
 
 // noteUnsent keeps the gids of the messages in a frame for the next tick's report; xxb makes nothing of it.
 func (x *XXD) noteUnsent(c *client, f frame) {

@@ -38,7 +38,7 @@ func (x *XXD) upload(w http.ResponseWriter, req *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintln(w, "get file size error")
 		return
-	case header.Size > x.UploadFileSize:
+	case header.Size > x.options.UploadFileSize:
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintln(w, "file is too large")
 		return
@@ -46,14 +46,14 @@ func (x *XXD) upload(w http.ResponseWriter, req *http.Request) {
 	gid, user := formValue(req, "gid"), formValue(req, "userID")
 	server := req.Header.Get("ServerName")
 	if server == "" {
-		server = x.ServerName
+		server = x.options.ServerName
 	}
-	if server != x.ServerName {
+	if server != x.options.ServerName {
 		w.WriteHeader(http.StatusInternalServerError)
 		fmt.Fprintln(w, "upload file info error")
 		return
 	}
-	u := upload{server, header.Filename, strconv.FormatInt(x.Now().Unix(), 10)}
+	u := upload{server, header.Filename, strconv.FormatInt(x.options.Now().Unix(), 10)}
 	// Both texts are put together as the real server does it, so that a quotation mark breaks them.
 	answer, err := x.backend.call(req.Context(), fmt.Appendf(nil,
 		`{"userID":%s,"module":"chat","method":"uploadFile","params":["%s","tmpfile/%s/%s/",%d,%s,"%s"]}`,
@@ -65,7 +65,7 @@ func (x *XXD) upload(w http.ResponseWriter, req *http.Request) {
 	}
 	id := fileID(answer)
 	if err := x.keep(u, id, file); err != nil {
-		x.Logger.Error("cannot keep an upload", "err", err)
+		x.options.Logger.Error("cannot keep an upload", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
@@ -129,7 +129,7 @@ func (x *XXD) download(w http.ResponseWriter, req *http.Request) {
 	u := upload{name: formValue(req, "fileName"), second: formValue(req, "time")}
 	id := formValue(req, "id")
 	if u.server = formValue(req, "ServerName"); u.server == "" {
-		u.server = x.ServerName
+		u.server = x.options.ServerName
 	}
 	sid, user := formValue(req, "sid"), formValue(req, "gid")
 	if sid != md5Hex(x.sessions.of(u.server, user)+u.name) {

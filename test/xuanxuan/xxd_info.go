@@ -11,7 +11,7 @@ import (
 func (x *XXD) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/serverInfo", crossOrigin(x.serverInfo))
-	if x.SysInfo {
+	if x.options.SysInfo {
 		mux.HandleFunc("/sysGetServerInfo", crossOrigin(x.sysGetServerInfo))
 	}
 	mux.HandleFunc("/upload", crossOrigin(x.upload))
@@ -70,7 +70,7 @@ func (x *XXD) serverInfo(w http.ResponseWriter, req *http.Request) {
 		UploadFileSize int64  `json:"uploadFileSize"`
 		ChatPort       int    `json:"chatPort"`
 		TestModel      bool   `json:"testModel"`
-	}{xxdVersion, x.token, "singleSite", x.UploadFileSize, x.ChatPort(), false})
+	}{xxdVersion, x.token, "singleSite", x.options.UploadFileSize, x.ChatPort(), false})
 }
 
 // ask forwards a request of the HTTP port to the backend. It has answered itself if ok is false: a name or an answer
@@ -80,7 +80,7 @@ func (x *XXD) ask(ctx context.Context, w http.ResponseWriter, in fields) (answer
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	if name == "" || name == x.ServerName {
+	if name == "" || name == x.options.ServerName {
 		var request, plain []byte
 		if request, err = json.Marshal(in); err == nil {
 			if plain, err = x.backend.call(ctx, request); err == nil {
@@ -89,7 +89,7 @@ func (x *XXD) ask(ctx context.Context, w http.ResponseWriter, in fields) (answer
 		}
 	}
 	if err != nil || answer == nil {
-		x.Logger.Debug("cannot verify a login", "err", err)
+		x.options.Logger.Debug("cannot verify a login", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return nil, false
 	}
@@ -99,7 +99,7 @@ func (x *XXD) ask(ctx context.Context, w http.ResponseWriter, in fields) (answer
 func (x *XXD) writeJSON(w http.ResponseWriter, v any) {
 	text, err := json.Marshal(v)
 	if err != nil {
-		x.Logger.Error("cannot encode an answer", "err", err)
+		x.options.Logger.Error("cannot encode an answer", "err", err)
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
@@ -148,7 +148,7 @@ func (x *XXD) sysGetServerInfo(w http.ResponseWriter, req *http.Request) {
 		APIScheme      any    `json:"apiScheme"`
 		ClientUpdate   fields `json:"clientUpdate"`
 		Push           fields `json:"push"`
-	}{sysInfoVersion, x.token, x.UploadFileSize, x.ChatPort(), scheme, fields{}, fields{}})
+	}{sysInfoVersion, x.token, x.options.UploadFileSize, x.ChatPort(), scheme, fields{}, fields{}})
 }
 
 // refusalStatus tells from the backend's sentence why a login was refused.

@@ -22,11 +22,11 @@ func (x *XXD) login(ctx context.Context, c *client, in fields) error {
 	if err != nil {
 		return err
 	}
-	if name != "" && name != x.ServerName {
+	if name != "" && name != x.options.ServerName {
 		c.elsewhere = true
 		return fmt.Errorf("%w: no backend %q", errHangUp, name)
 	}
-	if _, online := x.hub.count(); x.MaxOnline > 0 && online >= x.MaxOnline {
+	if _, online := x.hub.count(); x.options.MaxOnline > 0 && online >= x.options.MaxOnline {
 		return x.refuse(c, []byte(blockLoginText), "too many users")
 	}
 	if c.lang, err = in.text("lang", "zh-cn"); err != nil {
@@ -54,8 +54,8 @@ func (x *XXD) login(ctx context.Context, c *client, in fields) error {
 	if err := x.welcome(ctx, c, user); err != nil {
 		return err
 	}
-	if x.LoginWindow != nil {
-		x.LoginWindow(ctx, user)
+	if x.options.LoginWindow != nil {
+		x.options.LoginWindow(ctx, user)
 	}
 	x.hub.deliver(nil, own)
 	x.hub.register(c, user, x.seal("kickoff", []byte(kickoffText)))
@@ -64,7 +64,7 @@ func (x *XXD) login(ctx context.Context, c *client, in fields) error {
 
 // welcome queues what follows the answer to a login.
 func (x *XXD) welcome(ctx context.Context, c *client, user int64) error {
-	session := x.sessions.begin(x.ServerName, user, x.Now().Unix())
+	session := x.sessions.begin(x.options.ServerName, user, x.options.Now().Unix())
 	text := `{"module":"chat","method":"SessionID","lang":"` + c.lang + `","sessionID":"` + session + `"}`
 	if err := c.say(x.seal("sessionid", []byte(text))); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (x *XXD) welcome(ctx context.Context, c *client, user int64) error {
 
 // refuse hangs up on a client who wants to sign in; whether he hears the last words is a matter of luck.
 func (x *XXD) refuse(c *client, words []byte, why string) error {
-	if x.LastWords {
+	if x.options.LastWords {
 		last := frame{last: true}
 		if words != nil {
 			last = x.seal("blocklogin", words)
@@ -144,7 +144,7 @@ func (x *XXD) logout(ctx context.Context, c *client) {
 	user := c.user.Load()
 	answer, err := x.backend.own(ctx, c.lang, "logout", &user)
 	if err != nil {
-		x.Logger.Debug("logout failed", "user", user, "err", err)
+		x.options.Logger.Debug("logout failed", "user", user, "err", err)
 		return
 	}
 	out, err := toFields(answer)
@@ -155,11 +155,11 @@ func (x *XXD) logout(ctx context.Context, c *client) {
 	if err != nil {
 		return
 	}
+	x.sessions.end(user)
 	delete(out, "users")
 	if f, err := x.frame(out); err == nil {
 		x.hub.deliver(users, f)
 	}
-	x.sessions.end(user)
 }
 
 // fileSessions are the ids that downloads are allowed by. Each login makes a new one, of the user and the second.

@@ -10,7 +10,7 @@ import (
 
 // ticks asks the backend what nobody calls for, from time to time until ctx ends.
 func (x *XXD) ticks(ctx context.Context) {
-	ticker := time.NewTicker(x.TickInterval)
+	ticker := time.NewTicker(x.options.TickInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -27,7 +27,7 @@ func (x *XXD) ticks(ctx context.Context) {
 func (x *XXD) Tick(ctx context.Context) {
 	for _, lang := range x.hub.languages() {
 		if err := errors.Join(x.tellNotices(ctx, lang), x.tellUserChange(ctx, lang)); err != nil {
-			x.Logger.Debug("tick failed", "err", err)
+			x.options.Logger.Debug("tick failed", "err", err)
 		}
 	}
 }
