@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"time"
 
@@ -18,23 +19,18 @@ const (
 	// writeTimeout is how long a client may take to accept a batch. A stalled one costs nobody else anything, but its
 	// connection and goroutine would stay for ever.
 	writeTimeout = 10 * time.Second
-	// A stream that was written to less than busy ago waits gather before the next write, for what else comes. Writes are
-	// most of what a delivery costs, and where fifty messages a second go to a thousand streams, those who send would wait
-	// behind the writing. At fewer messages nobody waits.
-	busy, gather = 20 * time.Millisecond, 5 * time.Millisecond
 	// Between these two a client is told to reconnect when this server goes out of service. Without the spread all come
 	// back in the same instant.
 	reconnectFirst, reconnectLast = 500 * time.Millisecond, 5 * time.Second
 )
 
-// A transport writes to one client what deliver hands it; it alone knows the encoding. One goroutine calls it. An error
-// ends the stream.
+// A transport writes to one client what a delivery hands it; it alone knows the encoding. One goroutine calls it. An
+// error ends the stream.
 type transport interface {
 	// send writes entries in their order. at is where to go on from, and may be beyond the last of them.
 	send(entries []*eventlog.Entry, at eventlog.Position) error
-	// beat tells where to go on from after interval without anything else.
-	beat(at eventlog.Position) error
-	// interval is the longest time between two beats.
+	// tick shows every interval that the stream is alive, and tells where to go on from.
+	tick(at eventlog.Position) error
 	interval() time.Duration
 	// reset tells that something was missed for good, and where to go on from.
 	reset(at eventlog.Position) error
@@ -50,95 +46,155 @@ type subscription struct {
 	token login.Token
 	all   bool // every kind of event, not messages only
 	after eventlog.Position
-	lost  bool // after is the log's end because the client's own position was lost
+	lost  bool // after means nothing to the log any more
 }
 
-// deliver is the one loop behind all transports: it reads what is new for the client, hands it over, and waits for more.
-// The client is a cursor and nothing is queued for it, so a slow one falls behind and costs nobody. deliver returns nil
-// when the stream has ended as it should, and otherwise why it broke.
-func (s *Server) deliver(ctx context.Context, sub *subscription, out transport) error {
-	if sub.lost {
-		if err := out.reset(sub.after); err != nil {
-			return err
+// A delivery is one stream on its way through the log: a cursor, for nothing is queued for a client, and a slow one falls
+// behind and costs nobody. One goroutine uses it.
+type delivery struct {
+	*Server
+	subscription
+	out  transport
+	beat time.Time // when the next is due
+}
+
+// errEnded says that a stream has had its last word.
+var errEnded = errors.New("the stream has ended")
+
+func (s *Server) newDelivery(sub subscription, out transport) *delivery {
+	return &delivery{Server: s, subscription: sub, out: out, beat: time.Now().Add(out.interval())}
+}
+
+// advance is the one step behind all transports: it hands over what is new for the client, beats if that is due, and says
+// its last word if it is time for that. Without error nothing is to be done until the time it returns, unless the log
+// wakes the stream or ctx ends. An error ends the stream: errEnded as it should, any other because it broke.
+func (d *delivery) advance(ctx context.Context) (time.Time, error) {
+	for more := true; more; {
+		if context.Cause(ctx) == errDraining {
+			return time.Time{}, last(d.out.restart(d.after, reconnectFirst+rand.N(reconnectLast-reconnectFirst)))
+		}
+		if ctx.Err() != nil {
+			return time.Time{}, errEnded // the client has gone
+		}
+		var err error
+		if more, err = d.handOver(ctx); err != nil {
+			return time.Time{}, err
 		}
 	}
-	round, cancel := sub.round(ctx, out)
-	defer func() { cancel() }()
-	var sent time.Time
-	for beating := false; ; {
-		entries, at, err := s.events.Read(ctx, sub.login.User, sub.after, maxBatch)
-		if errors.Is(err, eventlog.ErrPositionLost) {
-			if ended, err := s.reset(ctx, sub, out); ended || err != nil {
-				return err
-			}
-			continue
+	now := time.Now()
+	if !now.Before(d.login.Expires) {
+		return time.Time{}, last(d.out.end(model.EventKindExpired, d.after))
+	}
+	if !now.Before(d.beat) {
+		d.beat = now.Add(d.out.interval())
+		if err := d.out.tick(d.after); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if d.login.Expires.Before(d.beat) {
+		return d.login.Expires, nil
+	}
+	return d.beat, nil
+}
+
+// last is the error of a stream that has had its last word.
+func last(err error) error {
+	if err != nil {
+		return err
+	}
+	return errEnded
+}
+
+// handOver reads one batch and hands it over. There may be more.
+func (d *delivery) handOver(ctx context.Context) (more bool, err error) {
+	if d.lost {
+		return true, d.startOver(ctx)
+	}
+	entries, at, err := d.events.Read(ctx, d.login.User, d.after, maxBatch)
+	if errors.Is(err, eventlog.ErrPositionLost) {
+		d.lost = true
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	more = len(entries) == maxBatch
+	mine, control := d.own(entries)
+	d.after = at
+	if control != nil {
+		d.after, more = control.At, true
+	}
+	if len(mine) > 0 {
+		if err := d.out.send(mine, d.after); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case control == nil:
+		return more, nil
+	case control.Kind == model.EventKindReset:
+		return more, d.out.reset(control.At)
+	}
+	return false, last(d.out.end(control.Kind, control.At))
+}
+
+// startOver goes on from the log's end, after telling that something was missed. What ended the login may be among that,
+// so the store is asked again.
+func (d *delivery) startOver(ctx context.Context) (err error) {
+	if d.after, err = d.events.End(ctx); err != nil {
+		return err
+	}
+	d.lost = false
+	switch _, err := d.logins.Find(ctx, d.token); {
+	case errors.Is(err, login.ErrReplaced):
+		return last(d.out.end(model.EventKindKickoff, d.after))
+	case errors.Is(err, login.ErrUnknown):
+		return last(d.out.end(model.EventKindRevoked, d.after))
+	case err != nil:
+		return err
+	}
+	return d.out.reset(d.after)
+}
+
+// deliver advances a stream until it ends, and returns nil when it ended as it should. A WebSocket has a loop of its own,
+// for it waits for its client at the same time.
+func (s *Server) deliver(ctx context.Context, sub subscription, out transport) error {
+	woken := make(chan struct{}, 1)
+	stop := s.events.Watch(sub.login.User, sub.all, func() {
+		select {
+		case woken <- struct{}{}:
+		default: // it is awake already
+		}
+	})
+	defer stop()
+	d := s.newDelivery(sub, out)
+	var due time.Time
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		until, err := d.advance(ctx)
+		if errors.Is(err, errEnded) {
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		sub.after = at
-		mine, control := sub.own(entries)
-		if control != nil {
-			sub.after = control.At
+		if until != due {
+			due = until
+			timer.Reset(time.Until(until))
 		}
-		if len(mine) > 0 {
-			if err := out.send(mine, sub.after); err != nil {
-				return err
-			}
-			sent = time.Now()
-		}
-		switch {
-		case control == nil:
-		case control.Kind == model.EventKindReset:
-			if err := out.reset(control.At); err != nil {
-				return err
-			}
-		default:
-			return out.end(control.Kind, control.At)
-		}
-		if beating {
-			if err := out.beat(sub.after); err != nil {
-				return err
-			}
-			beating = false
-		}
-
-		err = s.events.Wait(round, sub.login.User, sub.after)
-		switch {
-		case context.Cause(ctx) == errDraining:
-			return out.restart(sub.after, reconnectFirst+rand.N(reconnectLast-reconnectFirst))
-		case ctx.Err() != nil:
-			return gone(context.Cause(ctx))
-		case !time.Now().Before(sub.login.Expires):
-			return out.end(model.EventKindExpired, sub.after)
-		case round.Err() != nil:
-			cancel()
-			round, cancel = sub.round(ctx, out)
-			beating = true
-		case err != nil:
-			return err
-		case time.Since(sent) < busy:
-			time.Sleep(gather)
+		select {
+		case <-woken:
+			gather()
+		case <-timer.C:
+		case <-ctx.Done():
 		}
 	}
 }
 
-// gone is why a client left, or nil when it simply went.
-func gone(cause error) error {
-	if errors.Is(cause, context.Canceled) {
-		return nil
-	}
-	return cause
-}
-
-// round is the time until the next beat, or until the login expires.
-func (sub *subscription) round(ctx context.Context, out transport) (context.Context, context.CancelFunc) {
-	next := time.Now().Add(out.interval())
-	if sub.login.Expires.Before(next) {
-		next = sub.login.Expires
-	}
-	return context.WithDeadline(ctx, next)
-}
+// gather is called when a stream was woken, before it advances: whoever is about to append goes first, and what is there by
+// then goes out in the same write. Under load writes are most of what a delivery costs, and otherwise this costs nothing.
+func gather() { runtime.Gosched() }
 
 // own is what of a user's entries this stream tells, up to the first that is about the stream itself.
 func (sub *subscription) own(entries []*eventlog.Entry) (mine []*eventlog.Entry, control *eventlog.Entry) {
@@ -148,27 +204,11 @@ func (sub *subscription) own(entries []*eventlog.Entry) (mine []*eventlog.Entry,
 		case e.Login != "" && e.Login != sub.login.ID:
 		case e.Kind == model.EventKindKickoff, e.Kind == model.EventKindRevoked, e.Kind == model.EventKindExpired, e.Kind == model.EventKindReset:
 			return mine, e
-		case sub.all, e.Kind == model.EventKindMessage:
+		case sub.all, e.ForAllStreams():
 			mine = append(mine, e)
 		}
 	}
 	return mine, nil
-}
-
-// reset goes on from the log's end. What ended the login may be among what was missed, so the store is asked again.
-func (s *Server) reset(ctx context.Context, sub *subscription, out transport) (ended bool, err error) {
-	if sub.after, err = s.events.End(ctx); err != nil {
-		return false, err
-	}
-	switch _, err := s.logins.Find(ctx, sub.token); {
-	case errors.Is(err, login.ErrReplaced):
-		return true, out.end(model.EventKindKickoff, sub.after)
-	case errors.Is(err, login.ErrUnknown):
-		return true, out.end(model.EventKindRevoked, sub.after)
-	case err != nil:
-		return false, err
-	}
-	return false, out.reset(sub.after)
 }
 
 // buffers are what transports encode into. An idle stream holds none.

@@ -23,7 +23,7 @@ type poll struct {
 	timeout time.Duration
 }
 
-func (s *Server) servePoll(ctx context.Context, c echo.Context, sub *subscription, timeout time.Duration) error {
+func (s *Server) servePoll(ctx context.Context, c echo.Context, sub subscription, timeout time.Duration) error {
 	err := s.deliver(ctx, sub, &poll{c: c, all: sub.all, timeout: timeout})
 	if errors.Is(err, errAnswered) {
 		return nil
@@ -57,7 +57,7 @@ func (t *poll) send(entries []*eventlog.Entry, at eventlog.Position) error {
 	return errAnswered
 }
 
-func (t *poll) beat(at eventlog.Position) error { return t.send(nil, at) }
+func (t *poll) tick(at eventlog.Position) error { return t.send(nil, at) }
 
 func (t *poll) restart(at eventlog.Position, _ time.Duration) error { return t.send(nil, at) }
 

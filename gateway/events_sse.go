@@ -28,7 +28,7 @@ type sse struct {
 }
 
 // serveSSE writes a stream until it ends. The client reconnects by itself and says in Last-Event-ID how far it has come.
-func (s *Server) serveSSE(ctx context.Context, c echo.Context, sub *subscription) error {
+func (s *Server) serveSSE(ctx context.Context, c echo.Context, sub subscription) error {
 	c.Response().Header().Set(echo.HeaderContentType, "text/event-stream")
 	c.Response().WriteHeader(http.StatusOK)
 	// From here on past echo's Response, which does nothing for a stream but cost.
@@ -72,7 +72,7 @@ func (t *sse) send(entries []*eventlog.Entry, _ eventlog.Position) error {
 	return t.control.Flush()
 }
 
-func (t *sse) beat(at eventlog.Position) error {
+func (t *sse) tick(at eventlog.Position) error {
 	return t.flush(func(b []byte) []byte {
 		return append(appendID(append(b, ": ping\n"...), at), '\n')
 	})

@@ -37,19 +37,11 @@ const (
 // upgrader takes small buffers, and write buffers only while something is written: an idle connection has next to none.
 var upgrader = websocket.Upgrader{
 	HandshakeTimeout: writeTimeout,
-	ReadBufferSize:   1 << 10,
+	ReadBufferSize:   256,
 	WriteBufferSize:  1 << 10,
 	WriteBufferPool:  &sync.Pool{},
 	CheckOrigin:      func(*http.Request) bool { return true },                // checkHandshake has
 	Error:            func(http.ResponseWriter, *http.Request, int, error) {}, // newProblem does
-}
-
-// ws writes WebSocket messages: a JSON text for each event.
-type ws struct {
-	conn  *websocket.Conn
-	batch *batchConn
-	all   bool
-	rec   *record
 }
 
 // checkHandshake refuses what cannot become a WebSocket, or comes from a page that may not open one.
@@ -66,7 +58,7 @@ func (s *Server) checkHandshake(r *http.Request) error {
 // serveWS takes the connection over and returns: net/http's buffers and its goroutine are then given back, three quarters
 // of what an idle connection costs. The goroutine that goes on is counted in streams, whose drain waits for it, and calls
 // leave at its end.
-func (s *Server) serveWS(ctx context.Context, c echo.Context, sub *subscription, one *stream, leave func()) error {
+func (s *Server) serveWS(ctx context.Context, c echo.Context, sub subscription, one *stream, leave func()) error {
 	rec := recordOf(ctx)
 	w := &hijacker{ResponseWriter: c.Response()}
 	conn, err := upgrader.Upgrade(w, c.Request(), http.Header{echo.HeaderXRequestID: {rec.id}})
@@ -80,49 +72,63 @@ func (s *Server) serveWS(ctx context.Context, c echo.Context, sub *subscription,
 		return nil
 	}
 	rec.streaming = true
-	one.takes(w.conn.Close)
-	out := &ws{conn: conn, batch: w.conn, all: sub.all, rec: rec}
+	raw := w.conn
 	go func() {
 		defer leave()
-		rec.err = s.runWS(ctx, sub, out)
+		rec.err = s.runWS(ctx, &ws{conn: conn, raw: raw, all: sub.all, rec: rec, alive: time.Now()}, sub, one)
 		rec.status = http.StatusSwitchingProtocols
 		s.write(rec)
 	}()
 	return nil
 }
 
-// runWS owns the connection until it is closed: it writes, and a second goroutine reads, which ends with it.
-func (s *Server) runWS(ctx context.Context, sub *subscription, out *ws) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		cancel(out.read())
-	}()
-	err := s.deliver(ctx, sub, out)
-	timer := time.NewTimer(closeTimeout)
-	defer timer.Stop()
-	select {
-	case <-read:
-	case <-timer.C:
+// runWS owns the connection until it is closed. It is the only goroutine of the stream: it waits for the client in a
+// read, and advances the delivery whenever wsConn interrupts that.
+func (s *Server) runWS(ctx context.Context, out *ws, sub subscription, one *stream) error {
+	defer out.conn.Close()
+	d := s.newDelivery(sub, out)
+	out.raw.advance = func() (time.Time, error) {
+		gather()
+		silent := out.alive.Add(pongTimeout)
+		if !time.Now().Before(silent) {
+			return silent, errors.New("the client answers no ping")
+		}
+		due, err := d.advance(ctx)
+		if silent.Before(due) {
+			due = silent
+		}
+		return due, err
 	}
-	_ = out.conn.Close()
-	<-read
-	return err
+	stop := s.events.Watch(sub.login.User, sub.all, out.raw.wake)
+	defer stop()
+	one.takes(out.raw)
+	return out.read()
 }
 
-// read takes what the client sends, which is of no interest but for pongs and its leaving, and returns how it left.
+// ws writes WebSocket messages: a JSON text for each event.
+type ws struct {
+	conn  *websocket.Conn
+	raw   *wsConn // under conn
+	all   bool
+	rec   *record
+	alive time.Time // when the client last answered a ping
+}
+
+// read takes what the client sends, which is of no interest but for pongs and its leaving. It returns nil when the stream
+// ended as it should.
 func (t *ws) read() error {
-	alive := func(string) error { return t.conn.SetReadDeadline(time.Now().Add(pongTimeout)) }
 	t.conn.SetReadLimit(maxClientMessage)
-	t.conn.SetPongHandler(alive)
-	_ = alive("")
+	t.conn.SetPongHandler(func(string) error {
+		t.alive = time.Now()
+		return nil
+	})
 	for {
-		if _, _, err := t.conn.NextReader(); err != nil {
-			if websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived, closeKickoff, closeEnded, websocket.CloseServiceRestart) {
-				return context.Canceled
-			}
+		_, _, err := t.conn.NextReader()
+		switch {
+		case err == nil:
+		case t.raw.ended, websocket.IsCloseError(err, websocket.CloseNormalClosure, websocket.CloseGoingAway, websocket.CloseNoStatusReceived):
+			return nil
+		default:
 			return fmt.Errorf("read: %w", err)
 		}
 	}
@@ -132,7 +138,7 @@ func (t *ws) interval() time.Duration { return wsBeat }
 
 func (t *ws) send(entries []*eventlog.Entry, _ eventlog.Position) error {
 	t.rec.events += len(entries)
-	return t.flush(func() error {
+	return t.together(func() error {
 		b := buffers.Get().(*[]byte)
 		defer recycle(b)
 		for _, e := range entries {
@@ -140,16 +146,13 @@ func (t *ws) send(entries []*eventlog.Entry, _ eventlog.Position) error {
 			if err := t.write(*b); err != nil {
 				return err
 			}
-			if err := t.batch.relieve(); err != nil {
-				return err
-			}
 		}
 		return nil
 	})
 }
 
-func (t *ws) beat(at eventlog.Position) error {
-	return t.flush(func() error {
+func (t *ws) tick(at eventlog.Position) error {
+	return t.together(func() error {
 		if err := t.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(writeTimeout)); err != nil {
 			return err
 		}
@@ -158,10 +161,10 @@ func (t *ws) beat(at eventlog.Position) error {
 }
 
 func (t *ws) reset(at eventlog.Position) error {
-	return t.flush(func() error { return t.write(eventlog.AppendControl(nil, model.EventKindReset, at)) })
+	return t.together(func() error { return t.write(eventlog.AppendControl(nil, model.EventKindReset, at)) })
 }
 
-func (t *ws) end(why model.EventKind, at eventlog.Position) error {
+func (t *ws) end(why model.EventKind, _ eventlog.Position) error {
 	code := closeEnded
 	if why == model.EventKindKickoff {
 		code = closeKickoff
@@ -178,11 +181,11 @@ func (t *ws) close(code int, reason string) error {
 	return t.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(writeTimeout))
 }
 
-// flush has all that write encodes go out in one write to the socket.
-func (t *ws) flush(write func() error) error {
+// together has all that write encodes go out in one write to the socket.
+func (t *ws) together(write func() error) error {
 	_ = t.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-	t.batch.hold()
-	return errors.Join(write(), t.batch.release())
+	t.raw.hold()
+	return errors.Join(write(), t.raw.release())
 }
 
 func (t *ws) write(text []byte) error {
@@ -190,10 +193,10 @@ func (t *ws) write(text []byte) error {
 	return t.conn.WriteMessage(websocket.TextMessage, text)
 }
 
-// A hijacker has the WebSocket write to a batchConn.
+// A hijacker has the WebSocket made on a wsConn.
 type hijacker struct {
 	http.ResponseWriter
-	conn *batchConn
+	conn *wsConn
 }
 
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -201,59 +204,6 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	h.conn = &batchConn{Conn: conn}
+	h.conn = &wsConn{Conn: conn}
 	return h.conn, rw, nil
-}
-
-// A batchConn gathers what is written between hold and release into one write. Each Write is made of whole frames, so
-// those of the reading goroutine, which answers pings and closes, may come between.
-type batchConn struct {
-	net.Conn
-	mu   sync.Mutex
-	held *[]byte
-}
-
-func (c *batchConn) hold() {
-	b := buffers.Get().(*[]byte)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.held = b
-}
-
-// relieve writes what is held when it has become much.
-func (c *batchConn) relieve() error {
-	c.mu.Lock()
-	much := len(*c.held) > keepBuffer
-	c.mu.Unlock()
-	if !much {
-		return nil
-	}
-	err := c.release()
-	c.hold()
-	return err
-}
-
-func (c *batchConn) release() error {
-	c.mu.Lock()
-	b := c.held
-	c.held = nil
-	c.mu.Unlock()
-	defer recycle(b)
-	if len(*b) == 0 {
-		return nil
-	}
-	_, err := c.Conn.Write(*b)
-	return err
-}
-
-// Write implements net.Conn.
-func (c *batchConn) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	if c.held != nil {
-		defer c.mu.Unlock()
-		*c.held = append(*c.held, p...)
-		return len(p), nil
-	}
-	c.mu.Unlock()
-	return c.Conn.Write(p)
 }

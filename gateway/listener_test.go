@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ func onEachTransport(t *testing.T, rule string, promise func(t *testing.T, proto
 // A listener is a client of /notify on one transport.
 type listener struct {
 	protocol model.Protocol
+	patience time.Duration // if not the usual
 	heard    chan heard
 	retry    string // sse: the last hint; ws: the close reason
 	cancel   context.CancelFunc
@@ -226,7 +228,7 @@ func (l *listener) any(t *testing.T) heard {
 	select {
 	case h := <-l.heard:
 		return h
-	case <-time.After(patience):
+	case <-time.After(cmp.Or(l.patience, patience)):
 		t.Fatal("nothing heard")
 		return heard{}
 	}

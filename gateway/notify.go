@@ -84,24 +84,21 @@ func afterOf(r *http.Request, p model.NotifyParams) string {
 
 // subscribe finds where a stream begins, and makes sure that its login is alive. After it returns without error the
 // user is online and presence.leave must be called.
-func (s *Server) subscribe(ctx context.Context, rec *record, after string, all bool) (*subscription, error) {
-	sub := &subscription{login: rec.login, token: rec.token, all: all}
+func (s *Server) subscribe(ctx context.Context, rec *record, after string, all bool) (sub subscription, err error) {
+	sub = subscription{login: rec.login, token: rec.token, all: all}
 	if after != "" {
-		at, err := eventlog.ParsePosition(after)
-		if err != nil {
-			return nil, refuse(model.InvalidParameter, "after: not a position; give one that an event carried")
+		if sub.after, err = eventlog.ParsePosition(after); err != nil {
+			return sub, refuse(model.InvalidParameter, "after: not a position; give one that an event carried")
 		}
-		sub.after = at
 	}
 	start, err := s.presence.enter(ctx, rec.login.User)
 	if err != nil {
-		return nil, err
+		return sub, err
 	}
 	if after == "" {
 		sub.after = start
 	} else if _, _, err = s.events.Read(ctx, rec.login.User, sub.after, 1); errors.Is(err, eventlog.ErrPositionLost) {
-		sub.lost = true
-		sub.after, err = s.events.End(ctx)
+		sub.lost, err = true, nil
 	}
 	if err == nil {
 		// Whatever ends the login from here on stands in the log after sub.after; what ended it before, the store knows.
@@ -109,7 +106,6 @@ func (s *Server) subscribe(ctx context.Context, rec *record, after string, all b
 	}
 	if err != nil {
 		s.presence.leave(rec.login.User, time.Time{})
-		return nil, err
 	}
-	return sub, nil
+	return sub, err
 }

@@ -44,24 +44,25 @@ func TestNotify(t *testing.T) {
 	onEachTransport(t, "by default messages only, with events=all every kind", func(t *testing.T, p model.Protocol) {
 		w := newWorld(t, nil)
 		token := w.signIn(alice, 1)
-		few, all := w.open(t, p, token, ""), w.open(t, p, token, "events=all")
-		w.online(t, alice)
+		few, all := w.open(t, p, token, w.here()), w.open(t, p, token, "events=all&"+w.here())
 		_, err := w.events.Append(t.Context(), adapter.Event{
 			Kind: model.EventKindNotification, To: adapter.Recipients{All: true}, Data: model.Notification{Id: "n", Title: "hi"},
 		})
 		require.NoError(t, err)
 		at := w.tell("after", alice)
 		few.hears(t, "after")
-		for {
-			h := all.next(t)
-			if h.kind == "user" {
-				continue // alice's own coming
+		var kinds []string
+		h := heard{}
+		for h.content != "after" {
+			if h = all.next(t); h.kind != "user" { // alice's own coming
+				kinds = append(kinds, h.kind)
 			}
-			require.Equal(t, "notification", h.kind)
-			require.Contains(t, string(h.data), `"Title":"hi"`)
-			break
+			if h.kind == "notification" {
+				require.Contains(t, string(h.data), `"Title":"hi"`)
+			}
 		}
-		require.Equal(t, at.String(), all.hears(t, "after").position)
+		require.Equal(t, []string{"notification", "message"}, kinds)
+		require.Equal(t, at.String(), h.position)
 	})
 
 	t.Run("the message is MsgData with its position", func(t *testing.T) {
@@ -266,7 +267,7 @@ func TestReset(t *testing.T) {
 		token := w.signIn(alice, 1)
 		rec := &record{token: token}
 		rec.login, _ = w.logins.Find(t.Context(), token)
-		sub := &subscription{login: rec.login, token: token}
+		sub := subscription{login: rec.login, token: token}
 		sub.after, _ = eventlog.ParsePosition("5e1d0c2b4a69f7e8-000000000000002a") // lost
 		_, err := w.logins.Revoke(t.Context(), token)
 		require.NoError(t, err)
@@ -286,7 +287,7 @@ func (w *words) send(entries []*eventlog.Entry, _ eventlog.Position) error {
 	}
 	return nil
 }
-func (w *words) beat(eventlog.Position) error  { w.list = append(w.list, "beat"); return nil }
+func (w *words) tick(eventlog.Position) error  { w.list = append(w.list, "tick"); return nil }
 func (w *words) reset(eventlog.Position) error { w.list = append(w.list, "reset"); return nil }
 func (w *words) end(why model.EventKind, _ eventlog.Position) error {
 	w.list = append(w.list, "end "+string(why))
@@ -318,7 +319,7 @@ func TestEndOfLogin(t *testing.T) {
 	onEachTransport(t, "signed in again on the same platform", func(t *testing.T, p model.Protocol) {
 		w := newWorld(t, nil)
 		token, other := w.signIn(alice, 1), w.signIn(alice, 2)
-		l, stays := w.open(t, p, token, ""), w.open(t, p, other, "")
+		l, stays := w.open(t, p, token, ""), w.open(t, p, other, w.here())
 		w.online(t, alice)
 		w.signIn(alice, 1)
 		ended(t, l, model.EventKindKickoff)
@@ -350,19 +351,7 @@ func TestEndOfLogin(t *testing.T) {
 			w := newWorldOn(t, func(c *Config) { c.TokenTTL = 40 * time.Second }, newPipes)
 			l := w.open(t, p, w.signIn(alice, 1), "timeout=60")
 			start := time.Now()
-			for {
-				var h heard
-				select {
-				case h = <-l.heard:
-				case <-time.After(time.Minute):
-					t.Fatal("still open")
-				}
-				if h.kind == "position" {
-					continue
-				}
-				l.heard <- h
-				break
-			}
+			l.patience = time.Minute
 			ended(t, l, model.EventKindExpired)
 			require.Equal(t, 40*time.Second, time.Since(start).Truncate(time.Second))
 		})
@@ -467,15 +456,12 @@ func TestClient(t *testing.T) {
 				}
 			}
 		}
-		go func() {
-			for w.legacy.count("userchange", bob) == 0 {
-				time.Sleep(time.Millisecond)
-			}
-			w.tell("1", alice, bob)
-			w.tell("2", alice, bob)
-		}()
+		begin, err := w.events.End(t.Context())
+		require.NoError(t, err)
+		w.tell("1", alice, bob)
+		w.tell("2", alice, bob)
 		var last string
-		follow("", func(e *r3labs.Event) bool {
+		follow(begin.String(), func(e *r3labs.Event) bool {
 			require.Equal(t, "message", string(e.Event))
 			require.Contains(t, string(e.Data), `"Content":"1"`)
 			last = string(e.ID)
@@ -697,6 +683,13 @@ func TestManyClients(t *testing.T) {
 	close(stop)
 	sending.Wait()
 	eventually(t, func() bool { return w.server.streams.count() == 1 })
+}
+
+// here is the query of a stream that begins at this moment, whenever it gets there.
+func (w *world) here() string {
+	end, err := w.events.End(w.t.Context())
+	require.NoError(w.t, err)
+	return "after=" + end.String()
 }
 
 // online waits until users have been set online, so that a stream begins before what the test does next.

@@ -28,7 +28,7 @@ type stream struct {
 	streams *streams
 	user    legacy.UserID
 	cancel  context.CancelCauseFunc
-	cut     func() error // closes the connection under it, where nobody else can
+	conn    *wsConn // that it has taken over, if it has
 }
 
 func newStreams(limit int) *streams {
@@ -52,11 +52,12 @@ func (s *streams) enter(ctx context.Context, u legacy.UserID) (context.Context, 
 	return ctx, one, nil
 }
 
-// takes says that the stream has taken a connection over, which cut closes.
-func (one *stream) takes(cut func() error) {
+// takes says that the stream has taken a connection over, which it waits on instead of its context, and has it begin.
+func (one *stream) takes(conn *wsConn) {
 	one.streams.mu.Lock()
 	defer one.streams.mu.Unlock()
-	one.cut = cut
+	one.conn = conn
+	conn.wake()
 }
 
 func (one *stream) close() {
@@ -83,6 +84,9 @@ func (s *streams) end() {
 	s.draining = true
 	for one := range s.open {
 		one.cancel(errDraining)
+		if one.conn != nil {
+			one.conn.wake()
+		}
 	}
 	if len(s.open) == 0 {
 		close(s.empty)
@@ -101,8 +105,8 @@ func (s *streams) drain(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for one := range s.open {
-		if one.cut != nil {
-			_ = one.cut()
+		if one.conn != nil {
+			_ = one.conn.Close()
 		}
 	}
 }

@@ -289,6 +289,8 @@ func newScript() *script {
 		"logout":           func(c legacy.Call) (string, error) { return success("logout", userRow(c.User, "offline")) },
 		"getOfflineNotify": func(legacy.Call) (string, error) { return success("notify", []any{}) },
 		"getOfflineMessages": func(c legacy.Call) (string, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			rows := s.waiting[c.User]
 			delete(s.waiting, c.User)
 			return success("message", rows)

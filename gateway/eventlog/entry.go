@@ -40,6 +40,15 @@ func newEntry(e adapter.Event) (*Entry, error) {
 	return entry, nil
 }
 
+// ForAllStreams says that streams of messages only tell the entry too: it is a message, or about the stream itself.
+func (e *Entry) ForAllStreams() bool {
+	switch e.Kind {
+	case model.EventKindConversation, model.EventKindUser, model.EventKindNotification:
+		return false
+	}
+	return true
+}
+
 // Append appends the entry as clients get it: as an event, which is what one gets that asked for every kind, or, for those
 // that asked for messages only, as the message itself with its position inside. What has no data is always an event.
 func (e *Entry) Append(to []byte, event bool) []byte {

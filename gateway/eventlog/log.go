@@ -24,9 +24,11 @@ type Log interface {
 	// Read returns at most max of u's entries after a position, oldest first, and how far it looked: the position to go
 	// on from, which moves past other users' entries too. It does not wait. ErrPositionLost: see there.
 	Read(ctx context.Context, u legacy.UserID, after Position, max int) ([]*Entry, Position, error)
-	// Wait returns once u has an entry after a position, and possibly earlier; Read tells. It returns ctx's error when
-	// ctx ends first.
-	Wait(ctx context.Context, u legacy.UserID, after Position) error
+	// Watch has wake called after each entry for u that is appended from now on, and possibly without one, until stop is
+	// called. Entries that only those hear of who asked for every kind wake those only that ask for it here. wake must not
+	// block and may be called from any goroutine; a call under way when stop is called may still come. One who watches
+	// first and then reads to the end misses nothing.
+	Watch(u legacy.UserID, everyKind bool, wake func()) (stop func())
 	// End is the place of the newest entry: what is appended from now on comes after it.
 	End(ctx context.Context) (Position, error)
 }

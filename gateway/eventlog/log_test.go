@@ -1,7 +1,6 @@
 package eventlog
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -139,7 +138,7 @@ func testLog(t *testing.T, make func(t *testing.T, size int) Log) {
 	testOnce(t, make)
 	testOrder(t, make)
 	testLoss(t, make)
-	testWait(t, make)
+	testWatch(t, make)
 	testConcurrency(t, make)
 }
 
@@ -250,7 +249,6 @@ func testLoss(t *testing.T, make func(t *testing.T, size int) Log) {
 		t.Helper()
 		_, _, err := l.Read(t.Context(), u, at, 10)
 		require.ErrorIs(t, err, ErrPositionLost)
-		require.NoError(t, l.Wait(t.Context(), u, at), "Wait leaves it to Read to say so")
 	}
 
 	t.Run("a position is lost when one of the user's entries after it was dropped", func(t *testing.T) {
@@ -296,46 +294,89 @@ func testLoss(t *testing.T, make func(t *testing.T, size int) Log) {
 	})
 }
 
-func testWait(t *testing.T, make func(t *testing.T, size int) Log) {
-	t.Run("Wait returns at once when there is something to read", func(t *testing.T) {
+func testWatch(t *testing.T, make func(t *testing.T, size int) Log) {
+	t.Run("each entry of the user, and each for all, wakes all who watch", func(t *testing.T) {
 		l := newFixture(t, make(t, 100))
-		begin := l.end()
-		l.append(text("a"), 1)
-		require.NoError(t, l.Wait(t.Context(), 1, begin))
-		l.append(text("b"))
-		require.NoError(t, l.Wait(t.Context(), 2, begin))
-	})
-
-	t.Run("Wait ends with its context", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		require.ErrorIs(t, l.Wait(ctx, 1, l.end()), context.DeadlineExceeded)
-		require.ErrorIs(t, l.Wait(ctx, 1, l.end()), context.DeadlineExceeded)
-	})
-
-	t.Run("an entry wakes all who wait for it", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		begin := l.end()
-		var readers sync.WaitGroup
-		for i := range 20 {
-			readers.Go(func() {
-				u := legacy.UserID(1 + i%2)
-				for {
-					entries, next, err := l.Read(t.Context(), u, begin, 10)
-					if err != nil || len(entries) > 0 {
-						return
-					}
-					if l.Wait(t.Context(), u, next) != nil {
-						return
-					}
-				}
-			})
+		first, second, other := watchOf(t, l, 1), watchOf(t, l, 1), watchOf(t, l, 2)
+		for range 3 {
+			l.append(text("x"), 1)
+			first.woken(t)
+			second.woken(t)
 		}
-		l.append(text("to 1"), 1)
-		l.append(text("to all"))
-		readers.Wait()
+		other.asleep(t)
+		l.append(text("x"))
+		first.woken(t)
+		other.woken(t)
 	})
+
+	t.Run("who wants messages only is not woken by what is none", func(t *testing.T) {
+		l := newFixture(t, make(t, 100))
+		woken := 0
+		t.Cleanup(l.Watch(1, false, func() { woken++ }))
+		l.append(text("a notification"), 1)
+		l.append(text("a notification"))
+		require.Zero(t, woken)
+		every := watchOf(t, l, 1)
+		for _, e := range []adapter.Event{message("c", 1, "", 1), {Kind: model.EventKindReset, To: adapter.Recipients{All: true}}} {
+			_, err := l.Append(t.Context(), e)
+			require.NoError(t, err)
+			every.woken(t)
+		}
+	})
+
+	t.Run("what is not added wakes nobody", func(t *testing.T) {
+		l := newFixture(t, make(t, 100))
+		l.once("g", "x", 1)
+		w := watchOf(t, l, 1)
+		l.once("g", "x", 1)
+		w.asleep(t)
+	})
+
+	t.Run("once stopped it is not woken, the others are", func(t *testing.T) {
+		l := newFixture(t, make(t, 100))
+		stays := watchOf(t, l, 1)
+		woken := false
+		stop := l.Watch(1, true, func() { woken = true })
+		stop()
+		stop()
+		l.append(text("x"), 1)
+		stays.woken(t)
+		require.False(t, woken)
+	})
+}
+
+// bell rings when a watch wakes.
+type bell chan struct{}
+
+func watchOf(t *testing.T, l Log, u legacy.UserID) bell {
+	b := make(bell, 1)
+	t.Cleanup(l.Watch(u, true, func() {
+		select {
+		case b <- struct{}{}:
+		default:
+		}
+	}))
+	return b
+}
+
+func (b bell) woken(t *testing.T) {
+	t.Helper()
+	select {
+	case <-b:
+	case <-time.After(10 * time.Second):
+		t.Fatal("not woken")
+	}
+}
+
+// asleep asserts that nothing has woken it. A log that wakes late is given no time to: that would be slow, and waking
+// without need is allowed, only wasteful.
+func (b bell) asleep(t *testing.T) {
+	t.Helper()
+	select {
+	case <-b:
+		t.Fatal("woken without need")
+	default:
+	}
 }
 
 func testConcurrency(t *testing.T, make func(t *testing.T, size int) Log) {
@@ -361,6 +402,7 @@ func testConcurrency(t *testing.T, make func(t *testing.T, size int) Log) {
 		for u := range users {
 			reading.Go(func() {
 				at := begin
+				b := watchOf(t, l, legacy.UserID(u+1))
 				for len(got[u]) < writers*each/2 {
 					entries, next, err := l.Read(t.Context(), legacy.UserID(u+1), at, 7)
 					if err != nil {
@@ -373,10 +415,7 @@ func testConcurrency(t *testing.T, make func(t *testing.T, size int) Log) {
 					if at = next; len(entries) > 0 {
 						continue
 					}
-					if err := l.Wait(t.Context(), legacy.UserID(u+1), at); err != nil {
-						t.Error(err)
-						return
-					}
+					<-b
 				}
 			})
 		}

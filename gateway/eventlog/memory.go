@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
@@ -42,12 +41,17 @@ type Memory struct {
 	chats      map[legacy.ChatGID]highest
 }
 
-// An inbox knows which entries are for one user. Guarded by Memory.mu but for waiting, which may fall at any time.
+// An inbox knows which entries are for one user, and who wants to hear of the next. Guarded by Memory.mu.
 type inbox struct {
 	entries []uint64 // ascending
 	lost    uint64   // the last that was dropped
-	wake    chan struct{}
-	waiting atomic.Int32
+	watches []*watch
+}
+
+// A watch is one call of Watch.
+type watch struct {
+	everyKind bool
+	wake      func()
 }
 
 // highest is the highest message of a chat and the entry that told it.
@@ -77,15 +81,15 @@ func (m *Memory) Append(_ context.Context, e adapter.Event) (Position, error) {
 	if err != nil {
 		return Position{}, err
 	}
-	at, wake := m.add(entry, e.ID)
-	for _, readers := range wake {
-		close(readers)
+	at, watches := m.add(entry, e.ID)
+	for _, w := range watches {
+		w.wake()
 	}
 	return at, nil
 }
 
 // add gives the entry its place and returns whom to wake: doing that under the lock would have them run into it.
-func (m *Memory) add(e *Entry, id legacy.MessageID) (at Position, wake []chan struct{}) {
+func (m *Memory) add(e *Entry, id legacy.MessageID) (at Position, wake []*watch) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if had := m.dedupe(e); e.to.none() {
@@ -108,10 +112,16 @@ func (m *Memory) add(e *Entry, id legacy.MessageID) (at Position, wake []chan st
 		}
 	}
 	if e.to.all {
-		return e.At, m.everyone.add(m.end, nil)
+		m.everyone.entries = append(m.everyone.entries, m.end)
+		for _, in := range m.inboxes {
+			wake = in.whom(e, wake)
+		}
+		return e.At, wake
 	}
 	for _, u := range e.to.users {
-		wake = m.inbox(u).add(m.end, wake)
+		in := m.inbox(u)
+		in.entries = append(in.entries, m.end)
+		wake = in.whom(e, wake)
 	}
 	return e.At, wake
 }
@@ -187,29 +197,17 @@ func (m *Memory) Read(_ context.Context, u legacy.UserID, after Position, max in
 	return list, m.at(m.end), nil
 }
 
-// Wait implements Log.
-func (m *Memory) Wait(ctx context.Context, u legacy.UserID, after Position) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+// Watch implements Log.
+func (m *Memory) Watch(u legacy.UserID, everyKind bool, wake func()) (stop func()) {
+	w := &watch{everyKind: everyKind, wake: wake}
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	in := m.inbox(u)
-	if after.epoch != m.epoch || in.since(after.offset) || m.everyone.since(after.offset) {
-		m.mu.Unlock()
-		return nil
-	}
-	own, all := in.wakeup(), m.everyone.wakeup()
-	in.waiting.Add(1)
-	m.mu.Unlock()
-
-	defer in.waiting.Add(-1)
-	select {
-	case <-own:
-		return nil
-	case <-all:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	in.watches = append(in.watches, w)
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		in.watches = slices.DeleteFunc(in.watches, func(other *watch) bool { return other == w })
 	}
 }
 
@@ -224,15 +222,15 @@ func (m *Memory) at(offset uint64) Position { return Position{epoch: m.epoch, of
 
 func (m *Memory) entry(offset uint64) *Entry { return m.ring[offset%uint64(len(m.ring))] }
 
-// inbox finds or makes a user's inbox. When there are many it first drops those that neither hold an entry nor have a
-// reader: it then remembers of their users only that something may have been dropped.
+// inbox finds or makes a user's inbox. When there are many it first drops those that neither hold an entry nor are
+// watched: it then remembers of their users only that something may have been dropped.
 func (m *Memory) inbox(u legacy.UserID) *inbox {
 	if in := m.inboxes[u]; in != nil {
 		return in
 	}
 	if len(m.inboxes) >= m.sweepAt {
 		for u, in := range m.inboxes {
-			if len(in.entries) == 0 && in.waiting.Load() == 0 {
+			if len(in.entries)+len(in.watches) == 0 {
 				delete(m.inboxes, u)
 			}
 		}
@@ -244,11 +242,13 @@ func (m *Memory) inbox(u legacy.UserID) *inbox {
 	return in
 }
 
-func (in *inbox) add(offset uint64, wake []chan struct{}) []chan struct{} {
-	in.entries = append(in.entries, offset)
-	if in.wake != nil {
-		wake = append(wake, in.wake)
-		in.wake = nil
+// whom adds to wake those who watch for an entry like e. Without the choice each user's coming online would wake everybody
+// for nothing: most have asked for messages only.
+func (in *inbox) whom(e *Entry, wake []*watch) []*watch {
+	for _, w := range in.watches {
+		if w.everyKind || e.ForAllStreams() {
+			wake = append(wake, w)
+		}
 	}
 	return wake
 }
@@ -258,22 +258,6 @@ func (in *inbox) dropFirst() {
 	if in.entries = in.entries[1:]; len(in.entries) == 0 {
 		in.entries = nil
 	}
-}
-
-// since says whether something came after an entry, be it dropped by now.
-func (in *inbox) since(offset uint64) bool {
-	if n := len(in.entries); n > 0 {
-		return in.entries[n-1] > offset
-	}
-	return in.lost > offset
-}
-
-// wakeup is closed when the next entry is added. Readers of one user share it.
-func (in *inbox) wakeup() <-chan struct{} {
-	if in.wake == nil {
-		in.wake = make(chan struct{})
-	}
-	return in.wake
 }
 
 // later is the part of ascending offsets above one of them.
