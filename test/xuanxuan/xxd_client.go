@@ -67,7 +67,7 @@ func (x *XXD) connect(w http.ResponseWriter, req *http.Request) {
 	c.drop() // first: whoever is hung up on gets no close frame
 	logout := x.hub.leave(c)
 	writer.Wait()
-	if logout && !c.elsewhere && ctx.Err() == nil {
+	if logout && !c.elsewhere {
 		x.logout(ctx, c)
 	}
 }

@@ -19,18 +19,16 @@ func TestKeepAlive(t *testing.T) {
 		dumb.login("alice", DemoPassword, "online")
 		dumb.welcomed()
 		began := time.Now()
+		ping := x.key.Seal([]byte(`{"module":"chat","method":"ping","userID":4}`))
 		for ended := false; !ended; { // it talks all the time
-			if json, err := json.Marshal(map[string]any{"module": "chat", "method": "ping", "userID": 4}); err == nil {
-				ended = dumb.conn.WriteMessage(websocket.BinaryMessage, x.key.Seal(json)) != nil
-			}
-			if !ended {
+			require.Less(t, time.Since(began), patience)
+			if ended = dumb.conn.WriteMessage(websocket.BinaryMessage, ping) != nil; !ended {
 				_, ok := <-dumb.frames
 				ended = !ok
 			}
 		}
 		_, how := dumb.end()
 		require.False(t, closedProperly(how), "%v", how)
-		require.Less(t, time.Since(began), 2*patience)
 	})
 	t.Run("who answers pings stays for ever, even without a login", func(t *testing.T) {
 		_, x := newSite(t, Options{}, XXDOptions{PingInterval: 100 * time.Millisecond, ReadDeadline: time.Second})
@@ -85,7 +83,7 @@ func TestSlowReader(t *testing.T) {
 		f := large(x)
 		x.hub.deliver([]int64{4}, f)
 		require.Eventually(t, func() bool { return alice.waiting() == 0 }, patience, time.Millisecond) // it is being written
-		for range queueSize {
+		for range 256 {
 			x.hub.deliver([]int64{4}, f)
 		}
 		require.Equal(t, 2, x.Stats().Online)

@@ -60,8 +60,9 @@ func (h *hub) register(c *client, user int64, kickoff frame) {
 	}
 }
 
-// leave removes a connection that has ended. It returns whether its user is to be logged out. A connection that was
-// kicked is not looked for: where it had kicked itself it remains registered, closed as it is.
+// leave removes a connection that has ended. It returns whether its user is to be logged out: not when the xxd itself
+// ends. A connection that was kicked is not looked for: where it had kicked itself it remains registered, closed as it
+// is.
 func (h *hub) leave(c *client) (logout bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -75,7 +76,7 @@ func (h *hub) leave(c *client) (logout bool) {
 		delete(h.online, user)
 		h.offline = append(h.offline, user)
 	}
-	return true
+	return !h.shut
 }
 
 // deliver hands a frame to those of the users who are connected, and to everybody who is if there are none.
