@@ -23,6 +23,7 @@ func TestXXDFaults(t *testing.T) {
 		_, x, alice, bob, _ := newChat(t)
 		x.SetFaults(XXDFault{Delay: time.Hour})
 		alice.call("members", "g")
+		require.Eventually(t, func() bool { return x.faults.met() }, patience, time.Millisecond)
 		require.True(t, x.Drop(4))
 		alice.dropped()
 		bob.expect("logout")
@@ -107,6 +108,13 @@ func TestXXDFaults(t *testing.T) {
 		x.SetFaults()
 		alice.hearsNothing()
 	})
+}
+
+// met tells whether the first fault has met a frame.
+func (f *xxdFaults) met() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.list[0].left < f.list[0].Times
 }
 
 func TestXXDStats(t *testing.T) {

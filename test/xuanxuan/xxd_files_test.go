@@ -3,11 +3,14 @@ package xuanxuan
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -69,7 +72,7 @@ func (x *XXD) get(t *testing.T, u uploaded, user, session string, setup ...func(
 }
 
 func TestFiles(t *testing.T) {
-	dir := t.TempDir()
+	dir := filepath.Join(t.TempDir(), "uploads")
 	s, x := newSite(t, Options{}, XXDOptions{UploadDir: dir, UploadFileSize: 10})
 	call(t, s.Backend, 4, "create", "g", "G", "group", []any{4, 5}, 0, false)
 	alice := dial(t, x)
@@ -101,10 +104,19 @@ func TestFiles(t *testing.T) {
 	t.Run("no name leads out of the directory", func(t *testing.T) {
 		outside := func(r *http.Request) {
 			q := r.URL.Query()
-			q.Set("ServerName", "../..")
-			q.Set("sid", md5Hex(md5Hex("../..7")+u.Data.Name))
+			q.Set("ServerName", "..")
+			q.Set("sid", md5Hex(md5Hex("..7")+u.Data.Name))
 			r.URL.RawQuery = q.Encode()
 		}
+		there := filepath.Join(dir, "xuanxuan")
+		require.NoError(t, filepath.WalkDir(there, func(path string, _ fs.DirEntry, err error) error {
+			inside, relErr := filepath.Rel(there, path)
+			target := filepath.Join(dir, "..", inside)
+			if text, readErr := os.ReadFile(path); readErr == nil {
+				return os.WriteFile(target, text, 0o600)
+			}
+			return errors.Join(err, relErr, os.MkdirAll(target, 0o700))
+		}))
 		status, _ := x.get(t, u, "7", "", outside)
 		require.Equal(t, http.StatusNotFound, status)
 	})

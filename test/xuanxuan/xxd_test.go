@@ -158,6 +158,7 @@ func TestXXDCrash(t *testing.T) {
 			_, how := bob.end()
 			require.False(t, closedProperly(how), "%v", how)
 			require.ErrorIs(t, x.Err(), errClosedQueue)
+			<-x.Done()
 			require.ErrorIs(t, x.Close(), errClosedQueue)
 			again, err := x.Restart(t.Context())
 			require.NoError(t, err)
