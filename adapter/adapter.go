@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
@@ -38,10 +40,25 @@ type Sink func(ctx context.Context, e Event) error
 // Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal.
 type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err error)
 
-// Config is what an Adapter needs. Caller and Sink are required, all else has a default.
+// Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
 type Config struct {
-	Caller   Caller
-	Sink     Sink
+	Caller Caller // asks for every user: mode xxb
+	// Upstreams has each user signed in by himself, with his own password: mode xxd.
+	Upstreams *Upstreams
+	Sink      Sink
+
+	// OperatorPassword is the MD5 of the operator's password, for Upstreams. Without it /inner works for users signed in.
+	OperatorPassword string
+	// LinkIdle is how long a user's connection is kept after its last use; default 10 min.
+	LinkIdle time.Duration
+	// Reclaim takes a user's link back a minute after a sign-in elsewhere, at most once in ten minutes; otherwise it stays
+	// ended until the user signs in here again.
+	Reclaim bool
+	// SignedIn says whether a token of a user lives; a link is given up with the last one. Nil: all live for ever.
+	SignedIn func(ctx context.Context, u legacy.UserID) (bool, error)
+	// OnKick is called when a user signed in to the server elsewhere, which ended his link. Nil: nobody is told.
+	OnKick func(ctx context.Context, u legacy.UserID) error
+
 	Observe  Observer       // nil: nobody
 	Operator string         // account that /inner acts as; default "admin"
 	Timezone *time.Location // legacy's zone, for dates it writes as local time; default UTC
@@ -72,6 +89,12 @@ type Adapter struct {
 	poll        time.Duration
 	ownPresence bool
 	log         *slog.Logger
+	signedIn    func(context.Context, legacy.UserID) (bool, error)
+	onKick      func(context.Context, legacy.UserID) error
+	links       *links // nil where the caller asks for everybody
+
+	dropped atomic.Int64 // pushes whose recipients could not be told
+	unknown sync.Map     // kinds of pushes that were noted
 
 	users  *users
 	chats  *chats
@@ -82,8 +105,8 @@ type Adapter struct {
 
 // New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.
 func New(c Config) (*Adapter, error) {
-	if c.Caller == nil || c.Sink == nil {
-		return nil, errors.New("adapter: Caller and Sink are required")
+	if (c.Caller == nil) == (c.Upstreams == nil) || c.Sink == nil {
+		return nil, errors.New("adapter: Sink and one of Caller and Upstreams are required")
 	}
 	a := &Adapter{
 		caller: c.Caller, sink: c.Sink, observe: c.Observe,
@@ -96,8 +119,14 @@ func New(c Config) (*Adapter, error) {
 		log:        cmp.Or(c.Log, slog.Default()),
 
 		ownPresence: c.OwnPresence,
+		signedIn:    c.SignedIn,
+		onKick:      c.OnKick,
 	}
-	a.users = &users{load: a.loadUsers}
+	if c.Upstreams != nil {
+		a.links = newLinks(a, c)
+		a.caller = a.links
+	}
+	a.users = &users{load: a.loadUsers, tell: a.userChanged}
 	a.chats = newChats()
 	a.lanes = newLanes()
 	a.sent = newSentDrafts()
@@ -135,6 +164,12 @@ func (a *Adapter) read(ctx context.Context, op string, c legacy.Call) (legacy.Re
 
 // Ping asks legacy whether it is there.
 func (a *Adapter) Ping(ctx context.Context) error {
+	if a.links != nil {
+		if err := a.links.ups.Probe(ctx); err != nil {
+			return noAnswer("ping", err)
+		}
+		return nil
+	}
 	op, err := a.operatorID(ctx)
 	if err != nil {
 		return err

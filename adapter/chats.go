@@ -2,6 +2,8 @@ package adapter
 
 import (
 	"context"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +31,7 @@ type chats struct {
 	tick uint64 // counts changes; see store
 	rows map[legacy.ChatGID]chatEntry
 	last map[legacy.ChatGID]lastMessage
+	told map[legacy.ChatGID]legacy.MessageID // the highest message told of each chat
 }
 
 type chatEntry struct {
@@ -44,7 +47,7 @@ type lastMessage struct {
 }
 
 func newChats() *chats {
-	return &chats{rows: map[legacy.ChatGID]chatEntry{}, last: map[legacy.ChatGID]lastMessage{}}
+	return &chats{rows: map[legacy.ChatGID]chatEntry{}, last: map[legacy.ChatGID]lastMessage{}, told: map[legacy.ChatGID]legacy.MessageID{}}
 }
 
 // get returns what is known of a chat and still believed.
@@ -58,15 +61,15 @@ func (c *chats) get(gid legacy.ChatGID) (legacy.ChatRow, bool) {
 	return e.row, true
 }
 
-// mark is the moment before a question to legacy: what store then gets is older than every put after it.
-func (c *chats) mark() uint64 {
+// moment is the time before a question to legacy: what store then gets is older than every put after it.
+func (c *chats) moment() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tick
 }
 
-// store keeps the answer to a question asked at mark, but for chats that changed since: the answer may not know of it.
-func (c *chats) store(mark uint64, rows []legacy.ChatRow) {
+// store keeps the answer to a question asked at a moment, but for chats that changed since: the answer may not know of it.
+func (c *chats) store(at uint64, rows []legacy.ChatRow) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.rows)+len(rows) > maxChats {
@@ -75,18 +78,54 @@ func (c *chats) store(mark uint64, rows []legacy.ChatRow) {
 	}
 	for _, row := range rows {
 		gid := legacy.ChatGID(row.GID)
-		if e, ok := c.rows[gid]; !ok || e.tick <= mark {
-			c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: mark}
+		if e, ok := c.rows[gid]; !ok || e.tick <= at {
+			c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: at}
 		}
 	}
 }
 
-// put keeps what a change answered.
-func (c *chats) put(row legacy.ChatRow) {
+// put keeps a chat after a change to it. The same change may be heard of several times, on as many links: version numbers
+// the state it led to, and gone are those who were members before.
+func (c *chats) put(row legacy.ChatRow) (version uint64, gone []legacy.UserID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	gid := legacy.ChatGID(row.GID)
+	old, known := c.rows[gid]
+	if known && same(old.row, row) {
+		old.at = time.Now()
+		c.rows[gid] = old
+		return old.tick, nil
+	}
 	c.tick++
-	c.rows[legacy.ChatGID(row.GID)] = chatEntry{row: row, at: time.Now(), tick: c.tick}
+	c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: c.tick}
+	for _, u := range old.row.Members {
+		if !slices.Contains(row.Members, u) {
+			gone = append(gone, u)
+		}
+	}
+	return c.tick, gone
+}
+
+// same compares what members may know of a chat: not a user's own marks, nor when somebody last spoke.
+func same(x, y legacy.ChatRow) bool {
+	for _, c := range []*legacy.ChatRow{&x, &y} {
+		c.Star, c.Hide, c.Mute, c.LastActiveTime = 0, 0, 0, legacy.Date{}
+		c.Members = slices.Sorted(slices.Values(c.Members))
+	}
+	return reflect.DeepEqual(x, y)
+}
+
+// mark notes that a message was told.
+func (c *chats) mark(gid legacy.ChatGID, id legacy.MessageID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.told[gid] = max(c.told[gid], id)
+}
+
+func (c *chats) marked(gid legacy.ChatGID) legacy.MessageID {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.told[gid]
 }
 
 // putLast keeps a message if it is the chat's newest so far.
@@ -109,7 +148,7 @@ func (c *chats) getLast(gid legacy.ChatGID, active int64) (legacy.MessageRow, bo
 func (a *Adapter) list(ctx context.Context, op string, u legacy.UserID) ([]legacy.ChatRow, error) {
 	// Callers that come while the question is out share its answer, so it must not end with the first one's request.
 	v, err, _ := a.chats.loads.Do(u.String(), func() (any, error) {
-		mark := a.chats.mark()
+		at := a.chats.moment()
 		r, err := a.read(context.WithoutCancel(ctx), op, legacy.Chat(u, "getlist"))
 		if err != nil {
 			return nil, err
@@ -118,7 +157,7 @@ func (a *Adapter) list(ctx context.Context, op string, u legacy.UserID) ([]legac
 		if err := spoken(op, r, &rows); err != nil {
 			return nil, err
 		}
-		a.chats.store(mark, rows)
+		a.chats.store(at, rows)
 		return rows, nil
 	})
 	if err != nil {
@@ -164,6 +203,11 @@ func (a *Adapter) spelling(ctx context.Context, u legacy.UserID, gid legacy.Chat
 	if err != nil {
 		return gid
 	}
+	return spelt(rows, gid)
+}
+
+// spelt finds gid among rows as legacy compares it, or gives it back as it is.
+func spelt(rows []legacy.ChatRow, gid legacy.ChatGID) legacy.ChatGID {
 	for _, row := range rows {
 		if strings.EqualFold(string(row.GID), strings.TrimRight(string(gid), " ")) {
 			return legacy.ChatGID(row.GID)
@@ -186,18 +230,12 @@ func (a *Adapter) any(ctx context.Context, op string, id string) (legacy.ChatRow
 	if err != nil {
 		return legacy.ChatRow{}, err
 	}
-	r, err := a.read(ctx, op, legacy.Chat(operator, "members", gid))
+	members, err := a.members(ctx, op, operator, gid)
 	if err != nil {
 		return legacy.ChatRow{}, err
 	}
-	var found struct {
-		Members legacy.Users `json:"members"`
-	}
-	if err := spoken(op, r, &found); err != nil {
-		return legacy.ChatRow{}, err
-	}
-	if len(found.Members) == 0 {
+	if len(members) == 0 {
 		return legacy.ChatRow{}, refuse(op, model.NotFound, "no such conversation, or nobody is in it")
 	}
-	return a.own(ctx, op, found.Members[0], gid)
+	return a.own(ctx, op, members[0], gid)
 }

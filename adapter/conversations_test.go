@@ -131,7 +131,7 @@ func TestMembershipIsBelievedFor30Seconds(t *testing.T) {
 
 func TestAnAnswerOlderThanAChangeIsNotKept(t *testing.T) {
 	c := newChats()
-	before := c.mark()
+	before := c.moment()
 	c.put(legacy.ChatRow{GID: "team", Members: legacy.Users{5}}) // alice was removed meanwhile
 	c.store(before, []legacy.ChatRow{{GID: "team", Members: legacy.Users{4, 5}}, {GID: "other", Members: legacy.Users{4}}})
 	row, ok := c.get("team")
@@ -139,7 +139,7 @@ func TestAnAnswerOlderThanAChangeIsNotKept(t *testing.T) {
 	require.False(t, row.Has(4))
 	_, ok = c.get("other")
 	require.True(t, ok)
-	c.store(c.mark(), []legacy.ChatRow{{GID: "team", Members: legacy.Users{4, 5}}})
+	c.store(c.moment(), []legacy.ChatRow{{GID: "team", Members: legacy.Users{4, 5}}})
 	row, _ = c.get("team")
 	require.True(t, row.Has(4))
 }

@@ -65,7 +65,7 @@ func (a *Adapter) settleDoubts(ctx context.Context) error {
 }
 
 func (a *Adapter) tellDoubt(ctx context.Context, op string, d legacy.DraftRow, row legacy.MessageRow) error {
-	leave, err := a.lanes.enter(ctx, d.CGID)
+	leave, err := a.lanes.enter(ctx, string(d.CGID))
 	if err != nil {
 		return err
 	}

@@ -54,14 +54,24 @@ func code(err error) model.Code {
 
 // noAnswer is the error for a call that got none.
 func noAnswer(op string, err error) *Error {
+	if known, ok := errors.AsType[*Error](err); ok {
+		return known
+	}
 	e := &Error{Op: op, Err: err}
 	switch {
+	case errors.Is(err, legacy.ErrTooLarge):
+		e.Code, e.Text = model.TooLarge, "larger than what the chat server takes in one piece, 20,479 bytes with everything around it"
+	case errors.Is(err, legacy.ErrKicked):
+		e.Code, e.Text = model.SignedInElsewhere, "you signed in to the chat server elsewhere; sign in again to continue here"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Code, e.Text = model.TooSlow, "the chat server took too long; whether it was done is unknown"
 	case errors.Is(err, context.Canceled):
 		e.Code, e.Text = model.TooSlow, "the request was given up before the chat server answered"
 	default:
 		e.Code, e.Text, e.RetryAfter = model.Unreachable, "the chat server does not answer; try again", retryAfter
+	}
+	if errors.Is(err, legacy.ErrNotSent) && e.Code == model.TooSlow {
+		e.Text = "the chat server is too slow; nothing was sent to it, try again"
 	}
 	return e
 }

@@ -30,6 +30,7 @@ type history struct {
 	chat  legacy.ChatGID
 	pages int                       // asked for so far
 	total int                       // messages in the chat when last asked
+	grown int                       // how many of them came since the time before
 	rows  map[int]legacy.MessageRow // by rank
 }
 
@@ -57,13 +58,17 @@ func (h *history) count(ctx context.Context, since int64) (int, error) {
 	return n, err
 }
 
-// fetch gets the rows whose places counted from the newest are from…to-1, and perhaps some around them, in one call.
+// fetch gets the rows whose places counted from the newest are from…to-1, and perhaps some around them, in one call. As
+// many as came since the last call will have come until this one is answered, and have pushed them on.
 func (h *history) fetch(ctx context.Context, from, to int) error {
 	from = max(from, 0)
-	size, page := pageFor(from, max(to, from+1))
+	size, page := pageFor(from, max(to, from+1)+h.grown)
 	rows, total, err := h.page(ctx, size, page, 0)
 	if err != nil {
 		return err
+	}
+	if h.total > 0 {
+		h.grown = max(total-h.total, 0)
 	}
 	h.total = total
 	for i, row := range rows {

@@ -203,7 +203,7 @@ func TestHistoryEdges(t *testing.T) {
 		require.Empty(t, m.Msg)
 	})
 	t.Run("messages that arrive while we read leave no gap", func(t *testing.T) {
-		for _, grow := range []int{1, 7, 30} {
+		for _, grow := range []int{1, 7, 30, 200} {
 			for name, shape := range shapes {
 				s := newStored(t, 5000, shape(5000))
 				id, want := s.msgID(2500), s.texts(2470, 2500)

@@ -58,7 +58,7 @@ func (a *Adapter) InnerKickout(ctx context.Context, id model.ConversationId, lis
 		return nil
 	}
 	gid := legacy.ChatGID(row.GID)
-	_, err = a.change(ctx, op, operator, legacy.Chat(operator, "addmember", gid, users, false), gid, model.ChangedMembers, users...)
+	_, err = a.change(ctx, op, operator, legacy.Chat(operator, "addmember", gid, users, false), effect{what: model.ChangedMembers, row: row, out: users})
 	return err
 }
 
@@ -77,7 +77,7 @@ func (a *Adapter) InnerJoin(ctx context.Context, id model.ConversationId, list [
 		return nil
 	}
 	gid := legacy.ChatGID(row.GID)
-	_, err = a.change(ctx, op, operator, legacy.Chat(operator, "addmember", gid, users, true), gid, model.ChangedMembers)
+	_, err = a.change(ctx, op, operator, legacy.Chat(operator, "addmember", gid, users, true), effect{what: model.ChangedMembers, row: row, in: users})
 	return err
 }
 

@@ -7,15 +7,21 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
-// Run does what legacy does not tell by itself: it asks for notices and changed users every Poll, and settles messages
+// Run keeps users' links and does what legacy does not tell by itself: it asks for notices and changed users every Poll, and settles messages
 // whose fate is unknown. It returns when ctx ends; one call at a time, by whoever owns the Adapter.
 func (a *Adapter) Run(ctx context.Context) error {
+	if a.links != nil {
+		var links sync.WaitGroup
+		defer links.Wait()
+		links.Go(func() { a.links.run(ctx) })
+	}
 	if a.ownPresence {
 		if _, err := a.call(ctx, "reset presence", legacy.Chat(0, "serverStart")); err != nil {
 			a.log.WarnContext(ctx, "could not mark everybody offline at start", "error", err)
@@ -46,6 +52,9 @@ func (a *Adapter) Run(ctx context.Context) error {
 }
 
 func (a *Adapter) ask(ctx context.Context) error {
+	if a.links != nil { // the server tells notices and changed users by itself
+		return a.settleDoubts(ctx)
+	}
 	return errors.Join(a.pollNotices(ctx), a.pollUsers(ctx), a.settleDoubts(ctx))
 }
 
@@ -103,9 +112,5 @@ func (a *Adapter) pollUsers(ctx context.Context) error {
 	if err := spoken(op, r, &changed); err != nil || changed != "yes" {
 		return err
 	}
-	rows, err := a.users.refresh(ctx)
-	for _, row := range rows {
-		err = errors.Join(err, a.userChanged(ctx, row))
-	}
-	return err
+	return a.users.refresh(ctx)
 }

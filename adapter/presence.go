@@ -9,9 +9,13 @@ import (
 )
 
 // ComeOnline sets u online in legacy and returns what waited for him there, addressed to him alone: notices, then
-// messages by id. Legacy forgets them with the asking, so the caller must keep what is returned, even beside an error.
+// messages by id. Legacy forgets them with the asking, so the caller must keep what is returned, even beside an error. Over
+// Upstreams the user's link is held, and what came since it was made counts as waiting too.
 func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, error) {
 	const op = "come online"
+	if a.links != nil {
+		return a.links.comeOnline(ctx, u)
+	}
 	ctx = context.WithoutCancel(ctx) // half of it done would lose what waited
 	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": "online"}))
 	if err != nil {
@@ -26,9 +30,14 @@ func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, err
 	return append(notices, messages...), errors.Join(err, err2)
 }
 
-// GoOffline logs u out in legacy, which keeps messages for him from now on.
+// GoOffline logs u out in legacy, which keeps messages for him from now on; over Upstreams the link is let go, and given up
+// after a while.
 func (a *Adapter) GoOffline(ctx context.Context, u legacy.UserID) error {
 	const op = "go offline"
+	if a.links != nil {
+		a.links.goOffline(u)
+		return nil
+	}
 	r, err := a.call(ctx, op, legacy.Chat(u, "logout"))
 	if err != nil {
 		return err
@@ -45,8 +54,7 @@ func (a *Adapter) presence(ctx context.Context, op string, r legacy.Response) er
 	if row.ID <= 0 {
 		return nil // a logout of nobody
 	}
-	a.users.put(row)
-	return a.userChanged(ctx, row)
+	return a.userMayHaveChanged(ctx, row)
 }
 
 func (a *Adapter) waitingNotices(ctx context.Context, u legacy.UserID) ([]Event, error) {

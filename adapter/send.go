@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"sync"
 	"time"
 
@@ -32,15 +33,19 @@ func (a *Adapter) SendMessage(ctx context.Context, u legacy.UserID, r model.Send
 	if r.ClientMsgId != "" && !a.sent.same(d) {
 		return "", refuse(op, model.Conflict, "client_msg_id: another message was sent under it")
 	}
-	leave, err := a.lanes.enter(ctx, d.CGID)
+	leave, err := a.lanes.enter(ctx, string(d.CGID))
 	if err != nil {
 		return "", noAnswer(op, err)
 	}
 	defer leave()
 	// From here on it is seen through, whoever gives up: what is stored must be told.
-	row, err := a.store(context.WithoutCancel(ctx), op, d)
+	row, heard, err := a.store(context.WithoutCancel(ctx), op, d)
 	if err != nil {
 		return "", err
+	}
+	if heard && a.links != nil {
+		// The sender's link hears it too, in its order among the others.
+		return a.message(d.CGID, row).MsgId, nil
 	}
 	m, err := a.stored(context.WithoutCancel(ctx), chat, row)
 	return m.MsgId, err
@@ -66,42 +71,63 @@ func (a *Adapter) draft(op string, u legacy.UserID, chat legacy.ChatGID, r model
 }
 
 // store has legacy store a draft once. When no answer comes it first looks whether the message is there, for legacy
-// stores a gid twice that comes twice at once.
-func (a *Adapter) store(ctx context.Context, op string, d legacy.DraftRow) (legacy.MessageRow, error) {
-	row, err := a.post(ctx, op, d)
-	if c := code(err); c != model.Unreachable && c != model.TooSlow {
-		return row, err
+// stores a gid twice that comes twice at once. heard says that legacy answered it to all who were to hear it, too.
+func (a *Adapter) store(ctx context.Context, op string, d legacy.DraftRow) (row legacy.MessageRow, heard bool, err error) {
+	row, heard, err = a.post(ctx, op, d)
+	if c := code(err); (c != model.Unreachable && c != model.TooSlow) || errors.Is(err, legacy.ErrNotSent) {
+		return row, heard, err
 	}
 	row, found, lookErr := a.look(ctx, op, d)
 	if lookErr != nil {
 		a.doubts.add(doubt{d, time.Now()})
-		return row, err
+		return row, false, err
 	}
 	if found {
-		return row, nil
+		return row, false, nil
 	}
-	row, err = a.post(ctx, op, d)
+	row, heard, err = a.post(ctx, op, d)
 	if c := code(err); c == model.Unreachable || c == model.TooSlow {
 		a.doubts.add(doubt{d, time.Now()})
 	}
-	return row, err
+	return row, heard, err
 }
 
 // post sends a draft. The array form [[{…}]] is the one that keeps the sender (recorded: 05_message); an empty answer
 // means that legacy lost the message and said success.
-func (a *Adapter) post(ctx context.Context, op string, d legacy.DraftRow) (legacy.MessageRow, error) {
+func (a *Adapter) post(ctx context.Context, op string, d legacy.DraftRow) (row legacy.MessageRow, heard bool, err error) {
 	r, err := a.call(ctx, op, legacy.Chat(d.User, "message", []legacy.DraftRow{d}))
+	if r.Unsure {
+		row, err = a.ascertainMessage(ctx, op, d, err)
+		return row, false, err
+	}
 	if err != nil {
-		return legacy.MessageRow{}, err
+		return row, false, err
 	}
 	var rows legacy.List[legacy.MessageRow]
 	if err := spoken(op, r, &rows); err != nil {
-		return legacy.MessageRow{}, err
+		return row, false, err
 	}
 	if len(rows) == 0 {
-		return legacy.MessageRow{}, refuse(op, model.Conflict, "the chat server lost the message; nothing was stored")
+		return row, false, lost(op)
 	}
-	return rows[0], check(op, d, rows[0])
+	return rows[0], true, check(op, d, rows[0])
+}
+
+func lost(op string) error {
+	return refuse(op, model.Conflict, "the chat server lost the message; nothing was stored")
+}
+
+// ascertainMessage looks for a message when the answer does not tell whether it was stored: it failed for somebody, or no
+// answer came to us. said is what the answer was taken for.
+func (a *Adapter) ascertainMessage(ctx context.Context, op string, d legacy.DraftRow, said error) (legacy.MessageRow, error) {
+	row, found, err := a.look(ctx, op, d)
+	switch {
+	case err != nil || found:
+		return row, err
+	case said != nil:
+		return row, said
+	}
+	return row, lost(op)
 }
 
 // check compares what legacy stored with what was sent.

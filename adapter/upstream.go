@@ -12,3 +12,25 @@ import (
 type Caller interface {
 	Call(ctx context.Context, c legacy.Call) (legacy.Response, error)
 }
+
+// Upstream is one user's connection: a Caller that also hears what the server says unasked. Pushes wait in a bounded
+// queue; overflow ends the connection, for a gap must be visible.
+type Upstream interface {
+	Caller
+	// Next returns the next push in the order in which the server sent it, waiting for one if need be. One goroutine at a
+	// time. Once the connection is gone it returns the reason, every time.
+	Next(ctx context.Context) (legacy.Push, error)
+	// Close hangs up and waits until nothing of the connection is left. It may be called again.
+	Close() error
+}
+
+// Upstreams is how users sign in to a server that wants a connection of each: xxd. The functions may be used from any
+// goroutine; their errors wrap those of legacy where a user is not let in.
+type Upstreams struct {
+	// Dial signs a user in. Where the server knows one connection a user, it ends the one before.
+	Dial func(ctx context.Context, account, passwordMD5 string) (Upstream, legacy.Welcome, error)
+	// Verify asks whether the server would let a user in.
+	Verify func(ctx context.Context, account, passwordMD5 string) error
+	// Probe asks whether the server is there.
+	Probe func(ctx context.Context) error
+}

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ const (
 // users is the list of users as legacy answered it last; deleted and locked ones are not in it.
 type users struct {
 	load func(ctx context.Context) ([]legacy.UserRow, error)
+	tell func(ctx context.Context, row legacy.UserRow) error // of a user who is new or changed
 	once singleflight.Group
 
 	mu   sync.Mutex
@@ -40,18 +42,29 @@ func (a *Adapter) loadUsers(ctx context.Context) ([]legacy.UserRow, error) {
 	return rows, spoken(op, r, &rows)
 }
 
-// refresh loads the list and returns those in it that are new or changed since the last one; none the first time.
-func (us *users) refresh(ctx context.Context) ([]legacy.UserRow, error) {
+// refresh loads the list and tells of those in it that are new or changed; of none the first time.
+func (us *users) refresh(ctx context.Context) error {
 	// The load is shared, so it must not end with the request that happened to come first.
-	v, err, _ := us.once.Do("", func() (any, error) { return us.load(context.WithoutCancel(ctx)) })
-	if err != nil {
+	_, err, _ := us.once.Do("", func() (any, error) {
+		ctx := context.WithoutCancel(ctx)
+		rows, err := us.load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range us.replace(rows) {
+			err = errors.Join(err, us.tell(ctx, row))
+		}
 		return nil, err
-	}
-	byID := make(map[legacy.UserID]legacy.UserRow, len(v.([]legacy.UserRow)))
-	var changed []legacy.UserRow
+	})
+	return err
+}
+
+// replace takes a new list and returns what is news in it.
+func (us *users) replace(rows []legacy.UserRow) (changed []legacy.UserRow) {
+	byID := make(map[legacy.UserID]legacy.UserRow, len(rows))
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	for _, row := range v.([]legacy.UserRow) {
+	for _, row := range rows {
 		u := legacy.UserID(row.ID)
 		byID[u] = row
 		if old, known := us.byID[u]; us.byID != nil && (!known || old != row) {
@@ -59,7 +72,7 @@ func (us *users) refresh(ctx context.Context) ([]legacy.UserRow, error) {
 		}
 	}
 	us.byID, us.at = byID, time.Now()
-	return changed, nil
+	return changed
 }
 
 // find returns the first user for whom match says yes, looking at legacy's list again when need be.
@@ -71,7 +84,7 @@ func (us *users) find(ctx context.Context, match func(map[legacy.UserID]legacy.U
 	if (ok && age < usersFresh) || (!ok && age < usersAgain) {
 		return row, ok, nil
 	}
-	if _, err := us.refresh(ctx); err != nil {
+	if err := us.refresh(ctx); err != nil {
 		return row, ok, err
 	}
 	us.mu.Lock()
@@ -103,12 +116,25 @@ func (us *users) getAccount(ctx context.Context, account string) (legacy.UserRow
 	})
 }
 
-// put keeps what legacy answered about one user.
-func (us *users) put(row legacy.UserRow) {
+// put keeps what legacy said of one user, and says whether that is news.
+func (us *users) put(row legacy.UserRow) (news bool) {
 	us.mu.Lock()
 	defer us.mu.Unlock()
-	if us.byID != nil {
-		us.byID[legacy.UserID(row.ID)] = row
+	u := legacy.UserID(row.ID)
+	if us.byID == nil || us.byID[u] == row {
+		return us.byID == nil
+	}
+	us.byID[u] = row
+	return true
+}
+
+// fill takes a list that came unasked, where none is known yet.
+func (us *users) fill(rows []legacy.UserRow) {
+	us.mu.Lock()
+	known := us.byID != nil
+	us.mu.Unlock()
+	if !known {
+		us.replace(rows)
 	}
 }
 
@@ -119,6 +145,20 @@ func (a *Adapter) User(ctx context.Context, u legacy.UserID) (model.User, error)
 		err = refuse("get user", model.NotFound, "no such user: %s", u)
 	}
 	return facadeUser(row), err
+}
+
+// Me returns a user, and how his connection to the server is.
+func (a *Adapter) Me(ctx context.Context, u legacy.UserID) (model.Me, error) {
+	m, err := a.User(ctx, u)
+	state := model.UpstreamOnline
+	if a.links != nil {
+		state = a.links.state(u)
+	}
+	return model.Me{
+		Session: m.Session, Account: m.Account, RealName: m.RealName, Avatar: m.Avatar, Role: m.Role, Dept: m.Dept,
+		Status: m.Status, Admin: m.Admin, Gender: m.Gender, Email: m.Email, Mobile: m.Mobile, Phone: m.Phone, QQ: m.QQ, Site: m.Site,
+		Upstream: state,
+	}, err
 }
 
 // UserByAccount is User by account name.

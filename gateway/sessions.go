@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/md5"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -47,6 +48,9 @@ func (s rest) InnerGetToken(ctx context.Context, r server.InnerGetTokenRequestOb
 	if err != nil {
 		return nil, err
 	}
+	if err := s.vouch(user); err != nil {
+		return nil, err
+	}
 	issued, err := s.issue(ctx, user.Session, r.Body.Platform)
 	if err != nil {
 		return nil, err
@@ -63,6 +67,14 @@ func (s *Server) innerUser(ctx context.Context, r model.GetTokenRequest) (model.
 		return model.User{}, err
 	}
 	return s.legacy.User(ctx, u)
+}
+
+func (s *Server) vouch(user model.User) error {
+	u, err := adapter.ParseSession(user.Session)
+	if err != nil {
+		return err
+	}
+	return s.legacy.Vouch(u)
 }
 
 // issue signs a session in and tells the streams of the logins that end by it.
@@ -94,6 +106,19 @@ func (s rest) Logout(ctx context.Context, _ server.LogoutRequestObject) (server.
 		return nil, err
 	}
 	return server.Logout200JSONResponse{}, nil
+}
+
+// Kicked ends all logins of a user who signed in at the chat server elsewhere: their streams get kickoff, their tokens
+// answer 10103. It may be called from any goroutine.
+func (s *Server) Kicked(ctx context.Context, u legacy.UserID) error {
+	ended, err := s.logins.Replace(ctx, u)
+	if err != nil {
+		return fmt.Errorf("end a user's logins: %w", err)
+	}
+	for _, l := range ended {
+		err = errors.Join(err, s.tellEnd(ctx, model.EventKindKickoff, l))
+	}
+	return err
 }
 
 // tellEnd ends the streams of a login that the store no longer knows. It is done even when the client does not wait for

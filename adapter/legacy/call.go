@@ -57,6 +57,9 @@ type Response struct {
 // ErrTooLarge says that a call does not fit into a frame; it was not sent.
 var ErrTooLarge = errors.New("the call is larger than a frame may be")
 
+// ErrNotSent says that a call was given up before it was sent: nothing came of it.
+var ErrNotSent = errors.New("not sent")
+
 // Push is what a server says unasked. Whom it told, and why him, it does not say.
 type Push struct {
 	Module  string          `json:"module"`

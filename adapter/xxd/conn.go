@@ -29,16 +29,6 @@ const (
 	maxPushes = 4096
 )
 
-// The ways in which xxd ends a connection, beside its being gone.
-var (
-	// ErrKicked is a sign-in of the same user elsewhere. xxd leaves the connection open but deaf; we close it.
-	ErrKicked = errors.New("signed in elsewhere")
-	// ErrFull is a site with as many users online as it takes.
-	ErrFull = errors.New("the server has as many users online as it takes")
-	// ErrClosed is our own Close.
-	ErrClosed = errors.New("connection closed")
-)
-
 // Conn is one user's websocket to xxd, signed in. Its reader goroutine alone reads and closes it; everything else may be
 // used from any goroutine. Once it is gone, Next and every call return why.
 type Conn struct {
@@ -51,9 +41,10 @@ type Conn struct {
 	pushes chan legacy.Push
 	done   chan struct{} // closed when the reader has ended
 
-	mu      sync.Mutex
-	pending []*pending // in the order in which they were written
-	cause   error      // why it ended; set once
+	mu        sync.Mutex
+	abandoned *pending   // the last call that nobody waits for any more
+	pending   []*pending // in the order in which they were written
+	cause     error      // why it ended; set once
 }
 
 // Dial signs a user in, who must have no other connection: xxd would kick that one out. It checks the password first,
@@ -149,11 +140,11 @@ func (c *Conn) expect(method string) (legacy.Push, error) {
 		}
 		switch m := strings.ToLower(p.Method); {
 		case m == "blocklogin":
-			return p, ErrFull
+			return p, legacy.ErrFull
 		case m == method && (named || m == "sessionid" || p.Result == legacy.Fail):
 			return p, nil
 		case m == "kickoff" && p.Message != "":
-			return p, ErrKicked
+			return p, legacy.ErrKicked
 		case p.Result != legacy.Fail:
 			c.pushes <- p // at most what xxd queues for one connection, 256
 		}
@@ -224,7 +215,7 @@ func (c *Conn) end(err error) {
 func (c *Conn) take(p legacy.Push) error {
 	if strings.EqualFold(p.Method, "kickoff") {
 		if p.Message != "" {
-			return ErrKicked
+			return legacy.ErrKicked
 		}
 		return nil // "Illegal Requset.": somebody's bad call, told to everybody
 	}
@@ -267,7 +258,7 @@ func (c *Conn) Next(ctx context.Context) (legacy.Push, error) {
 
 // Close hangs up, which logs the user out, and waits for the reader. It may be called again.
 func (c *Conn) Close() error {
-	c.end(ErrClosed)
+	c.end(legacy.ErrClosed)
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
 	_ = c.ws.Close()
 	<-c.done

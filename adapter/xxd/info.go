@@ -3,7 +3,6 @@ package xxd
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,16 +10,6 @@ import (
 	"strings"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
-)
-
-// The reasons for which xxd lets nobody in, as its HTTP status says them.
-var (
-	// ErrPassword is wrong account or password; 2.x says the same of a locked account.
-	ErrPassword = errors.New("wrong account or password")
-	// ErrLocked is 402: the account is locked for now.
-	ErrLocked = errors.New("account locked for now")
-	// ErrDisabled is 403: the account is disabled for good.
-	ErrDisabled = errors.New("account disabled")
 )
 
 // Info is what xxd tells of itself to who knows a password (seed 004; recorded: 01_login_sequence).
@@ -61,11 +50,11 @@ func (s *Server) Info(ctx context.Context, account, passwordMD5 string) (Info, e
 	switch status {
 	case http.StatusOK:
 	case http.StatusUnauthorized:
-		return Info{}, ErrPassword
+		return Info{}, legacy.ErrPassword
 	case http.StatusPaymentRequired:
-		return Info{}, ErrLocked
+		return Info{}, legacy.ErrLocked
 	case http.StatusForbidden:
-		return Info{}, ErrDisabled
+		return Info{}, legacy.ErrDisabled
 	default:
 		return Info{}, fmt.Errorf("ask xxd for its info: status %d", status)
 	}

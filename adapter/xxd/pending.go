@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
@@ -19,6 +20,9 @@ type pending struct {
 	method  string // as its answer names it
 	answers []legacy.Push
 	fails   []legacy.Push
+	failed  bool          // xxd got no answer for it from its backend
+	settled chan struct{} // closed once it is no longer pending
+	limit   *time.Timer   // once abandoned
 	done    chan result
 }
 
@@ -49,7 +53,7 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 	if len(frame) > maxFrame {
 		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
 	}
-	p := &pending{call: call, method: answerName(call.Method), done: make(chan result, 1)}
+	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}
 	if err := c.send(ctx, p, frame); err != nil {
 		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
 	}
@@ -60,7 +64,44 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 		}
 		return got.r, nil
 	case <-ctx.Done():
+		c.abandon(p)
 		return legacy.Response{}, fmt.Errorf("%s: %w", call, ctx.Err())
+	}
+}
+
+// stuck is how long the answer to an abandoned call may still come. Until it has, no other call is sent: were it lost, the
+// next answer would be taken for it. After that the connection is given up.
+const stuck = 10 * time.Second
+
+// abandon notes that nobody waits for a call any more.
+func (c *Conn) abandon(p *pending) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	select {
+	case <-p.settled:
+		return
+	default:
+	}
+	c.abandoned = p
+	p.limit = time.AfterFunc(stuck, func() {
+		c.end(errors.New("xxd does not answer"))
+		_ = c.ws.Close()
+	})
+}
+
+// awaitAbandoned waits until no abandoned call is pending.
+func (c *Conn) awaitAbandoned(ctx context.Context) error {
+	c.mu.Lock()
+	p := c.abandoned
+	c.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -69,15 +110,18 @@ func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
 	select {
 	case <-c.turn:
 	case <-ctx.Done():
-		return ctx.Err()
+		return errors.Join(legacy.ErrNotSent, ctx.Err())
 	case <-c.done:
-		return c.cause
+		return errors.Join(legacy.ErrNotSent, c.cause)
 	}
 	defer func() { c.turn <- struct{}{} }()
+	if err := c.awaitAbandoned(ctx); err != nil {
+		return errors.Join(legacy.ErrNotSent, err)
+	}
 	c.mu.Lock()
 	if c.cause != nil {
 		defer c.mu.Unlock()
-		return c.cause
+		return errors.Join(legacy.ErrNotSent, c.cause)
 	}
 	c.pending = append(c.pending, p)
 	c.mu.Unlock()
@@ -102,9 +146,14 @@ func (c *Conn) answer(f legacy.Push) (news bool) {
 	p := c.pending[0]
 	switch {
 	case method == "error":
-		// xxd could not reach its backend, and tells the caller alone (recorded: 13_errors). The fence still comes.
-		p.fails, p.answers = nil, nil
-		p.method = "error"
+		// xxd could not reach its backend, and tells the caller alone (recorded: 13_errors): for the call, or for the fence
+		// where the call has been answered or has failed so already.
+		if p.failed || p.method == "ping" || len(p.answers)+len(p.fails) > 0 {
+			p.failed = len(p.answers)+len(p.fails) == 0
+			c.pending = c.pending[1:]
+			p.settle()
+		}
+		p.failed = true
 		return false
 	case method == "ping":
 		c.pending = c.pending[1:]
@@ -199,7 +248,7 @@ func (p *pending) settle() {
 	_, isMessage := p.draft()
 	r := legacy.Response{Module: p.call.Module, Method: p.method, Result: legacy.Success}
 	switch {
-	case p.method == "error":
+	case p.failed:
 		p.fail(errors.New("xxd's backend did not answer"))
 		return
 	case len(p.answers) > 0 && (len(p.fails) == 0 || isMessage): // a message's gid is nobody else's
@@ -212,7 +261,15 @@ func (p *pending) settle() {
 	case p.method != "ping":
 		r.Unsure = true // nothing failed, but nobody told us
 	}
-	p.done <- result{r: r}
+	p.finish(result{r: r})
 }
 
-func (p *pending) fail(err error) { p.done <- result{err: err} }
+func (p *pending) fail(err error) { p.finish(result{err: err}) }
+
+func (p *pending) finish(r result) {
+	if p.limit != nil {
+		p.limit.Stop()
+	}
+	close(p.settled)
+	p.done <- r
+}

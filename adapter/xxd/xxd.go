@@ -7,12 +7,14 @@
 package xxd
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -77,6 +79,27 @@ func New(c Config) (*Server, error) {
 
 // Close gives up idle HTTP connections.
 func (s *Server) Close() { s.http.CloseIdleConnections() }
+
+// Verify asks xxd whether it would let a user in, and lets nobody in.
+func (s *Server) Verify(ctx context.Context, account, passwordMD5 string) error {
+	_, err := s.Info(ctx, account, passwordMD5)
+	return err
+}
+
+// Probe asks xxd whether it is there. It answers a GET with 200 and a sentence (LEGACY).
+func (s *Server) Probe(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath("/serverInfo").String(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := s.http.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxInfo))
+	return err
+}
 
 // trustOf is what xxd's certificate must be. Self-signed ones are the norm, so its fingerprint may be pinned.
 func trustOf(c Config) (*tls.Config, error) {

@@ -92,7 +92,7 @@ func TestDial(t *testing.T) {
 	t.Run("a wrong password is told from trouble, and asked once", func(t *testing.T) {
 		before := s.xxb.Calls()["chat/login"]
 		_, _, err := s.server.Dial(t.Context(), "bob", strings.Repeat("0", 32))
-		require.ErrorIs(t, err, xxd.ErrPassword)
+		require.ErrorIs(t, err, legacy.ErrPassword)
 		require.Equal(t, before+1, s.xxb.Calls()["chat/login"])
 	})
 	t.Run("another certificate is refused", func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestSysGetServerInfo(t *testing.T) {
 	require.NotZero(t, info.UploadFileSize)
 	require.NoError(t, s.xxb.LockUser(t.Context(), 5, time.Now().Add(time.Hour)))
 	_, err = s.server.Info(t.Context(), "bob", md5)
-	require.ErrorIs(t, err, xxd.ErrLocked)
+	require.ErrorIs(t, err, legacy.ErrLocked)
 }
 
 func TestCalls(t *testing.T) {
@@ -177,6 +177,13 @@ func TestCalls(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("the backend is down: an error, and the connection stays", func(t *testing.T) {
+		s.xxb.SetFaults(xuanxuan.Fault{Status: 500}) // the fence fails too
+		for range 2 {
+			_, err := bob.Call(t.Context(), legacy.Chat(0, "history", "team", 5, 1, 0, false, 0))
+			require.ErrorContains(t, err, "backend did not answer")
+			_, err = bob.Call(t.Context(), legacy.Chat(0, "ping"))
+			require.ErrorContains(t, err, "backend did not answer")
+		}
 		s.xxb.SetFaults(xuanxuan.Fault{Method: "history", Status: 500})
 		_, err := bob.Call(t.Context(), legacy.Chat(0, "history", "team", 5, 1, 0, false, 0))
 		require.ErrorContains(t, err, "backend did not answer")
@@ -233,25 +240,25 @@ func TestNobodyTakesAnothersAnswer(t *testing.T) {
 }
 
 func TestEnds(t *testing.T) {
-	s := start(t, xuanxuan.XXDOptions{PingInterval: 20 * time.Millisecond, ReadDeadline: 200 * time.Millisecond})
+	s := start(t, xuanxuan.XXDOptions{PingInterval: 20 * time.Millisecond, ReadDeadline: time.Second})
 	t.Run("kicked out by another sign-in", func(t *testing.T) {
 		first, _ := s.dial(t, "alice")
 		s.dial(t, "alice")
 		_, err := nextError(t, first)
-		require.ErrorIs(t, err, xxd.ErrKicked)
+		require.ErrorIs(t, err, legacy.ErrKicked)
 		_, err = first.Call(t.Context(), legacy.Chat(0, "ping"))
-		require.ErrorIs(t, err, xxd.ErrKicked)
+		require.ErrorIs(t, err, legacy.ErrKicked)
 	})
 	t.Run("dropped", func(t *testing.T) {
 		bob, _ := s.dial(t, "bob")
 		require.True(t, s.xxd.Drop(5))
 		_, err := nextError(t, bob)
 		require.Error(t, err)
-		require.NotErrorIs(t, err, xxd.ErrKicked)
+		require.NotErrorIs(t, err, legacy.ErrKicked)
 	})
 	t.Run("pongs keep it, far beyond the deadline", func(t *testing.T) {
 		carol, _ := s.dial(t, "carol")
-		for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		for end := time.Now().Add(2500 * time.Millisecond); time.Now().Before(end); {
 			_, err := carol.Call(t.Context(), legacy.Chat(0, "ping"))
 			require.NoError(t, err)
 		}
@@ -261,7 +268,19 @@ func TestEnds(t *testing.T) {
 		require.NoError(t, dave.Close())
 		require.NoError(t, dave.Close())
 		_, err := nextError(t, dave)
-		require.ErrorIs(t, err, xxd.ErrClosed)
+		require.ErrorIs(t, err, legacy.ErrClosed)
+	})
+	t.Run("an abandoned call's answer is not taken for the next one's", func(t *testing.T) {
+		demo8, _ := s.dial(t, "demo8")
+		s.xxb.SetFaults(xuanxuan.Fault{Method: "history", Delay: 120 * time.Millisecond, Times: 1})
+		defer s.xxb.SetFaults()
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		_, err := demo8.Call(ctx, legacy.Chat(0, "history", "one", 5, 1, 0, false, 0))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		r, err := demo8.Call(t.Context(), legacy.Chat(0, "members", "two"))
+		require.NoError(t, err)
+		require.Contains(t, string(r.Data), "two")
 	})
 	t.Run("given up with the request", func(t *testing.T) {
 		demo, _ := s.dial(t, "demo")

@@ -19,7 +19,7 @@ const devInnerKey = "dev-inner-key"
 // dev is the newcomer's command: a node in front of the reference chat server, both in this process.
 type dev struct {
 	Addr string `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
-	Mode string `default:"xxb" help:"How the gateway stands beside the chat server: xxb."`
+	Mode string `default:"xxb" enum:"xxb,xxd" help:"How the gateway stands beside the chat server: xxb or xxd."`
 	Data string `placeholder:"DIR" type:"path" help:"Keep the chat server's data in this folder. Without it they end with the command."`
 }
 
@@ -37,10 +37,22 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 		return fmt.Errorf("start the reference chat server: %w", err)
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
+	settings := d.settings(to.err)
+	settings.Legacy.XXB = node.XXB{URL: server.URL(), Key: xuanxuan.DefaultKey, OwnPresence: true}
+	if d.Mode == "xxd" {
+		front, err := xuanxuan.StartXXD(ctx, xuanxuan.XXDOptions{Backend: server.URL(), TLS: true}, "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("start the reference xxd: %w", err)
+		}
+		defer func() { _ = front.Close() }()
+		settings.Legacy.XXD.URL, settings.Legacy.XXD.Fingerprint = front.URL(), front.Fingerprint()
+		settings.Inner.OperatorPassword = xuanxuan.DemoPassword
+	}
 
 	ready := make(chan node.Addresses, 1)
 	parts, ctx := errgroup.WithContext(ctx)
-	parts.Go(func() error { return node.Run(ctx, d.settings(server.URL(), to.err, ready)) })
+	settings.Ready = func(at node.Addresses) { ready <- at }
+	parts.Go(func() error { return node.Run(ctx, settings) })
 	parts.Go(func() error {
 		select {
 		case at := <-ready:
@@ -56,14 +68,12 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 	return parts.Wait()
 }
 
-func (d *dev) settings(backend string, log io.Writer, ready chan<- node.Addresses) node.Config {
+func (d *dev) settings(log io.Writer) node.Config {
 	c := node.Default()
 	c.Dev = true
 	c.Addr = d.Addr
 	c.Inner.Key = devInnerKey
 	c.Legacy.Mode = d.Mode
-	c.Legacy.XXB = node.XXB{URL: backend, Key: xuanxuan.DefaultKey, OwnPresence: true}
 	c.LogTo = log
-	c.Ready = func(at node.Addresses) { ready <- at }
 	return c
 }

@@ -48,6 +48,10 @@ type Store interface {
 	Find(ctx context.Context, t Token) (Login, error)
 	// Revoke ends the login a token stands for and returns it; errors as Find.
 	Revoke(ctx context.Context, t Token) (Login, error)
+	// Replace ends all of a user's logins as another sign-in would, and returns them.
+	Replace(ctx context.Context, u legacy.UserID) ([]Login, error)
+	// Live says whether the user has a login.
+	Live(ctx context.Context, u legacy.UserID) (bool, error)
 }
 
 // MaxPerUser is how many logins a user may have at once, and of how many that were replaced a store remembers why they

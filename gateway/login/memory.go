@@ -41,15 +41,16 @@ func (m *Memory) Create(_ context.Context, u legacy.UserID, platform int, expire
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sweep(time.Now())
-	ended := m.replace(u, platform)
+	ended := m.replace(u, func(e *entry) bool { return e.Platform == platform }, MaxPerUser-1)
 	m.byHash[h] = e
 	m.byUser[u] = append(m.byUser[u], e)
 	heap.Push(&m.expiry, e)
 	return Issued{Token: token, Login: e.Login, Ended: ended}, nil
 }
 
-// replace ends the logins of u that a new one on platform ends, and forgets the oldest of those that ended so before.
-func (m *Memory) replace(u legacy.UserID, platform int) (ended []Login) {
+// replace ends those logins of u that ends names, and the oldest beyond room; and forgets the oldest of those that ended so
+// before.
+func (m *Memory) replace(u legacy.UserID, ends func(*entry) bool, room int) (ended []Login) {
 	live, replaced := 0, 0
 	for _, e := range m.byUser[u] {
 		if e.replaced {
@@ -59,7 +60,7 @@ func (m *Memory) replace(u legacy.UserID, platform int) (ended []Login) {
 		}
 	}
 	for _, e := range m.byUser[u] {
-		if !e.replaced && (e.Platform == platform || live >= MaxPerUser) {
+		if !e.replaced && (ends(e) || live > room) {
 			e.replaced = true
 			ended = append(ended, e.Login)
 			live--
@@ -98,6 +99,22 @@ func (m *Memory) Revoke(_ context.Context, t Token) (Login, error) {
 	}
 	m.drop(e)
 	return e.Login, nil
+}
+
+// Replace implements Store.
+func (m *Memory) Replace(_ context.Context, u legacy.UserID) ([]Login, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sweep(time.Now())
+	return m.replace(u, func(*entry) bool { return true }, MaxPerUser), nil
+}
+
+// Live implements Store.
+func (m *Memory) Live(_ context.Context, u legacy.UserID) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	return slices.ContainsFunc(m.byUser[u], func(e *entry) bool { return !e.replaced && now.Before(e.Expires) }), nil
 }
 
 func (m *Memory) find(t Token) (*entry, error) {

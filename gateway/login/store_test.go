@@ -80,6 +80,40 @@ func testStore(t *testing.T, make func(t *testing.T) Store) {
 		}
 	})
 
+	t.Run("all logins of a user end as by another sign-in; others' stay", func(t *testing.T) {
+		s := make(t)
+		one, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		two, err := s.Create(t.Context(), 4, 2, later)
+		require.NoError(t, err)
+		other, err := s.Create(t.Context(), 5, 1, later)
+		require.NoError(t, err)
+		live, err := s.Live(t.Context(), 4)
+		require.NoError(t, err)
+		require.True(t, live)
+
+		ended, err := s.Replace(t.Context(), 4)
+		require.NoError(t, err)
+		require.Len(t, ended, 2)
+		for _, token := range []Token{one.Token, two.Token} {
+			_, err = s.Find(t.Context(), token)
+			require.ErrorIs(t, err, ErrReplaced)
+		}
+		_, err = s.Find(t.Context(), other.Token)
+		require.NoError(t, err)
+		live, err = s.Live(t.Context(), 4)
+		require.NoError(t, err)
+		require.False(t, live)
+		ended, err = s.Replace(t.Context(), 4)
+		require.NoError(t, err)
+		require.Empty(t, ended, "they end once")
+
+		again, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		_, err = s.Find(t.Context(), again.Token)
+		require.NoError(t, err)
+	})
+
 	t.Run("a revoked token is unknown, and its place is free", func(t *testing.T) {
 		s := make(t)
 		first, err := s.Create(t.Context(), 4, 1, later)

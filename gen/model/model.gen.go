@@ -77,19 +77,34 @@ func (e Code) Valid() bool {
 
 // Defines values for ConversationEventChanged.
 const (
-	ChangedArchived ConversationEventChanged = "archived"
-	ChangedCreated  ConversationEventChanged = "created"
-	ChangedMembers  ConversationEventChanged = "members"
+	ChangedAdmins     ConversationEventChanged = "admins"
+	ChangedArchived   ConversationEventChanged = "archived"
+	ChangedCommitters ConversationEventChanged = "committers"
+	ChangedCreated    ConversationEventChanged = "created"
+	ChangedDismissed  ConversationEventChanged = "dismissed"
+	ChangedMembers    ConversationEventChanged = "members"
+	ChangedPublic     ConversationEventChanged = "public"
+	ChangedRenamed    ConversationEventChanged = "renamed"
 )
 
 // Valid indicates whether the value is a known member of the ConversationEventChanged enum.
 func (e ConversationEventChanged) Valid() bool {
 	switch e {
+	case ChangedAdmins:
+		return true
 	case ChangedArchived:
+		return true
+	case ChangedCommitters:
 		return true
 	case ChangedCreated:
 		return true
+	case ChangedDismissed:
+		return true
 	case ChangedMembers:
+		return true
+	case ChangedPublic:
+		return true
+	case ChangedRenamed:
 		return true
 	default:
 		return false
@@ -106,6 +121,7 @@ const (
 	EventKindPosition     EventKind = "position"
 	EventKindReset        EventKind = "reset"
 	EventKindRevoked      EventKind = "revoked"
+	EventKindUpstream     EventKind = "upstream"
 	EventKindUser         EventKind = "user"
 )
 
@@ -127,6 +143,8 @@ func (e EventKind) Valid() bool {
 	case EventKindReset:
 		return true
 	case EventKindRevoked:
+		return true
+	case EventKindUpstream:
 		return true
 	case EventKindUser:
 		return true
@@ -171,6 +189,36 @@ func (e Protocol) Valid() bool {
 	case ProtocolSse:
 		return true
 	case ProtocolWs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpstreamState.
+const (
+	UpstreamBackoff    UpstreamState = "backoff"
+	UpstreamConnecting UpstreamState = "connecting"
+	UpstreamKicked     UpstreamState = "kicked"
+	UpstreamOffline    UpstreamState = "offline"
+	UpstreamOnline     UpstreamState = "online"
+	UpstreamRefused    UpstreamState = "refused"
+)
+
+// Valid indicates whether the value is a known member of the UpstreamState enum.
+func (e UpstreamState) Valid() bool {
+	switch e {
+	case UpstreamBackoff:
+		return true
+	case UpstreamConnecting:
+		return true
+	case UpstreamKicked:
+		return true
+	case UpstreamOffline:
+		return true
+	case UpstreamOnline:
+		return true
+	case UpstreamRefused:
 		return true
 	default:
 		return false
@@ -699,14 +747,19 @@ type EmptyAnswer struct {
 	Code Code `json:"code"`
 }
 
+// EmptyRequest Nothing; it may be left out.
+//
+// Example: {}
+type EmptyRequest = map[string]interface{}
+
 // Event Something that happened.
 type Event struct {
-	// Data What happened: `MsgData`, `ConversationEvent`, `User` or `Notification`; nothing for the control kinds.
+	// Data What happened: `MsgData`, `ConversationEvent`, `User`, `Notification` or `Upstream`; nothing for the control kinds.
 	//
 	// Example: {"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1}
 	Data Event_Data `json:"Data,omitempty,omitzero"`
 
-	// Event `message`, `conversation`, `user` (presence, profile) and `notification` carry data. `position` only moves the position on;
+	// Event `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
 	// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
 	//
 	//
@@ -719,14 +772,14 @@ type Event struct {
 	Position Position `json:"Position"`
 }
 
-// Event_Data What happened: `MsgData`, `ConversationEvent`, `User` or `Notification`; nothing for the control kinds.
+// Event_Data What happened: `MsgData`, `ConversationEvent`, `User`, `Notification` or `Upstream`; nothing for the control kinds.
 //
 // Example: {"Content":"消息内容","ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","FromSession":"4","MsgId":"22222-333E-NVN2-9L4","SendTime":1698119710000000,"Status":0,"Type":1}
 type Event_Data struct {
 	union json.RawMessage
 }
 
-// EventKind `message`, `conversation`, `user` (presence, profile) and `notification` carry data. `position` only moves the position on;
+// EventKind `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
 // `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
 //
 // Example: message
@@ -985,6 +1038,119 @@ type LoginRequest struct {
 	//
 	// Example: 1
 	Platform Platform `json:"platform,omitempty,omitzero"`
+}
+
+// Me The caller, and how his connection to the chat server is.
+type Me struct {
+	// Account Account name.
+	//
+	// Example: alice
+	Account string `json:"Account"`
+
+	// Admin super, common or no.
+	//
+	// Example: no
+	Admin string `json:"Admin"`
+
+	// Avatar URL of a picture, or empty.
+	//
+	// Example:
+	Avatar string `json:"Avatar"`
+
+	// Dept Department id, 0 for none.
+	//
+	// Example: 101
+	Dept int64 `json:"Dept"`
+
+	// Email E-mail address or empty.
+	//
+	// Example: alice@example.com
+	Email string `json:"Email"`
+
+	// Gender m, f or u.
+	//
+	// Example: f
+	Gender string `json:"Gender"`
+
+	// Mobile Mobile number or empty.
+	//
+	// Example:
+	Mobile string `json:"Mobile"`
+
+	// Phone Phone number or empty.
+	//
+	// Example:
+	Phone string `json:"Phone"`
+
+	// QQ QQ number or empty.
+	//
+	// Example:
+	QQ string `json:"QQ"`
+
+	// RealName The name to show.
+	//
+	// Example: Alice
+	RealName string `json:"RealName"`
+
+	// Role Code of the role, or empty.
+	//
+	// Example: dev
+	Role string `json:"Role"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"Session"`
+
+	// Site Website or empty.
+	//
+	// Example:
+	Site string `json:"Site"`
+
+	// Status online, away, busy or offline.
+	//
+	// Example: online
+	Status string `json:"Status"`
+
+	// Upstream How your own connection to the chat server is. `online`; `connecting` and `backoff`: it is being made, or made again after a while;
+	// `kicked`: you signed in elsewhere, with the desktop client; `refused`: the chat server no longer takes your password; `offline`: nobody uses it, the
+	// next call makes it again. Always `online` in mode xxb, which needs none.
+	//
+	//
+	// Example: online
+	Upstream UpstreamState `json:"Upstream"`
+}
+
+// MeAnswer The caller.
+type MeAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The caller, and how his connection to the chat server is.
+	Data Me `json:"data"`
 }
 
 // Messages Messages, in the order asked for.
@@ -1477,6 +1643,24 @@ type TokenAnswer struct {
 	Data string `json:"data"`
 }
 
+// Upstream A change of your own connection to the chat server.
+type Upstream struct {
+	// Upstream How your own connection to the chat server is. `online`; `connecting` and `backoff`: it is being made, or made again after a while;
+	// `kicked`: you signed in elsewhere, with the desktop client; `refused`: the chat server no longer takes your password; `offline`: nobody uses it, the
+	// next call makes it again. Always `online` in mode xxb, which needs none.
+	//
+	//
+	// Example: online
+	Upstream UpstreamState `json:"Upstream"`
+}
+
+// UpstreamState How your own connection to the chat server is. `online`; `connecting` and `backoff`: it is being made, or made again after a while;
+// `kicked`: you signed in elsewhere, with the desktop client; `refused`: the chat server no longer takes your password; `offline`: nobody uses it, the
+// next call makes it again. Always `online` in mode xxb, which needs none.
+//
+// Example: online
+type UpstreamState string
+
 // User A user of the chat server.
 type User struct {
 	// Account Account name.
@@ -1622,6 +1806,9 @@ type GetJoinedConversationJSONRequestBody = JoinedConversationsRequest
 // GetLastoneMsgidJSONRequestBody defines body for GetLastoneMsgid for application/json ContentType.
 type GetLastoneMsgidJSONRequestBody = ConversationRequest
 
+// GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
+type GetMeJSONRequestBody = EmptyRequest
+
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
 
@@ -1743,6 +1930,32 @@ func (t *Event_Data) FromNotification(v Notification) error {
 
 // MergeNotification performs a merge with any union data inside the Event_Data, using the provided Notification
 func (t *Event_Data) MergeNotification(v Notification) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsUpstream returns the union data inside the Event_Data as a Upstream
+func (t Event_Data) AsUpstream() (Upstream, error) {
+	var body Upstream
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromUpstream overwrites any union data inside the Event_Data as the provided Upstream
+func (t *Event_Data) FromUpstream(v Upstream) error {
+	b, err := json.Marshal(v)
+	t.union = b
+	return err
+}
+
+// MergeUpstream performs a merge with any union data inside the Event_Data, using the provided Upstream
+func (t *Event_Data) MergeUpstream(v Upstream) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err

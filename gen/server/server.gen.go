@@ -55,6 +55,9 @@ type ServerInterface interface {
 	// GetLastoneMsgid The id of a conversation's last message
 	// (POST /get_lastone_msgid)
 	GetLastoneMsgid(ctx echo.Context) error
+	// GetMe Who the caller is
+	// (POST /get_me)
+	GetMe(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
@@ -191,6 +194,15 @@ func (w *ServerInterfaceWrapper) GetLastoneMsgid(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetLastoneMsgid(ctx)
+	return err
+}
+
+// GetMe converts echo context to params.
+func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetMe(ctx)
 	return err
 }
 
@@ -399,6 +411,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
+	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -885,6 +898,52 @@ type GetLastoneMsgiddefaultJSONResponse struct {
 }
 
 func (response GetLastoneMsgiddefaultJSONResponse) VisitGetLastoneMsgidResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMeRequestObject struct {
+	Body *GetMeJSONRequestBody
+}
+
+type GetMeResponseObject interface {
+	VisitGetMeResponse(w http.ResponseWriter) error
+}
+
+type GetMe200JSONResponse MeAnswer
+
+func (response GetMe200JSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1649,6 +1708,9 @@ type StrictServerInterface interface {
 	// GetLastoneMsgid The id of a conversation's last message
 	// (POST /get_lastone_msgid)
 	GetLastoneMsgid(ctx context.Context, request GetLastoneMsgidRequestObject) (GetLastoneMsgidResponseObject, error)
+	// GetMe Who the caller is
+	// (POST /get_me)
+	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
@@ -2162,6 +2224,55 @@ func (sh *strictHandler) GetLastoneMsgid(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetLastoneMsgidResponseObject); ok {
 		return validResponse.VisitGetLastoneMsgidResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetMe operation middleware
+func (sh *strictHandler) GetMe(ctx echo.Context) error {
+	var request GetMeRequestObject
+
+	var body GetMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetMe(ctx.Request().Context(), request.(GetMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetMeResponseObject); ok {
+		return validResponse.VisitGetMeResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2704,166 +2815,173 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1bjxtHuthfKXQWkGQ0OeTcpOEgQKiL7VnrMtbIxz4xJ2Kxu0jWTncV3VUciisN4POQIDgvQV72PQ/Z",
-	"k5dcngIEm1+ziTd/I/i+quobq3kZjb3yJgZMaMjuun33a70PIpnOpGBCq6D3PsjYD3Om9GMZc4ZfPJHi",
-	"mmWKai7FYxkv4btICs2Ehn/S2SzhEf669zslBXzH3tF0ljD7ZP72Wx4HveDRwxF9ePzwpDU6frTfOnzI",
-	"HrYeHZ6ctDoHj47imO7vj46Pg5swUNGUpRTG+E3GxkEv+Gd7xUr3zK9qr7y612bpwc3NTYj74BmLg57O",
-	"5uwmrOzjhZqoX2wvYRAzFQW9MU0Uu9XGYLnbb+6CKcWl+CU3qOyUQe/74CgIg+Pg8lYbdUtfv9kXatIX",
-	"0VRmfx0QhkGqJublffivdXBw8Kz18u9e7rdOnh9uj7r5NtbtFr9RMynUKjW+ZuPXbJZscwS3IaZxX6gF",
-	"y8yyYP8Zn8EvQS94M2WkfJSEa7KgisRSMKJlGw7hS0YTPb3bBZoxm9f1pVwQPeWKCBkzwhUu5AVTik6Y",
-	"2nYpFXSJWdDrhEFMNS7uhZoEve8RDGaI4C///d/+5R/+60//5l//9F/+R1AlxLOn2+PX55lMLfYHveAw",
-	"QCw/a8KxMLhgIn7DUxb0uscnj7rdk4fdjvkvDC401XOF636znMEjN5c326OlPa710E/tUyGRScyUJmOe",
-	"KR0SmRHBFvkXZMH1lAzh/SEC4zyTo4Sld4sWdlDfWs80iXlMhNRkIbOrUzIEmA4JFTHRU0a+fPPmnCg8",
-	"MKLokiymy5AMWZbJbAhfKLKYUk20JLFsB2EwZTRmGZLia6azZas/1iyDP6vzfgv7BpDs41Twr5OQUHiY",
-	"TOWCpFQsiWKRFLGC0XW2JHRCuYBJil3nuLgfBhphGXCh2QQBEwbftSzvaAGq1NfwkqZMGXqwUp1wQeQ8",
-	"I4mcqIaJguMv9r989d2//PvfPvnu9fODx+f9b549/ruvHl8c9YN8DUpnXEzgvAu8wjPpZ9GUXzOLOysr",
-	"Asxh4polcsYIzeRcxGQItDWE1cwyOWOZtnqHob1NDCtmgFWOPNc9a5f2mql5ooMqq/3ezGYHusz3KUe/",
-	"Y5GGGezbn1OezDO2urN+lR9qQJpIzhODeiPYLQ4Qk7HMiJIpG8l4ubrrJzvsusJr4l2Y+1kM7z8DLPeg",
-	"7hTXVWCEkETNo2llh6u4ADzJaQH1IT+XGVlMZQpyonIqiulTkrCxJnKuyWLKRPGI+RnPS0h3Wvmqvgcl",
-	"Iwy4ZqnatHXHWG/yRdMso8sVJKgdUWig4Q5qDVo4CQ5cLI45vE+T8xJgreJQP2jDWSxqAO8cwVmSEY2u",
-	"fARR0V2Un7zKT6naiW0li7Y91FV8Sum7M/NmF8RQyoX7s37uYcDVW7vt1W2A4uMORYUEz86cjMqPJt8V",
-	"PJwPP5IyYVR4qLt2dJUFrAUscgsPjQB905QRObZL5WKyCjPgFyxuer9MCaA6nRKWzvTS0AFNEtCpqiDc",
-	"Fjg1drUJ8e0yfQfhGNKa/XPdJp0e6oAyu2JxeyAG4gMBlko+GAn7gaSMCsDtDwPxodVq5f/DkyAdu+QD",
-	"Oex0yAfCxTVNeExmNKMp0yw7RUmtGGgKEXNSmUdTkr+9Tz6Qo84B+YCPRrA6xbJrlpGICnvCGaPRlMWn",
-	"hay18nhYkuTDYswDXBF8wgA0SeSCxcXPhzjloWdKLeUVfJBE2g3jC0c43qEdbwzCz+hLMDpJWTpiWfH0",
-	"MT59QuAcxTjhkVZGmcKz0FQjv4A/6IgnHBAOYFFfSz7eQ1xuF5fLFZnPlM4YTUkKULKHFEsAYv7KI1hC",
-	"Fw8VNkOzCSt+hJUd7p/YH1GdsUqG2vaEux2coGOPcCYVN8YE6O94eCwjV2ymT0nGEklBY8vkfGLOYMqV",
-	"ltmSALkZblcMbJDpCNFOT2Xsg2DXolzXTq/lFcO55+JKyIUICXs3AwKBc87Ytbwqv3uQv6v4RLAYNCuW",
-	"KLaYsowR1AAAU1NGZgnVY5mlxbuH+buLDDCERpGcCw3zzKhSC5mVJjrKsRBhbR/liiQyurLqhJCL4oXj",
-	"phdirugoKTZxhNRmPkEpHNN5og2t5epiTMYcNFReUR1hBGBLYp4Gve87IdIvfu7j5wF+HuLnEX4e4+dD",
-	"/HwUGm0YMQA/4d1ux3we4Ochfh7hJ7x71OlclvhgZ0UbDoN3LVhP65pmAvReYGuvvgrC4Mywk3PHTYIw",
-	"+EYgL4DTCMLgpdR9gxpBGLyR8iKRC/P150CjxqhDCsRX1Xw2k5l2Tz8HsjD/fEHF0moCIGHOLT4/lwre",
-	"fIGYWJnMLu0NYB7YdIhJZ+KZw6MgDL4FDDm3WBGEQd/A8zkCv/j7qYUtDqpZJmiCLpiykEbtJElejdGC",
-	"3Va0P6YK5Mf7mmA7U/0m8Y1aCE0SsHSoKhRfriuyzKpEGyR3Mc+qcLoM1yvhVBl2aNaiGFO4htqxfIq2",
-	"SgVsu5oqK9DzS2+uCh4FTIRds2xpxZDPLqn6NXbVDcvfGKfE9iPg854xwL5tQL9CAt5TRC4EQaZqmHN9",
-	"GDiJ7lHV5EHR4rNxnmSMamY8L+t3gM+4N3x2liVdIqwahbhqHq4uhiY8Yr7FnKmnLGHacwhPuUq5UqDt",
-	"gD1FBVGaJ4lVg+JtCDEMnlOlX6iJAffqISdUaecHuqcIjyvqq8azRlEuWHU/fo/Wyu5g+gsm4twttsUi",
-	"FBMxKIzbLWTttLvA+AVSTYNFZkiqbovB3Ecfb8GGgZ8KzrRCxHJHARROiRSspWVLiqqdWD2Vn/79f/rL",
-	"P/5H39Gcz0cJj3z8hMEpEyqWYKeTlC7J7yQXt+D3NT5TRsIaaEro72Evq+hjTyrfRUGZFaougLmJtz67",
-	"do7LuxKqT6ZUTJrNRfNrDY/SYrU5JlnFLEBugkqBeyoMnDgubc8C2KtC2SU9yUeyX7zIB7Rf9PNxPTi6",
-	"Rlt4JZKl9RK7pQ1DoFzEqKWckym9ZsDFckVCyEWb9J3RDaQN2pylM8vvU5pt4SeALU9kC75tqSs+a8mZ",
-	"8d20ZhI0y8xF7epYagG1u06ic8NZS+DGMivg6nXprRutTfqapFJpctghs4wLDUog6V88OTuDYTMaaZYZ",
-	"u1HONVEzGjEVEjVjiSbsHY10sgQ1acEIRTWIcH0KZKyncLJg0BjOae3VKqPYMrSRcvGciYmelh1BJYna",
-	"EOjczZdmfN20cjxh7uWXWcwyJ2PNTjf613bXcUyMcP1bT+GZDe6pjZzHz/L7uSZBLVYcd0pY0CZ9Msnk",
-	"fJajA4gBbsREbA11rpWTVyGycBaT0ZL8rx//oUFGpPSdA+5xZwN0X8OxvN8CcBvUz51Bs97Nu+m0i0jo",
-	"J2sjwMl+jJlwdzR352T1kaRSzyjYbYd1g1LEGLohc2UVujvmIKoUQdlCHVQbj6c05KaTclZZ9QQ6hmeE",
-	"pFtSHkOyT9RSaZaG5IDMMgnjheQQ/hnP4Z9HJJMjqUPSPSJUSJTl9xVjZOgz4oYPKtylEwZjmaVUG//O",
-	"cUlNz4OfTmf7eCx2URijLLVJyX3BFaHJgi5V7p/dAHN9S8s2XWc/mNOzj5yWXRqCsTx+gFy8phvaVJzd",
-	"bYxKJKezqs8Jmu60TxRYN2EwKxkQ6G5shInfoMDNI0LewrRYhZSPJJ5aIb5+gS9LOQ5t8i0GI1xKBKGZ",
-	"UzJYTGLJjAIVsxkTMcFkme3s72dguW0lekDmi8ITbrRMswScPNfmPkYs+eSL7wRzu6i64AuZMrMQXN2U",
-	"zmZMGJStruipFX4eMnUv9cjwhZrAg8OwylJwcvjyG8WyIajXw5dS87FNLBme5scxtuGTSAqdyYRccRFX",
-	"jfRfX5pPGEjBtrBF7eGhCbotDRuwbnoDjn3jQ2WIBDeXZZxZ9xo+9BUXKCqdd31jbpB7ro6/ZsrSQI24",
-	"jFOuIOTQ0jsgW5m1wN9zRL77s4wpJiIWgmAc84Q9QBViKMoYSSKaZUsCelqbDF0QbEgkGMapvGaqGh2T",
-	"4nQghjCyHvaqP1HlIkIYH1I6tIGzUzK84tGVHI+HveaAFVd5sOqUDG3Iy6RKDW0szM5oYmVTqggTMQZ8",
-	"i3BQYM8lCINawgicShAG5d0D8bvzx0xHBiCxa8VvcBFIlbiAoBwGKk21Ynh8wTTGVW6rFMi0GhUcy+w0",
-	"N5nBcpJjMrTKlT0jG2vz6P72Fz8XpyU/cEi4UJrRuDK83x1cMr0OOhvNbAfZjfTinivU0a0VhxsPBZmU",
-	"zdWdr6Zq1g/tNaPK5/b9drrEeKQRq7Lq5gnKwe95Jc63mq9kGWh9Anl1SmI2yWgMkgbG4mISktFcr4TX",
-	"c+luhO0piTPKBReTHlHTudYgaGK5MJ5QSx/yCvOJzfjwT/tKFbXxqXq6XZWD2fVfNp76p2i2WnzY1Vo9",
-	"E4JlP4/Kb9xENEnK3o+fSdFfGeSt2DWI5fQWeDs0ntOVUcHsAvnhD2qVGMf+ZsZxW13/bm1ZbZz6a63Z",
-	"36K/avUwra96ymerUG16x1kgumoNlszA3TLQ7DzNy/4UadUueldaNa+VcUKtyxK4p1aTFpu9f56hzmJM",
-	"fforZj5unVWqtj2wTxcdqtu5A9y4tYam2CbEsbzFF0mp4B8wV8taTtHZMGJ5VnKb9I0D654imEk/nisW",
-	"G8aLyU6rMeUSg+2e+KT4yrE8lxMufC591D+LQAao0KD8KE1FjErp6qafoaas+t60VRMQt2otE7EKyTeC",
-	"vyMpjzJp6xEqG+o+rNudW/jmLnZUHMPA5ECtOg2YiDH2p8iwP9dTmfHfGxfHY0YzltVU43eTt7OvH6bP",
-	"On/+8Y8+jQ+t0942FmwNrfMUrTyYXJyyHfayCayfIikbfNuVePGtW5MrGp6KcIvOUtgk3isu0NyJ2TWP",
-	"2EcYT8Q6CEuK051YTi77zruAPGOTCxIljGZt8gW/Zsa2kRkZugfepvFRDV27+weHR8d1jayzZg0wiEfB",
-	"eXrkgpvuQTAkyZS9C10WXMzUlZYzEiWcCY2JMqruiQxYt0Pj6ODk8GREj07oaMSOjlnn6OF4vzN+9OgA",
-	"zm5GtWYZzPqvvu+0Tmhr3G99fvn+YP/mN8GdmJ01nHTQ9+GjK1XzqXyuPM3ihIkA5w6SVSz7kqoXMmtQ",
-	"xTMqJoxMZRIrksqsKH8jekoFugNs/FzTK6a2c+9iLeH7NbV1VR3mV1h0uKU+VXgj1ytScGDr0OBTZLQ5",
-	"iu7Ka1eqg3eNXM4SGiFL/LUkRRR11RvRZYvAcD5aw+H6owx9R3xeI0SzJjFUeqvgpjUqXZsbcZuc2gr5",
-	"+lZlsiExLdLqtoOgMwiK0EfJk8W1Ysl4q/xI3ZTGxQVh17DoHlrKeCRGUaZkyidgTyPwsFZcS6zxGwM7",
-	"NcJSsDY5N1iryWiJ7hh8fgtzO2ddW+HObcIHZfa3XVZo4V/csCT74I1jnRtfMO6kVfZoixZrKZRlPCnt",
-	"Il+gnTbMUbyBZPwJaQ71iTXD68mlRMlMoxpicKguk+uIqLTMmOFQXkHYIJtKKtShT4PC9X+SEgIWZuTf",
-	"7iLCvrkxNXp1G7uQixfRGlb0GlSl28msNwtppJb6dYktJuK3O4muMFCaZvrt3cq7ypiVVTWAqin+0VeE",
-	"GguBi8kp6ZC5SJhSrgoTjj9C74vN7GmTLkJnn9BESUy9JaNM0jiiSiv8SUjNI3+FokfwbOdkcHzQk7Ok",
-	"2TtN7r+g2VUsF+JBSLqAWGB57hOWSoNQB4SndMJCckjGPGEhOSLmeNqkL5Y27UbMsSyTKyxEBC5mW50o",
-	"JqrGU3erRVdC374UTjwo3znJzKZ5lPpkhCjKgePOlY8M+lGDy/TxXOsVL+n74DkdsQSk+Qy9HeZ4g1nG",
-	"U4qRg28y+HWq9Uz19vbsm+1Ipnuaqqu9brC1zl8+B7NKX21Do851phUCuSoZpixJpLdQpsF4N6dds4Hj",
-	"w/h4fBy1OgcHB63DmD5snXTjqNWJo0cHo4PuyT71RxN31Q6QknY5J/sGvDsfaa4TbxKwceKRhAvMLsfy",
-	"j+oOfat/4x8Ozxl+qmm2f/hv//tPf/rpH/+Dd6hddBiLUx5HZYZqYMJorMKGjaxBxE2xU9SUzKYLNMsV",
-	"oRyWPs7pQV0PGEZIYUiyJTSrFVFG3ncF4RG8ujXwLNn6MNws456PWiyRN8JvNV4P8JDySvWIAE6XhMSy",
-	"hpCoeRQxpUISg/zPQrKgmcCwORdjGRKezmSmqdBYfRBxmlQXU/CYVaetH0GohvXIGauxsY/BCnOQZspN",
-	"oC/o1+OVLFg0GbEpF/EaLOhfU009A33z+rnprqDIjEd6nu1Cz00cz0r18gqrg2kZe1no+jKzhpW98Q62",
-	"Soq+sz4veQ7rxFV1GYdWSptahaWct8krwUgiJ1yQGZb+ovGDmohzSNZld0rf8XSeuozXlAvzZ8cnxc9l",
-	"kmxIUSSKi4g15Gd5gjbXrgGjp4/U0FjV/5wmCdZG1dInyxLcmQO/vsxFmwJYyukqbPTgiHXjTrQ/OqTH",
-	"J+OH7FGrU/lvn26vebg8xhVlY6M/ttypqA6WT85Xu9Ph/fKu3TtI4FybuAkU+ila+8g5djX0y0fV6OYF",
-	"TpPICbBFg5dt8mpGf5gzLAFPGRXegn/LG0OiMyoUCGlrsMU1nW8bLFqtGLad+W6Rvl5u2/dxcGH+Pmf9",
-	"oqUQTlh0++PKdWYRca3/XynRsGqA90g6V9pVY6As3Cj5LNxZY3ux80xqGcnEmxmQw0uOyXAPs2qXw3Ki",
-	"4UIFYaAURu0A7S4brBYMNXx6pHLBhAaevCu12C3dNm7i/NYG9tYMmUjmSwnEWGrJjVMd6+/lPMPUEh4b",
-	"g54rN3pI5oL/MGeEpoBnS3gyjym6MHal0vcFvbKZ4K45j6JjrCLO2IzRmm5PW91aHsr+o42B7mibCAcB",
-	"QwAbWwFXMakyprRFubZHJa9FjxwfhUcHR2S01Mb9882bz1uPQoIOJacaC/LuXbxb7OTjS+12d87rj3DO",
-	"r7rrojXOdof6fhXeOMjXenaf3t6z+7RhRQ1xpj66nkLQvPVK0qpJV8LciJhFPK1bfZ5kqSqOlrMNuq2T",
-	"y+87rZPLz36zW/fJbxTLlF0gz60B9XMVy63te+g8RLUVCv6OaG5SWMqpWKekY5lQ3R14JeTC09NkVXvb",
-	"wimJ2U1/LRGwOhsmp+2S2LWjgHBZYD5E9nhefW7VhoykckufLXv49OPUl/mn5jOgqkimqXEFCVlvyuod",
-	"bb0vgTpPQriDK+Epm3m2+pTNaKZTJjThcUg6thFdHR0727nFn6WUe7ScZy34ntA4zkBe+NeMR/svSt4e",
-	"fzmQ31uThmQM486rY459Y7yQI+5zkprvXahg+4M9n0rhGQ6/3n20r79eHerrr3cf5zWjSXNnLWFbl6ip",
-	"XFTH6jdh+GvpOzRgA47YMpk0YmTMrtdw+x3Y9AX35S18y0aK6108a41VQyLhgoWELugyJKO5WpqQzRi+",
-	"rg5rHt1c35PH7B3DKUEnp3V7wJZOS0F9w1ly1HdEluOxQ0BEHXs+q+wSKzmiecb18gIO1XDAEWbfeooi",
-	"K0m6PZulS968+urZy2FYSj1GmwU9dKZId48LwbK9CdNv8YFh3p4c0zzMdPniplrPsIswvPQVW/pxFX8l",
-	"V2yZM3Upxnwyz1zznChiM81iMs5stZ97gMU5z8HUP5VX0wCvtk3gA1cbE3zXwvKkFqykEPkzDn+D3ujP",
-	"bf5cZgSdURdynkXG4BhlcgHayj3yLRtdyOiK6dCmydoerYppQolZQZucaSLAjid0NmM0U/UG77jcH+YM",
-	"Pet2tdrmMtfWeYPnOZbepkMgDfvnZzD8OJNCG2Hy3ZyKd3MqyP2f/vBPP/3hnx5g9SJNEgt9nKk1oorF",
-	"5PWzizcmiJ/bqkTCyi8unoXFbvEJMC8GAmxWbCX82WfP0FXhWhRhqlCuk3z2WY8M3w9Q6g+CXiccoOQf",
-	"BL0///jHm2HeVNz0Jg7Lz74MB8b4HgS9QUA9/oCBKMz/QVAazXonQnv8I6mnpnVE7UKBks8Fy85DoiSh",
-	"LgsX7KdEyitCNWHcxNLfTNlAGPiSYbnB/xCZb9UGLIPbHNXFjCUJFxM4FteQFzsSKEGv2NuIKix4M60B",
-	"zqmKaPLEfmfyK5QdAGMPsSL3h2gVDEOsuT+Lh+FADKtezHoR/lk8fFAOmcOw5joIeISbsBiaw4BTU4q9",
-	"Qc3yQT9Wn32GK14tTCBv6lowYzNFFlOZMHebAp6wdvkvir8jMZ9wewi/Z5lUplwZxJUw3TEtYfRnNJqy",
-	"1n67E4TBvBLqXiwWbYo/t2U22bPvqr3nZ0+evbx4hu8ApZsoagCEMaHYmc7uOOgFXfOMnDFBZzzoBQft",
-	"TvvApFRPkavuRVMWXb01fZfeRrXerTOp9HYXD+RVqewdV9oRTLWUrdJ1WmL+Re6AQ7fyE1jLarlOEJau",
-	"iFo2yd/KLVJ7K1dI1W+12e907uwykEo5nedGkA2VfQR5DXYdKX3tJIjpelPreIRT2G4hTcdhN7tXuf8E",
-	"hes8xcBnLzirtKstz0xXrl6gE1X3KqgAL3nZM0WtW2LP+mY3pN/UMZLcN2WmD0zCe7UwvtSvxpZ6zJjg",
-	"wNK5JnqBETsUuYblEcXjEk/K+SW3fQVqaLlSA7yKkdtd8IOYh81kELlyONg2aUC7NJmzhtrfTqlrT8l5",
-	"YFmJ7Y92Yzpy7Fs9vzxHw8FumLVbm/XyZvuLfZqrp/3XbPkodD1yey+nuiPqMKsn1PWjAt16xkRzU9MN",
-	"ZAKaZuWADzqpmrzFNnhv9ZRZp2Iz2fDYpq7l3BRduXrK0lMyZlgMMqWCHHRMQ6Aksa1oacbapI9e4QWm",
-	"0TmPM1dkYnvymW691ER3DBGBCBOMT6YjOc+qTYZWmfcXTJeBgXvD7vtvpgxTX3bm4dVL126FHtWLuO4I",
-	"LwAUB51S8yXsY0jheEsY4H5eD3yTjf63Cf3HuLe/efDbgoJd4R8zbR1QfpCflftiAizKydU5gPBaDpCa",
-	"NZVsjd5lEqpIwq+YVdJW9bf7eI/Cg41wfmo28akraJ7m+9tcMdjczf8u8OjVR0oPwIe3B523qYna+LHo",
-	"8w18YROAn1OlDzov1ORjYZzff/ppETISVYmadyBgeFUKtv78+yQBejJFKqhCUGH7owPt1dvF5/S9ZHor",
-	"2EjB/saBU2q4tSVgUK4u36IbbQ1kbMfio07nlAxtLe7QOVCoabxUr8JtkwtNbb4KE7GLRk/4NRPOtljQ",
-	"Jclc6+q1AHyhJo+XWL1yW4Pi7i6YLVeUNOR3VStI3EP7++6h1wc73URbKdu5K3vgZ8PFkrjXCwZUu5CE",
-	"xypERxzhIkrmprnWGjTdyc2CudSuFWmpOwgmVxm/nLmksGgThoLKi3bbeFW2R7lSk5Ngh+uH13Riubm5",
-	"+fk9NL52N349gGcGtg0OGHf1bOzuPAFmrnIkaN8l4lV0gQYXEpHjLbSHksBaZ2t8jvd2WHcxckLj8iyS",
-	"hYwVgi3M1JXKb07gGvszgkECWoYXDwuZxeNPXm0sF3A26Is8rgp1E1fbINfvEDtMnlfVW3dPbSk5TQBs",
-	"J++dvZUjz70polcG1HAWJnIYgrFZRVK8dwNOxvT/5yLvN6mGxuZMqbAotoo9Df347kx05k4251D78X/+",
-	"n3/3n2tXzds7dLZmeRuaCH7CbjAbgcXU8iLo+f3lzaXXR1Zhj5irXmptuIE51QKxG1mTTGdULF0TLWTP",
-	"yrV4vgYLJ2MU5WbMiJpnDDGx6GWlbL+copeqzKqtVD2I55q7fgy6FZ1puqVOp7tI0HqL2e3x504YYjlr",
-	"q4Eh2u61tsL2l0BB27HM3jeVJ5e7K0ewmKm4zdDhYdHWsYSCoJ9tyQhd7p9tfJ7ll27l6AffwcTAG68x",
-	"tJEkJmN7xDCXTphLHeyNrHn8J45ZbBww3QcNyAjqzF1GyNxmbm8D/tUYUD+O85PXsnDWm77/9rLbrfgP",
-	"toCe61vDH6W8RYE66LGjE0vlNYvxRy2TOCQ0ARS1l8t6e/xqZrw1aQMifGXW/P9xAXHhNZ5wDgUM+NE8",
-	"tLYZAxTT7obut1G9AWiDF2HznWCeHnGYMGAaSiumnX40cndhnpKhuR67yL+QylTQNF1p34AfF0zba9Cq",
-	"PTTvzt2gdup1WrqC3cqq7QRP7dL7X1js2dmbBd9TdO6BGW5gRHUNgr+QJLS3+ldwNywu+UfLbESjq3Dl",
-	"+tUN9LGDYATZhOW+eBm3uWkuvxGkTc4EculZxq9BcTTXg9kglKYgx0e2EYZaxem7lnufFI/LwQi7hCMy",
-	"Emwb9pUwer2tBYdts3BQhbe0Ws9Sm3w7lWi/o59piql9INJkZm/cNxZaJIEhARLl9pwtFTCg5KokepVM",
-	"Geo12pUSpcTc0VmF63NY/98+YHGbW0qkhF+z32O6CPOJHZu5AuDCqkF7Y0cmI6YMXG3qIsVb6E9JxtB9",
-	"i2mJLqHQahkeeODktzk+02v/bkX+pSdlye2UwjmVjnJqev3bM3QtjhtktzvEkgEhXRV/D//pyvil6biZ",
-	"V/KTCz5BLgeUiozOe/8+lqjpKRsIRrOEs6xIRUa1MX/wvonlZoymikyYLi5PeXBqs5vcswrdcaawSLUH",
-	"op6fmMjoSmHTHlsZgq33mCApF3OdpyvoacaYrTl15pFJZIwl6hUZ09kStoWX4/vyokxH349QJfI2u3mt",
-	"StH4tuhUW7Kat9YXKm2Df2FtodyB2aMrXLi7cNo/D4HA+ICWpgmixQFsQ7HRCE7kRM71+pQEh6RM2Ibk",
-	"+a09bfLKZDkCiud9txwFKU2X5Jom3BMWe27m/RlhUr7XbL3jAoUe8FSWueXeEfd/ZrOdzUSYi+xyqiOa",
-	"ZbwSfK5BxqSvN4oD23ukKMR33dpduStakUDweQm3sneQkOF5fv8TF566fSnQrukRVDKADQ5EPgqWizGn",
-	"DuT3LtrLlYHRWMeuuwKNK5JypTDZG+zc+SjBy5wG4lvrrxnOsAJ92AMe9s0M76wpks+BW5fqFIamoKKH",
-	"vYb2cO8tg6FDeBYT/at3C1OSJ/nnM5qFEmqRm4zYhAtAhMUp4eMi8LGgXLPiOhSH2iMW0blizoeDrdoc",
-	"kYfYWBTHG4i89SgjMomZyQtA6570i5Yt2vYDKPAQk9ph6+6GP0d45kIuc+EWANg5EwZiyvHqlaLDgWmK",
-	"N5EAprz4JJ/TBLAxYNEmj5fE4ru9Eax8y6D1XKjiOryBsP1WC0w6rTQqQS+GsubGFRdxaCxlimJqaO7P",
-	"Q4i0yGefKWXqK3jcQxhW1nm/XL3iGoob9IMlPadKt/CR1tnT4YPQLqM3xFFgapMqlaZM6IEghgSEmayF",
-	"mx2B/LRr7R4RhfehEUp+mHOmbVTsnirfjdY2614oWPZvL169NL0AxxkafgBZRD4ccR9GxKu9kkQuTBxl",
-	"+H5gOtFgSYgbeBCEg7wLB/7y5x//OAhuhm3yJDH3UMRM9WATh51O13fFWgi/7Ft+Y7k0Vp2Ze81CkOz7",
-	"FpNRdbA6oiL3C6ouk/IDu1WgINgsLbRQJU2+lMqvXHTtgkJicykSqgHljfox1Dxlcq6HrobCyisXR0u4",
-	"0j6d46VhhKApwPlqk5bsLel1PKpNntvIeVguZLmnbEmTwkLxeu8R08TCV8xk+FOwrSqSN9S4uQm93fxz",
-	"upeWPPGEQkseTnFERDahRtTrJ+aK+nYd6evsGxMFsSw+dlFJjiiYXzayc8sV36HgmitnUr6m+9BTd7hS",
-	"x+dlFblIKzohhQ1cqV6imzQs1XCmylpd+xLqbVmyulYThwIyCMnUNafQEgUEioeCDLS0lIA9iH3Xnewf",
-	"NRTNGQqpLDTXQ+ClvH/Y8YbuYTeXNdWq2+n6802KojiuMNn91LDqgqMZEZwzf3LfLumBDYM7dg5a03Ya",
-	"XMW3GJsQrKvUx44U/0/0ttqt89jWhlCpKRXeAlRXk6oqdK1jqzEl5Rjk49AJU3vzJLZjwJaftV6IPO6R",
-	"jTsYCCOYHRUPBIzXI+8HDtQo8srARoFYBTc+sw3A8d0SyPHFQ/wWwY5/ewCPTzhYDjzAHFho2ipQgCc8",
-	"Vhfdm88juBl4OmOuWip95Dr3nC5okk+c3lr04bpDd7Oru/7+EvigDdDXPc9fMpqVuwQqcr9WZCszwyVh",
-	"+Q9Kho7lxsbMsYWKbccavMYOMF8tZWJDbxMmQEFgVjfDlg0KmHIsoznoeXnHyaom8crM9Vvl7oG9veXp",
-	"b/Zkbg1Y5bFuXe1gtfJ9Fd6CwEL752cEazdLb/8s3oM3oB24OUAFAYW2yb+Gce5mJ+V+p2PVR3k1REw1",
-	"f7mLSIdkMeUJ23zD6VHngMi8taX1/HG1et9pFcKvzfLuwI151Dn4BFyfF1MM+hVX2E6YBjV3POZRE4iU",
-	"zettduo8LeehV+AwxQsUsPMTKJrfWiuv0oJsWKkNt5mqpj0Yi0HzX/Ak6RmbtFR2ZIeVwhUboZYB72mj",
-	"DK9Yu7lCa2vDwbAqPY/PGOeDJduB8F2dd+wzKmz7to+Kilb7stluaFGT2nLrnG1VKA8672O6nSpQa1L3",
-	"C3tFq13/GnxwKxhyZ843vNWPbkiJXCP6gBCRKvzmJldkQjVbUOzYYQr597BBrJ3nvccL7OIHYOXgpY+5",
-	"Rwl1bNPkzKRK2qtpKn3NTgm1DYddtb2LLZjsSWtG5J7EVTPmC4wChk3lrKpo0OCrQc9nqIavVqe5cA2g",
-	"RUxAZMC/y/es2GFySKyOUGpzrEJ7I4L9s71i2PnNNXSRjWhCRYQuC2H8eDMmZ4lJEMSuGM631z8/u6dI",
-	"aZjSPJbB3lze/N8AAAD//w==",
+	"7H3bjhtJstivJMoHkDQoUuyrJDYMmLrN9I5a0qilM3M83RaTVUkyt6syOZXJZnM1Dcx5sGGcF8Mv++4H",
+	"7/GLL08GjOOvWXvWv2FEZGbdmEUWW60ZzdoDLFdNVuUlIjLuEfkhiGQ6k4IJrYL+hyBjP8yZ0o9lzBl+",
+	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb73kc9IOHD0b0weGDR53R4cPd",
+	"zv4D9qDzcP/Ro05v7+FBHNPd3dHhYXAdBiqaspTCGH+TsXHQD/7Z/WKl982v6n55dW/M0oPr6+sQ98Ez",
+	"Fgd9nc3ZdVjZx4maqF9sL2EQMxUF/TFNFLvRxmC57Td3ypTiUvySG1R2yqD/fXAQhMFhcH6jjbqlr9/s",
+	"iZoMRDSV2a+DwjBI1cS8vAv/dfb29p51Xv7ty93Ooxf77Uk338a63eI3aiaFWj2Nb9j4DZslbUBwk8M0",
+	"Hgi1YJlZFuw/4zP4JegHb6eMlEFJuCYLqkgsBSNadgEIXzGa6OntLtCM2byur+SC6ClXRMiYEa5wISdM",
+	"KTphqu1SKuQSs6DfC4OYalzciZoE/e8RDWaI4C///d/+5e//68//5l///F/+R1A9iMdP29PX80ymlvqD",
+	"frAfIJUfN9FYGJwyEb/lKQv6O4ePHu7sPHqw0zP/hcGppnqucN1vlzN45Pr8uj1ZWnCtx35qnwqJTGKm",
+	"NBnzTOmQyIwItsi/IAuup2QI7w8RGa8zOUpYertkYQf1rfVYk5jHREhNFjK7OCJDwOmQUBETPWXkq7dv",
+	"XxOFACOKLsliugzJkGWZzIbwhSKLKdVESxLLbhAGU0ZjluFRfMN0tuwMxppl8Gd13m9h34CSXZwK/vUo",
+	"JBQeJlO5ICkVS6JYJEWsYHSdLQmdUC5gkmLXOS3uhoFGXAZcaDZBxITBdx3LOzpAKvU1vKQpU+Y8WKlO",
+	"uCBynpFETlTDRMHhl7tfvfruX/7d75589+bF3uPXg3fPHv/t149PDwZBvgalMy4mAO+CrhAmgyya8ktm",
+	"aWdlRUA5TFyyRM4YoZmci5gM4WwNYTWzTM5Ypq3eYc7eJoYVM6AqdzzXPWuX9oapeaKDKqv93sxmBzrP",
+	"9ylHv2eRhhns288pT+YZW93ZoMoPNRBNJOeJIb0R7BYHiMlYZkTJlI1kvFzd9ZMtdl3hNfE2zP04hvef",
+	"AZV7SHeK6yooQkii5tG0ssNVWgCe5LSA+pDPZUYWU5mCnKhARTF9RBI21kTONVlMmSgeMT8jvIR00MpX",
+	"9T0oGWHANUvVpq07xnqdL5pmGV2uEEENRKHBhgPUGrJwEhy4WBxzeJ8mr0uItYpDHdCGs1jSAN45AliS",
+	"EY0ufAeiorso//EqP6VqEGsli9oCdZWeUnp1bN7cATGUcuH+rMM9DLh6b7e9ug1QfBxQVEgQdgYyKgdN",
+	"vit4OB9+JGXCqPCc7hroKgtYi1jkFp4zAuebpozIsV0qF5NVnAG/YHHT++WTAKrTEWHpTC/NOaBJAjpV",
+	"FYVtkVNjV5sI3y7TBwjHkNbsn+su6fVRB5TZBYu7Z+JM/EiApZIfjYT9kaSMCqDtH8/Ej51OJ/8fPAnS",
+	"cYf8SPZ7PfIj4eKSJjwmM5rRlGmWHaGkVgw0hYg5qcyjKcnf3iU/koPeHvkRH41gdYpllywjERUWwhmj",
+	"0ZTFR4WstfJ4WJLkw2LMPVwRfMIANEnkgsXFz/s45b5nSi3lBXyQRNoN4wsHON6+HW8Mws/oSzA6SVk6",
+	"Ylnx9CE+/YgAHMU44ZFWRplCWGiqkV/AH3TEEw4EB7ioryUf7wEudweXyxWZz5TOGE1JCliyQIolIDF/",
+	"5SEsYQeBCpuh2YQVP8LK9ncf2R9RnbFKhmoL4Z0eTtCzIJxJxY0xAfo7Ao9l5ILN9BHJWCIpaGyZnE8M",
+	"DKZcaZktCRw3w+2KgQ0xHSDZ6amMfRjcsSS3Y6fX8oLh3HNxIeRChIRdzeCAAJwzdikvyu/u5e8qPhEs",
+	"Bs2KJYotpixjBDUAoNSUkVlC9VhmafHufv7uIgMKoVEk50LDPDOq1EJmpYkOcipEXNtHuSKJjC6sOiHk",
+	"onjhsOmFmCs6SopNHOBpM5+gFI7pPNHmrOXqYkzGHDRUXlEdYQRgS2KeBv3veyGeX/zcxc89/NzHzwP8",
+	"PMTPB/j5MDTaMFIAfsK7Oz3zuYef+/h5gJ/w7kGvd17ig70VbTgMrjqwns4lzQTovcDWXn0dhMGxYSev",
+	"HTcJwuCdQF4A0AjC4KXUA0MaQRi8lfI0kQvz9XM4o8aowxOIr6r5bCYz7Z5+AcfC/POEiqXVBEDCvLb0",
+	"/EIqePMEKbEymV3aW6A8sOmQko7FM0dHQRh8CxTy2lJFEAYDg88XiPzi76cWtzioZpmgCbpgykIatZMk",
+	"eTVGC7ataH9MFciPDzXBdqwGTeIbtRCaJGDpUFUovlxXZJlViTZI7mKeVeF0Hq5Xwqky7NCsRTGmcA01",
+	"sHyOtkoFbduaKivY80tvrgoeBUyEXbJsacWQzy6p+jW21Q3L3xinRPsR8HnPGGDfNpBfIQHvKCIXgiBT",
+	"Ncy5PgxAYuegavKgaPHZOE8yRjUznpf1O8Bn3Bs+O8seXSKsGoW0ah6uLoYmPGK+xRyrpyxh2gOEp1yl",
+	"XCnQdsCeooIozZPEqkFxm4MYBi+o0idqYtC9CuSEKu38QHcU4XFFfdUIaxTlglX34/dorewOpj9lIs7d",
+	"Yi0WoZiIQWFst5C1026D4xM8NQ0WmTlSdVsM5j74eAs2DPyn4FgrJCwHCjjhlEjBOlp2pKjaiVWo/Pzv",
+	"/9Nf/uE/+kDzej5KeOTjJwygTKhYgp1OUrokv5dc3IDf1/hMmQhrqCmRv4e9rJKPhVS+i+JkVk51gcxN",
+	"vPXZpXNc3pZQfTKlYtJsLppfa3SUFqvNKckqZgFyE1QKMgbEAP9yz4fBzMGBxikX8E0k05RrbX6OHQuB",
+	"J6wML8HEUoVX77L7eJJPb794k6/CfnGSL8Z+UeDG/D1wS3NDlldov3taWqh7LV+v58CsUV1eiWRpXdZu",
+	"y8MQ2AiS91LOyZReMmCpuVYj5KJLBs4DAHwGVEt76K3wSWnWwmkBoJzIDnzbURd81pEz40jqzCSouZkL",
+	"IdaPjKWa7RUknVvxWoJokFlBZF7/4rrRumSgSSqVJvs9Msu40KCRksHpk+NjGDajEeANwSvnmqgZjZgK",
+	"iZqxRBN2RSOdLEFnWzBCUScjXB8BT9FTgCxYV4aNW+O5yrVaxllSLl4wMdHTsleqJN4boq7bOfaM451W",
+	"wBPmIQeZxSxzAt/sdKOzb3uFywQs17/1FJ7Z4CvbyAb98meQqzXUUsVhr0QFXTIgk0zOZzk5gEziRmbF",
+	"1mvAtXLCM0R5wmIyWpL/9dPfNwislF455B72NmD3DYDlQwvEbdCFt0bNep/zJmgXYdnP1mAByH6MzXJ7",
+	"Z+7Wj9VHHpV6esN2O6xbtyLGOBKZK6td3jIHUaVwTgvdVG0ET2nITZByJmIVAj3DM0KyU9JkQ7JL1FJp",
+	"loZkj8wyCeOFZB/+Gc/hnwckkyOpQ7JzQKiQKMvvKsbI0GdRDu9VuEsvDMYyS6k2zqbDks2QR2KdAvnx",
+	"VOxCQkZz65KSL4UrQpMFXarcWbwB5/qGZna6zpgx0LOPHJX9K4KxPJiBXLymqNq8oO0NnkpYqbeqzwma",
+	"brVPFFjXuf6L20TfZyNO/NYNbh4J8gZ2ziqmfEfiqRXi6xf4spRw0SXfYmTE5WcQmjklg8UklswoUDGb",
+	"MRETzNxp5wx4BmZkK9EDMl8UbnmjZZol4OS5NvcxYsknX3wQxGXfUKKYpaIHBXA+YnmkugKyD9e+eZ1x",
+	"WB3zVKbMAAChMqWzGRPmqFQh8dQKXQ97cC/1yfBETeDBYVhlZTg5fPlOsQz+/6XUfGxza4ag5g/f2fjP",
+	"8ChHydjGkyIpdCYTcsFFXPVa/PbynsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4vE9q6V/Ch",
+	"r7lAue7iEhuzqtxz9cNmpiwNdN50AHDKFSoeWuYElFnmg/A3KDNDcneWMcVExEKQ4mOesHshGYoKFYP+",
+	"M3RhzCGJaJYtCSiYXTJ0ocQhkWDRp/KSqWqMUYqjMzGEWfSwX/2JKhdXwyib0qENPx6R4QWPLuR4POw3",
+	"h/24ykN+R2RoA4d2uTaiaGc0EccpVYSJGMPmRVAtsDBCr0wl7QYgFIRBGRjwrSOKMHAbQbePYoApu2z8",
+	"BteDpxrXEpTjaqVZV4ynL5nGQNVNFRuZVsOsY5kd5WY/WH9yTIZWQbTgssFLj/1if/FLIlpyrIeEC6UZ",
+	"jSvD+/3rJfNxr7fRVeCQvPEYuecKlbq18uOTLCYHdnXnq7mvdaC9YVT5/OjfTpcY4DWqgay6qoJyNsG8",
+	"EjhdTQCzDLg+gbw4IjGbZDQGqQVjcTEJyWiuV/IVcg3FKAxHJM4oF1xM+kRN51qDoIrlwriW7VGRF5ig",
+	"bcaHf9pXqqSNT9XzF6uMza7/vBHqn6PpbelhW4v7WAiWfRqzxbi6aJKUPTifyFhZGeS92DYq6PQeeDs0",
+	"3t+VUcF0BFHijxKWGMfuZsZxU3vldu1xbaIkay3y36HPbRWY1m0/5bNVrDa946woXbVoS6bsdil9dp7m",
+	"ZX+OZ9Uuetuzal4r04Ral3ZxR61mgTZ7MD1DHceYS/YrppK2TtNVbQH2+ZJDdTu3QBs31tAU20Q4lrf4",
+	"okEV+gPmalnL0YrxTAbGCXdHESxNGM8Viw3jxeyx1SB9icHuPPJJ8RWwvJATLnxhCdQ/i2AMaNOg/ChN",
+	"RYxK6eqmn6GmrAbePGCTYWDVWiZiFZJ3gl+RlEeZtAUelQ3tPKjbrS38i6dbKo5hYJLKVh0QTMQYv1Rk",
+	"OJjrqcz4H4yb5jGjGctqqvHV5P3smwfps96ff/qTT+ND67bfxgKukXWe85ZH5wso22HPm9D6OR5lQ2/b",
+	"Hl5868bHFW1QRbglZylsVvQFF2juxOySR+wjjCdinZwlxelWLCeXzuhdQJ4CywWJEkazLvmSXzJj28iM",
+	"DN0D79P4oEauO7t7+weHdY2st2YNMIhHwXl64AK07kEwJMmUXYUurTBm6kLLGYkSzoTGzCNV96YGbKdH",
+	"42jv0f6jET14REcjdnDIegcPxru98cOHewC7GdWaZTDrv/q+13lEO+NB5/n5h73d678JbsXsrNGkw76P",
+	"Hk9Y+3yWVo6tkq8qbJQXhnynckEAxZEUgkXGcyxX7MO8pnMdEzDDfvpDf8K2PvGuutKnVLuKSnvqTJ5A",
+	"7o1a3c5XVJ3IrMHYyaiYMDKVSaxIKrOiYpPoKRXocLFZFppeMNUuCIDlrx/WlINWtcTfYJ1sS4218Bev",
+	"V1UBYOvI4HMUZTmJbk3b9YL2bePbs4RGKHR+K6kzRSuAjeTSIn0gH60BuP6Y0MAdPq+Zp1mToC+9Vcir",
+	"2ildm0FzkzTwyvH1rcok8GImr7UezoLeWVAEp8qyQCuWjFul9OqmZD8uCLuERffRF4EgMaYIJVM+mbKM",
+	"IPKwvYGWWJY6BnZq1BHBuuS1oVpNRkt0eOHzLRwaOetqRTs3iduU2V+7RObCg7thSfbBa8c6N75gHHar",
+	"7NHW2dayfst0UtpFvkA7bZiTeMOR8actOtIn1tFRz4cmSmYaFT1DQ3WZXCdEpWXGDIfyCsIG2VRSUvd9",
+	"Oiqu/7OUELAwI/+2FxH2zY3Z/Kvb2Oa4eAmtYUVvQFW6mcx6u5BGaqnflthiIn6/legKA6Vppt/frryr",
+	"jFlZVQOqmiJMA0WoscEwY6NH5iJhSrnCYQB/hP4tm//VJTuInV1CEyUxQZuMMknjiCqt8CchNY/8RbUe",
+	"wdPOjeP4oCezTbMrTe6e0OwilgtxLyQ7QFhg2+8SlkpDUHuEp3TCQrJPxjxhITkgBjxdMhBLm5wl5lhJ",
+	"zBXWzgIXs915FBNV83Sn1aIryQm+RF8ElA9OMrPJQKXWLiGKcuC4c+U7BoOowSn9eK71ih/6Q/CCjlgC",
+	"0nyG/iQD3mCW8ZRibOZdBr9OtZ6p/v379s1uJNP7mqqL+ztBa52/DAezSl85TqPOdawVIrkqGaYsSaS3",
+	"tqvBPWKgXfMyxPvx4fgw6vT29vY6+zF90Hm0E0edXhw93Bvt7Tzapf547bbaAZ6kbeBk34B35yPNdeJN",
+	"FTduUpJwgTUIWLFU3aFv9W/9wyGc4aeaZvvH//a//+mffv6H/+AdahsdxtKUxxWcoRqYMBqrsGEjawhx",
+	"U3QaNSWz6YLMckUox6WPc3pI14OGEZ4wPLIlMqvV/UbedwXhEbzaGnn22Poo3Czjju+02EPeiL/VjAjA",
+	"h5QXqk8EcLokJJY1hETNo4gpFZIY5H8WkgXNBCYmcDGWIeHpTGaaCo01KhGnSXUxBY9ZdYv7CYRqWI+c",
+	"sRob+xiqMIA0U25CfXF+PX7fgkWTEZtyEa+hgsEl1dQz0Ls3L0xDEEVmPNLzbJvz3MTxrFQvr7A6mJax",
+	"l4Wur4xsWNlb72CrR9EH69cl32z9cFWd8qGV0qaiZSnnXfJKMJLICRdkhtXqaPygJuJcvnXZndIrns5T",
+	"lxedcmH+7Pmk+GuZJBsSSoniImINyXCesNil6xnqaX02NFb1P6dJghV0tWTXsgR35sBvL7fU5l6WsuYK",
+	"Gz04YDtxL9od7dPDR+MH7GGnV/lvl7bXPFym6YqysdEfW26uVUfLZ+er3Qp4v7xr9xYyZ9dmzMIJ/Ryt",
+	"feQc2xr6ZVA1unmB0yRyAmzR0GWXvJrRH+bM5NwzKrw9KixvDInOqFAgpK3BFtd0vjZUtFrkbptJ3qDI",
+	"odxp8uPwwvyt+QZFFyycsGhQyZVrJiTiWsvKUipn1QDvk3SutKvZQVm4UfJZvLPGjnivM6llJBNv7kWO",
+	"Lzkmw/uYwrwcllM5FyoIA6UwLgpkd95gtWCo4fM7KqdMaODJ254Wu6Wbxk2c39rg3pohE8l8SZcYrS65",
+	"capj/Z2cZ5i8w2Nj0HPlRg/JXPAf5ozQFOhsCU/mMUWXKFCpBz+hFzbt3vWTUnSMteYZmzFa0+1pZ6eW",
+	"6bP7cGMqQdQmwkHAEMBebEUljymAUq5TV8lr0SeHB+HB3gEZLbVx/7x7+7zzMCToUHKqsSBXV/F2sZOP",
+	"L8jc3jmvP8I5v+qui9Y42x3p+1V44yBf69l9enPP7tOGFTXEmQboegpB89YracEmIQyzT2IW8bRu9XnS",
+	"0ao0Ws7n2Ok8Ov++13l0/sXfbNcw9Z1imbIL5Lk1oD5VSeXaVp3OQ1RboeBXRHOTJFROdjsiPcuE6u7A",
+	"CyEXnjY8q9pbC6ck5o/9WiJgdTZM/9smdW5LAZHn0fiacGDLDmBUS8e91+bQrMKgPHqbbB7gL6v8Ih9l",
+	"3QbMq15XTbvVE666ZChFwgUbYjtv87CY2KKhEXUlWqamZcS4mJCUxgx9cvCPSm9KShZTnrCjM4HVXVid",
+	"tZRzX4FXWHTgrGZ/YaEXprHa0q7ygotelphpY/bp0sqOyFCOx7iZvm1zDCxIEa5DGOlMCHalMaOJpPg6",
+	"17ZROBmYcnAHDDyIMmbk6moU2lRAwVhsj1yluszOaXi6hV8QBmakIAwsEG3pmG0hhBusFdW4F1p0BXIk",
+	"8Cqf233zpLyG/DFRe+pxvib3zddube6LN26NpdRUH+/3BCt8kYiGNMly47aWndqwj9HqSGo+A0EUyTQ1",
+	"3lMh6623vaOtd79R53wLt/C+PWUzz1afshnNdMqEJjwOSc+2G61z8F67SNKzlHKPYfCsA98TGscZqFj+",
+	"NSNo/0XJQeqvUfQ7ONOQjGHceXXMsW+MEznivriC+d5F19oD9vVUCs9w+PX2o33zzepQ33yz/ThvGE2a",
+	"+ycK2xNKTeWiOtagicLfSB/QQHK6w5bJpJEiY3a5RkHaQrM55T7x8i0bKa63cUY3ljIiVwoJXdBlSEZz",
+	"tTRRTmRp1WEbeONK0WGe5uIYTgk7+Vm3ALbntJQHYzhLTvrukOV07AgQScfCZ1VAY3lZNM+4Xp4CUA0H",
+	"HGFJgKeAu1I50LelA+Ttq6+fvRyGpXoINPPRqW26DtznQrDs/oTp9/jAML+EAjOjzHT54qZaz7BXPLz0",
+	"NVv6aRV/JRdsmTN1KcZ8Ms9cV7IoYjPNYjLObAmye4DFOc/BbFmVl/gBr7ZXfQSuYC/4roM1kx1YSaEl",
+	"zzj8DaaWv+DiucwI+m9P5TyLjI0+yuQCFPw75Fs2OpXRBdNOYNtO3IppQolZQZccayIYqBJ0NmM0U/Vr",
+	"PHC5P8wZBqPsarUtsKit8xrhOZYNiqQmg9fHMPw4k0IbYfLdnIqrORXk7s9//Mef//iP97CkmiaJxT7O",
+	"1BlRxWLy5tnpW5P3krt3iISVn54+C4vd4hOgFJ2JmUwSbBj/xRfP0Lvner9hdl2uxn/xRZ8MP5yhonwW",
+	"9HvhGSrLZ0H/zz/96XqYXx1hOtCH5WdfhmfGX3UW9M8C6nGhnYnCY3YWlEazDr3Qgn8k9dT05KldG1Ny",
+	"U2IvjZAoSagrDUjpEoOQhGrCuEk/eQuqncEvGZavcRki8626TcroNqA6nbEk4WICYHFt17HVixL0gr2P",
+	"qMIqXNNz5TVVEU2e2O9MSpKyA2C4Llbk7hAN6WGITUWO42F4JoZVx3+9y8hxPLxXzjKBYc2lP/AIN5Fk",
+	"9CABTU0pdoA2yweTUn3xBa54tVqKvK0bjozNFFlMZcLcnTkIYe1SxhS/IjGfcAuEP7BMKqPwgrgSpgey",
+	"PRiDGY2mrLPb7QVhMK9khywWiy7Fn7sym9y376r7L46fPHt5+gzfgZNuEg8COBgTiv1H7Y6DfrBjnpEz",
+	"JuiMB/1gr9vr7pk6jyly1fvRlEUX701Du/dRrUP3TCrd7nqZvFSeXXGl3YGp1tdW7haQmLKU+6wxEvME",
+	"1rJaQxiEpYsAl03yt3JX4P2ViwLrd5ft9nq3duVTpcbXc+/ThnJjgrwGra3S106CmHZitVZyOIVtw9QE",
+	"DrvZ+5VbrlC4zlPMFegHx5Wm5OWZ6coFO3Si6o44FeBVXvdNpX1L6lnfRYwMmvoCk7um9v2etVwr3TpK",
+	"jcBs/dmMCQ4snWuiFxjkRpFrWB5RPC7xpJxfctv3pEaWK40JVimy3TVuSHnYpQuJK8eD7T8JZ5cmc9bQ",
+	"kKBXaodW8rdZVmIbT16bNkO7Vs8vz9EA2A2z7tRmPb9uf31bc0sH/2WKvhO6nri9VxDe0ukwqyfUNfoD",
+	"3XrGRHPr6g3HBDTNCoD3eqmavEfPz3s9ZdYP33xseGyzPXNuitEPPWXpERkzrJ+aUkH2eqbTWpLYhuM0",
+	"Y10ywEDKAjNPXZCGKzKxzU5NT3ZqAqLmEIEIE4xPpiM5z6rd21aZ95dMl5GBe8M7Vt5O2XF8Ex5evVrz",
+	"RuRRvW7xlugCULHXK3W1M647AG+JAtzP65FvCjj+OrH/GPf2V49+W4OzLf5jpq0Dyo/y43LDYcBFuR4h",
+	"RxBevgRSs6aSrdG7TA4iSfgFs0raqv52F2/LubcRz0/NJj53Bc1zxUqbi2Sb72y5DTp69ZHSA+jh/V7v",
+	"fWoCnX4qer6BL2xC8Auq9F7vRE0+Fsf5Ldef10HGQ1U6zVscYHhVCrYe/gOSwHkydV2oQlBhb8GAs1e/",
+	"FCQ/30umW+FGCvZXjpxSF8CWiEG5unyPbrQ1mLGt4A96vSMytOXrQ+dAoaYbXL1wvUtONbUpXkzELoFj",
+	"wi+ZcLbFgi5J5u4EWIvAEzV5vMSCr5saFLd3jXi5CKshJbJadOUe2t11D73Z2+q+8Uql223ZA5+MFkvi",
+	"Xi8YnNqFJDxWITriCBdRMjcd/9aQ6VZuFiw/cD2eSy2LMB/R+OVsjDbvXZi3mlghuzZelfYkV+q8FGxx",
+	"yfya9lDX19ef3kPj68Hl1wN4ZnDb4IBxF4zn19IAM1c5EXRvk/AqukCDC4nIcQvtoSSw1tkaz/F2Jusu",
+	"Rk5oXJ5Ffp2xQrCvorpQ+ZU0XGP/WDBIQMvw0mEhs3j82auN5ZrnBn2Rx1WhbuJqG+T6LVKHSY2seuvu",
+	"qC0kZ8rauOruKNf7eNv+OB4aOPkYcdea2VSarX9i9pJ3AGqyKixjviXEfzuVVUZQQjFewGHxawKcW3ln",
+	"7TVZeTpiEZ00aARaN5HhkCymssqE8MIqoHxzcQ4XeZNjNTR0k1JhWcgqZTQ0gb011Sh3ojqH6U//8//8",
+	"u/9cbjta3ITXmso2dK79jN2cNsKO1TZFUPv78+tzrw+0Iv4w86zUT3eD8KkF2jeKHpnOqFi6zo0ofpW7",
+	"o+ASLNiMUdSLYkbUPGNIiUUDRWWbtBUNvGVW7d/tITzXUfxjyK1oh7ZTaq+9jYZU72venn5uhY+VE1kb",
+	"WJltmW6bDvwSJGjbZNpbI/N6G3dXF9Z3FncSOzosegmXSBD075aM0KVD2xtDsvzqzJz84DuYGHjjJYau",
+	"ksQUsYwYphcLcxuSvVc9j+/FMYuNg23nXgMxgrp6mxFQt5mb2/i/GgMaxHEOeS2LYIy5MMdeWd+K/+C9",
+	"A3N9Y/yjFmdJoI56bHLHUnnJYvxRyyQOCU2ARO0V8d7G8poZb1zaQAhfmzX/f1pAWniDEM6xgAFdmodO",
+	"N1OAYvq9vSvzfVTvOt3gJdp8maanMSkmhJiMb8W0049G7kbrIzJ8TnnCSvk1UpmiwsVUpnhLspwn+Q1W",
+	"ijWpS6dM2/tDq42bb8+dpLZqsK0cfHNZ1U7w2E38SmLPzt4s+J6i83Y01xZHVNcw+AtJQrPOqksAxcso",
+	"4zYUSEY0ughXLlHfcD62EIwgm7ADApYtmHqP/CqtLjkWyKVnGb8ExdHcq2mDjJqCHB/Z3kAe4/C25d5n",
+	"xeNyNMIuAURGgrVhXwmjl20tOOwkiIMqvGvdeg67BKzGKVXGjzjF1E0QaTJjpk2GsdAiCQwJiCi352z1",
+	"lEElVyXRq2TKUK/RrroyJeam7SpeX8D6//oRi9tsKZESfsn+gOlAzCd2bGYSoAsLqe2NUZmMmDJ4tamp",
+	"oJwkyRHJGLrnMe3UJYxaLcODD5z8JuAzF7zcrsg/96SkuZ1SgFMJlFNzwYyFoeur3yC7HRBLBoR0jU36",
+	"+E/X2USaJsR5cxNyyifI5eCkIqOzUXVME3OPYYt9UxjFaJZwlhWp5qg25g/eNbH6jNFUkQnTxeVd945s",
+	"9pp7VqG71dRaqu6ZqOefJjK6UNjHzFb+YDdSJkjKxVzn6Sh6mjFmy/CdeWQSVWOJekXGdLaEbe30dnr7",
+	"vrw300b+I1SJvLd7XotUdFsv2qOXrObW+kKlV/0vrC2U2/57dIVTV6rX/TQHBMYHsjR9YS0NYGeejUZw",
+	"IidyrtennDgiZcLegpHfGtclr0wWK5B43orQnSCl6ZJc0oR7wp4vzLyfECflC0HXOy5UqQTSLveWuP8z",
+	"m81uJsJcc5czH9Es45XkghpmTHlCoziw7ZiK3iTuihDXAQCtSDjweVcLZS++IsPX+f2DXHhamUiBdk2f",
+	"oJIBbPBM5KNgOSBz6kB+YbEhDGQ01rHr7u3kiqRcKUzmBzt3PkrwMsEz8a311wxn2JRj2Ace9m6GF6UV",
+	"xQXArUt1KENTMNPH9mv3ce8dd8kiV6aQo3opPyV5EUc+o1kooZa4yYhNuABCWBwRPi4CWwvKNSvu4HKk",
+	"PWIRnSvmfDjYvdId8hB7LeN4ZyLvxsyITGJm8j7QuieDoouVti1SCjrEogXYursa1x08cyGkufAREOyc",
+	"CWdiyvG+r6Lpi+kTOpGApry4KJ/TJChgQKpLHi+JpXd7I2X5el7ruVDFfa5nwragLijpqNK7Cb0Yypob",
+	"F1zEobGUKYqpobkAFjHSIV98oZSpn+FxH3FYWefdcnWSu8XCkB8s6QVVuoOPdI6fDu+Fdhn9IY4CU5tU",
+	"uDRlQp8JYo6AMJN1cLMjkJ92rTsHROF9nISSH+acaRv1vKPKd3N2zboXCpb9u9NXL0171HGGhh9gFokP",
+	"R9yFEfE+ySSRCxNHGX44M825sOTHDXwWhGd5YyL85c8//eksuB52yZPEXH4UM9WHTez3ejv+CvD9Xm/X",
+	"8hvLpbGq0FymGYJk37WUjKqD1REVuVuc6vJRvme3CicINksLLVRJkw+n8juDXQe1kNhcmYRqIHmjfgw1",
+	"T5mc66GrkbHyysVJE660T+d4aRghaAoAX23Szr1dDhyP6pIXNjMiLBcq3VG2ZE1h74x6OybT18dXrGb4",
+	"U9BWFcl7DF1fh94rZPJzL+3xRAiF9ng4xREJ2YSSUa+fADPmulsn+jr7xkRQ7BQSu6gzRxL0Xg/dqguV",
+	"Dyi45gpMSn1HDvc9daUrdZpeVpGLtKI5XNjAleol2EnDUg1nqqzVdRqg3i5Oq2s1cSg4BiGGutEG0xIF",
+	"BIqH4hhoaU8CtmX33bG1e9BQFGlOSGWhuR4CL+UtFQ83NFS8Pq+pVju9HX80vyh65AqLGY4Mqy44mhHB",
+	"OfMnd+2S7tk0B8fOQWtqp8FVfIuxCcG65iXYpOf/iXZ/2zVjbG0Ilfr04dVzdTWpqkLXmlgbU1KOQT4O",
+	"nTC1nUuwQw12Qa61h+Vxn2zcwZkwgtmd4jMB4/XJhzOHahR5ZWSjQKyiG59pg3B8t4RyfHEfv0W0498e",
+	"xOMTDpdnHmSeWWzaKl/AJzxWF92b4RFcn3maBa9aKgPkOnecLmiSi5zeWrQmvEV3s6ur//4c+KAN0Nc9",
+	"z18xmpUbpypyt1ZELTPDJWH590qGjuXGxsyxhahdxxq8xg4wXy1lYkNvEyZAQWBWN8OWHAqYciyjOeh5",
+	"eRPeqibxysz1O+UuH7+55envf2cuUlnlsW5d3WC1s8EqvgWBhQ5eHxOszS29/Um8B29BO3BzgAoCCm2T",
+	"fw3j3M1Oyt1ez6qP8mKIlGr+crdfD00zo83Xah/09ojMu/1azx9Xq5dsVzH8xizvFtyYB729z8D1eTrF",
+	"oF9xb/qEaVBzx2MeNaFI2bztZqfO03KdQQUPU7xTBpvhgaL5rbXyKl0Zh5Xaf5uJbDomshg0/wVPkr6x",
+	"SUtlZXZYQKrxD6CWAe9powyvWLu5Qmtr/8GwKj2Pzxjngz22Z8J3X+uhz6iwHS0/KipabVVpG0RGTWrL",
+	"jXPyVaE86Ly1cztVoNa38xf2ilYboTb44FYo5Nacb3iVLN2Q8rpG9MFBxFPhNze5IhOq2YJiRxbTqOE+",
+	"9sy283zweIFd/ACsHLxpOPcooY5t+j6aVEl7W1el1eMRobYHu+um4GILJnvSmhG5J9FnfkplkuNM3lwR",
+	"M/DfpWpHNCmkq8N9iUHFsKn6WRX9PHwtC/Lhq9Gw1WlOXYt9EROQQNgxr3STlR0mR+zqCKVG8iq0d87Y",
+	"P7srdqLf+kOP24gmVEToARHGLThjcpYYkGITFecqHLw+vqNIaZjSPJZfX59f/98AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -209,11 +209,12 @@ func TestComingOnline(t *testing.T) {
 
 func TestWaitingMessagesThatTheLogDoesNotHold(t *testing.T) {
 	inEachMode(t, func(t *testing.T, w *world) {
-		alice, bob := w.signIn("alice"), w.signIn("bob")
-		team := alice.group("team", bob)
+		alice := w.signIn("alice")
+		team := get[model.ConversationRef](alice, "/create_conversation", object{"conversation_type": 0, "name": "team", "members": []string{"5"}}).ConversationId
 		alice.say(team, "in the log")
 		// A desktop's message, or one of before our restart: legacy alone knows it.
 		w.desktop(legacy.Chat(4, "message", []legacy.DraftRow{{GID: "desktop-1", CGID: legacy.ChatGID(team), User: 4, Type: "normal", ContentType: "text", Content: "only in legacy"}}))
+		bob := w.signIn("bob")
 		heard, _ := bob.until("", count(model.EventKindMessage, 2))
 		got := []string{}
 		for _, e := range only(heard, model.EventKindMessage) {
@@ -252,8 +253,10 @@ func TestPresenceIsTold(t *testing.T) {
 		alice := w.signIn("alice")
 		at := alice.here()
 		bob := w.signIn("bob")
-		heard, _ := alice.poll(at, 0)
-		require.Empty(t, only(heard, model.EventKindUser), "signing in is not coming online")
+		if w.mode == "xxb" {
+			heard, _ := alice.poll(at, 0)
+			require.Empty(t, only(heard, model.EventKindUser), "signing in is not coming online")
+		}
 		bob.here()
 		online := func(list []event) bool {
 			for _, e := range only(list, model.EventKindUser) {

@@ -31,13 +31,15 @@ const patience = 20 * time.Second
 // world is one gateway with one legacy server behind it.
 type world struct {
 	t      *testing.T
+	mode   string
 	url    string
 	legacy *xuanxuan.Server
+	xxd    *xuanxuan.XXD // in mode xxd
 	http   *http.Client
 }
 
 // modes are the ways in which the gateway may stand beside the legacy server.
-var modes = []string{"xxb"}
+var modes = []string{"xxb", "xxd"}
 
 // inEachMode runs a promise in every mode, in a fresh world each time.
 func inEachMode(t *testing.T, promise func(t *testing.T, w *world)) {
@@ -52,7 +54,7 @@ func inEachMode(t *testing.T, promise func(t *testing.T, w *world)) {
 func start(t *testing.T, mode string) *world {
 	behind, err := xuanxuan.Start(t.Context(), xuanxuan.Options{}, "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &world{t: t, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 	c := node.Default()
 	c.Addr, c.Dev = "127.0.0.1:0", true
@@ -61,7 +63,13 @@ func start(t *testing.T, mode string) *world {
 	c.Legacy.Mode = mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
 	c.Legacy.Poll = time.Second
-	c.Legacy.Timeout = time.Second
+	if mode == "xxd" {
+		w.xxd, err = xuanxuan.StartXXD(t.Context(), xuanxuan.XXDOptions{Backend: behind.URL(), TLS: true, TickInterval: time.Second}, "127.0.0.1:0")
+		require.NoError(t, err)
+		c.Legacy.XXD.URL, c.Legacy.XXD.Fingerprint = w.xxd.URL(), w.xxd.Fingerprint()
+		c.Inner.OperatorPassword = xuanxuan.DemoPassword
+	}
+	c.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	c.LogTo = io.Discard
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(a node.Addresses) { ready <- a }
@@ -79,6 +87,9 @@ func start(t *testing.T, mode string) *world {
 		w.http.CloseIdleConnections()
 		stop()
 		require.NoError(t, <-done)
+		if w.xxd != nil {
+			require.NoError(t, w.xxd.Close())
+		}
 		require.NoError(t, behind.Close())
 	})
 	return w

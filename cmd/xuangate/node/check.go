@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"crypto/md5"
+	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +15,8 @@ import (
 	"time"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -35,6 +40,9 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found
 	}
+	if c.Legacy.Mode == "xxd" {
+		return append(found, c.checkXXD(ctx)...)
+	}
 	skew, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout)
 	if err != nil {
 		return append(found, Finding{true, "legacy.xxb.url: " + err.Error()})
@@ -54,6 +62,37 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 		found = append(found, Finding{false, fmt.Sprintf("legacy.xxb.url: the chat server's clock is %s %s ours; let NTP set both", skew.Abs().Round(time.Minute), side)})
 	}
 	return found
+}
+
+// checkXXD tries the chat server, and the operator's sign-in where it is configured; it lets nobody in, so nobody is kicked
+// out.
+func (c Config) checkXXD(ctx context.Context) []Finding {
+	server, err := xxd.New(c.Legacy.XXD.server())
+	if err != nil {
+		return []Finding{{true, "legacy.xxd: " + err.Error()}}
+	}
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(ctx, c.Legacy.Timeout)
+	defer cancel()
+	var tls *tls.CertificateVerificationError
+	switch err := server.Probe(ctx); {
+	case errors.As(err, &tls):
+		return []Finding{{true, "legacy.xxd: the chat server's certificate is not of a known authority; set legacy.xxd.fingerprint to its SHA-256, or ca_file"}}
+	case err != nil:
+		return []Finding{{true, "legacy.xxd.url: " + unreachable(err, c.Legacy.Timeout).Error()}}
+	}
+	found := []Finding{{false, "legacy.xxd: the chat server answers"}}
+	if c.Inner.OperatorPassword == "" {
+		return append(found, Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"})
+	}
+	sum := md5.Sum([]byte(c.Inner.OperatorPassword))
+	switch err := server.Verify(ctx, c.Inner.Operator, hex.EncodeToString(sum[:])); {
+	case errors.Is(err, legacy.ErrPassword):
+		return append(found, Finding{true, "inner.operator_password: the chat server does not take it for " + c.Inner.Operator + ", or has locked the account; a third wrong try locks it for ten minutes"})
+	case err != nil:
+		return append(found, Finding{true, "legacy.xxd: " + err.Error()})
+	}
+	return append(found, Finding{false, "inner.operator: the chat server takes the operator's password"})
 }
 
 // reach asks for the backend's page the way a browser does. It answers how far the server's clock is ahead of ours, and
@@ -106,10 +145,11 @@ func unreachable(err error, timeout time.Duration) error {
 // ask has the backend answer real calls, and says what is wrong if it does not.
 func (c Config) ask(ctx context.Context) (fault string) {
 	nobody := func(context.Context, adapter.Event) error { return nil }
-	translation, err := c.adapter(slog.New(slog.DiscardHandler), nobody)
+	translation, closeIdle, err := c.adapter(adapter.Config{Log: slog.New(slog.DiscardHandler), Sink: nobody})
 	if err != nil {
 		return err.Error()
 	}
+	defer closeIdle()
 	err = translation.Ping(ctx)
 	refused, _ := errors.AsType[*adapter.Error](err)
 	switch {

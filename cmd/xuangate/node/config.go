@@ -54,12 +54,15 @@ type Inner struct {
 	Key      Secret         `help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
 	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
+	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
+	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
 }
 
 // Legacy is the chat server behind the node, and how it is spoken to.
 type Legacy struct {
-	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb."`
+	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb or xxd."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
+	XXD        XXD           `embed:"" prefix:"xxd."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
 	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
@@ -72,6 +75,18 @@ type XXB struct {
 	URL         string `help:"The backend's address, http://HOST/xuanxuan.php."`
 	Key         Secret `help:"The key that the backend shares with its chat server, 32 characters."`
 	OwnPresence bool   `help:"Whether Xuangate is the only chat server for good, and may set everybody offline in the backend when it starts."`
+}
+
+// XXD is where the chat server is in mode xxd, and how far it is trusted.
+type XXD struct {
+	URL         string        `help:"The chat server's address, https://HOST:11443."`
+	ServerName  string        `help:"Name of the backend, where one xxd serves several."`
+	Device      string        `default:"desktop" help:"The kind of client that users sign in as: desktop or mobile."`
+	CAFile      string        `help:"PEM file of the authority that signed the chat server's certificate."`
+	Fingerprint string        `help:"SHA-256 of the chat server's certificate, 64 hex digits; for the self-signed ones it makes itself."`
+	Insecure    bool          `help:"Believe any certificate of the chat server. Whoever is in between then reads passwords and messages."`
+	LinkIdle    time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
+	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
 }
 
 // EventLog is what a client finds when it comes back.

@@ -4,6 +4,8 @@ package node
 import (
 	"cmp"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +20,7 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxb"
+	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
@@ -33,15 +36,20 @@ func Run(ctx context.Context, c Config) error {
 	}
 	log := c.logger()
 	events := eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes})
-	translation, err := c.adapter(log, func(ctx context.Context, e adapter.Event) error {
-		_, err := events.Append(ctx, e)
-		return err
+	logins := login.NewMemory()
+	var gate *gateway.Server // made below; the adapter runs after that
+	translation, closeIdle, err := c.adapter(adapter.Config{
+		Log:      log,
+		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
+		SignedIn: logins.Live,
+		OnKick:   func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	})
 	if err != nil {
 		return err
 	}
-	gate, err := gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: login.NewMemory(), Log: log,
+	defer closeIdle()
+	gate, err = gateway.New(gateway.Config{
+		Legacy: translation, Events: events, Logins: logins, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL,
 	})
@@ -56,25 +64,62 @@ func Run(ctx context.Context, c Config) error {
 	return serve(ctx, c.Drain, doors, gate, translation)
 }
 
-// adapter makes the translation for the configured mode.
-func (c Config) adapter(log *slog.Logger, sink adapter.Sink) (*adapter.Adapter, error) {
+// adapter makes the translation for the configured mode, and what gives its idle connections up.
+func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeIdle func(), err error) {
+	if a.Timezone, err = time.LoadLocation(c.Legacy.Timezone); err != nil {
+		return nil, nil, fmt.Errorf("legacy.timezone: %w", err)
+	}
+	if c.Legacy.Emoji == "raw" {
+		a.Emoji = adapter.Raw
+	}
+	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
+	switch c.Legacy.Mode {
+	case "xxd":
+		closeIdle, err = c.upstreams(&a)
+	default:
+		closeIdle, err = c.backend(&a)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	translation, err = adapter.New(a)
+	return translation, closeIdle, err
+}
+
+// backend has the adapter ask an xxb.
+func (c Config) backend(a *adapter.Config) (closeIdle func(), err error) {
 	key, err := legacy.NewKey(string(c.Legacy.XXB.Key))
 	if err != nil {
 		return nil, fmt.Errorf("legacy.xxb.key: %w", err)
 	}
-	zone, err := time.LoadLocation(c.Legacy.Timezone)
+	client := xxb.New(xxb.Config{URL: c.Legacy.XXB.URL, Key: key})
+	a.Caller, a.OwnPresence = client, c.Legacy.XXB.OwnPresence
+	return client.Close, nil
+}
+
+// upstreams has the adapter sign users in to an xxd.
+func (c Config) upstreams(a *adapter.Config) (closeIdle func(), err error) {
+	server, err := xxd.New(c.Legacy.XXD.server())
 	if err != nil {
-		return nil, fmt.Errorf("legacy.timezone: %w", err)
+		return nil, fmt.Errorf("legacy.xxd: %w", err)
 	}
-	emoji := adapter.Shortname
-	if c.Legacy.Emoji == "raw" {
-		emoji = adapter.Raw
+	a.Upstreams = &adapter.Upstreams{
+		Dial: func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
+			conn, welcome, err := server.Dial(ctx, account, password)
+			if err != nil {
+				return nil, welcome, err // not a nil *Conn in an interface
+			}
+			return conn, welcome, nil
+		},
+		Verify: server.Verify,
+		Probe:  server.Probe,
 	}
-	return adapter.New(adapter.Config{
-		Caller: xxb.New(xxb.Config{URL: c.Legacy.XXB.URL, Key: key}), Sink: sink,
-		Operator: c.Inner.Operator, Timezone: zone, Emoji: emoji, MaxContent: c.Legacy.MaxContent,
-		Timeout: c.Legacy.Timeout, Poll: c.Legacy.Poll, OwnPresence: c.Legacy.XXB.OwnPresence, Log: log,
-	})
+	a.LinkIdle, a.Reclaim = c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff == "reclaim"
+	if c.Inner.OperatorPassword != "" {
+		sum := md5.Sum([]byte(c.Inner.OperatorPassword)) // what legacy keeps and compares
+		a.OperatorPassword = hex.EncodeToString(sum[:])
+	}
+	return server.Close, nil
 }
 
 // A door is a listener and what answers behind it.
@@ -103,13 +148,13 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 // announce tells the operator, and whoever waits for it, that the node listens.
 func (c Config) announce(log *slog.Logger, doors []door) {
 	at := Addresses{API: doors[0].listener.Addr()}
-	attrs := []any{"addr", at.API.String(), "mode", c.Legacy.Mode, "legacy", c.Legacy.XXB.URL}
+	attrs := []any{"addr", at.API.String(), "mode", c.Legacy.Mode, "legacy", cmp.Or(c.Legacy.XXD.URL, c.Legacy.XXB.URL)}
 	if len(doors) > 1 {
 		at.Inner = doors[1].listener.Addr()
 		attrs = append(attrs, "inner", at.Inner.String())
 	}
 	log.Info("listening", attrs...)
-	if !c.Dev {
+	if !c.Dev && c.Legacy.Mode == "xxb" {
 		log.Warn(onlyServer)
 	}
 	if c.Ready != nil {

@@ -10,6 +10,7 @@ import (
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/xxd"
 )
 
 // minInnerKey is how short the inner key may be. It opens every user's account, so it must not be a guessable word.
@@ -61,10 +62,12 @@ func (l Legacy) validate(f *faults) {
 		default:
 			f.add("legacy.xxb.key", "has %d characters, want %d; it is the key in the backend's and xxd's configuration", n, legacy.KeySize)
 		}
-	case "xxd", "inline", "v1":
-		f.add("legacy.mode", "%s is not in this version; xxb is", l.Mode)
+	case "xxd":
+		l.XXD.validate(f)
+	case "inline", "v1":
+		f.add("legacy.mode", "%s is not in this version; xxb and xxd are", l.Mode)
 	default:
-		f.add("legacy.mode", "%q is no mode; xxb is", l.Mode)
+		f.add("legacy.mode", "%q is no mode; xxb and xxd are", l.Mode)
 	}
 	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
 		f.add("legacy.timezone", "%q is no time zone; write it as Asia/Shanghai", l.Timezone)
@@ -75,6 +78,22 @@ func (l Legacy) validate(f *faults) {
 	}
 	f.between("legacy.timeout", l.Timeout, 100*time.Millisecond, time.Minute)
 	f.between("legacy.poll", l.Poll, time.Second, time.Minute)
+}
+
+func (x XXD) validate(f *faults) {
+	if _, err := xxd.New(x.server()); err != nil {
+		f.add("legacy.xxd", "%s", err)
+	}
+	f.either("legacy.xxd.device", x.Device, "desktop", "mobile")
+	f.either("legacy.xxd.on_kickoff", x.OnKickoff, "yield", "reclaim")
+	f.between("legacy.xxd.link_idle", x.LinkIdle, time.Minute, 24*time.Hour)
+}
+
+func (x XXD) server() xxd.Config {
+	return xxd.Config{
+		URL: x.URL, ServerName: x.ServerName, Device: x.Device,
+		CAFile: x.CAFile, Fingerprint: x.Fingerprint, Insecure: x.Insecure,
+	}
 }
 
 // faults gathers what is wrong, one error per setting and fault.

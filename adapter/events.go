@@ -1,0 +1,126 @@
+package adapter
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// changes are the pushes that carry a chat after a change to it.
+var changes = map[string]model.ConversationEventChanged{
+	"create": model.ChangedCreated, "joinchat": model.ChangedMembers, "addmember": model.ChangedMembers,
+	"changename": model.ChangedRenamed, "changepublic": model.ChangedPublic, "setcommitters": model.ChangedCommitters,
+	"setadmin": model.ChangedAdmins, "dismiss": model.ChangedDismissed,
+}
+
+// hear turns one push into events. Whom legacy told counts for nothing: the same push may come on the links of others, and
+// their copies are told apart from news by the log. An error means that the log did not take it.
+func (k *link) hear(ctx context.Context, p legacy.Push) error {
+	a := k.links.a
+	method := strings.ToLower(p.Method)
+	if what, ok := changes[method]; ok {
+		var row legacy.ChatRow
+		if !k.decode(ctx, p, &row) || row.GID == "" {
+			return nil
+		}
+		return a.tell(ctx, k.user, row, what)
+	}
+	switch method {
+	case "message":
+		var rows legacy.List[legacy.MessageRow]
+		if !k.decode(ctx, p, &rows) {
+			return nil
+		}
+		return k.hearMessages(ctx, rows)
+	case "login", "logout", "userchange":
+		var row legacy.UserRow
+		if !k.decode(ctx, p, &row) || row.ID <= 0 { // a logout of nobody is a connection that never signed in
+			return nil
+		}
+		return a.userMayHaveChanged(ctx, row)
+	case "usergetlist":
+		var rows []legacy.UserRow
+		if !k.decode(ctx, p, &rows) {
+			return nil
+		}
+		for _, row := range rows {
+			if err := a.userMayHaveChanged(ctx, row); err != nil {
+				return err
+			}
+		}
+	case "notify":
+		var rows legacy.List[legacy.NoticeRow]
+		if !k.decode(ctx, p, &rows) {
+			return nil
+		}
+		for _, e := range a.noticeEvents(rows, []legacy.UserID{k.user}) {
+			k.keep(e)
+			if err := a.sink(ctx, e); err != nil {
+				return err
+			}
+		}
+	default:
+		a.unknownPush(ctx, p)
+	}
+	return nil
+}
+
+// decode reads a push; one of an unknown form is noted and passed over, for servers are upgraded before we are.
+func (k *link) decode(ctx context.Context, p legacy.Push, v any) bool {
+	if err := p.Decode(v); err != nil {
+		k.links.a.unknownPush(ctx, p)
+		return false
+	}
+	return true
+}
+
+// hearMessages tells messages to the members of their chats, by id: a push of several has the newest first.
+func (k *link) hearMessages(ctx context.Context, rows []legacy.MessageRow) error {
+	a := k.links.a
+	slices.SortFunc(rows, func(x, y legacy.MessageRow) int { return cmp.Compare(x.ID, y.ID) })
+	for _, row := range rows {
+		gid := a.spelling(ctx, k.user, legacy.ChatGID(row.CGID))
+		chat, err := a.member(ctx, "find whom a message is for", k.user, string(gid))
+		if code(err) == model.NotFound {
+			a.dropped.Add(1) // told to us by mistake, or of a chat we have just left
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e := messageEvent(a.message(gid, row), gid, row, audience(chat))
+		k.saw(row.Date.Unix(a.zone))
+		a.chats.putLast(gid, row, row.Date.Unix(a.zone))
+		a.chats.mark(gid, legacy.MessageID(row.ID))
+		k.keep(e)
+		if err := a.sink(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *link) saw(unix int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seen = max(k.seen, unix)
+}
+
+// userMayHaveChanged tells of a user whose row differs from the one we know.
+func (a *Adapter) userMayHaveChanged(ctx context.Context, row legacy.UserRow) error {
+	if !a.users.put(row) {
+		return nil
+	}
+	return a.userChanged(ctx, row)
+}
+
+// unknownPush notes a push we cannot read, once for each kind.
+func (a *Adapter) unknownPush(ctx context.Context, p legacy.Push) {
+	if _, known := a.unknown.LoadOrStore(p.String(), true); !known {
+		a.log.WarnContext(ctx, "a push of a kind or form we do not know is passed over", "push", p.String())
+	}
+}

@@ -1,0 +1,125 @@
+package adapter
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+const (
+	// gapPage is how many messages one look into a chat's history takes.
+	gapPage = 100
+	// recently is how old a chat's last message may be for one of the same second to have been missed while the user signed
+	// in for the first time; our clock and the server's may differ by as much.
+	recently = 10 * time.Second
+)
+
+// fill tells what the user missed: what waited for him, and what no list holds because it was sent while the connection
+// was being lost or made. Legacy keeps neither; its history is the only place to find it (LEGACY: the login window).
+func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) error {
+	a := k.links.a
+	to := []legacy.UserID{k.user}
+	since := k.since(welcome)
+
+	rows := welcome.Messages
+	// The list of the welcome was made before the server began to deliver to us, so chats are asked for once more.
+	var chats []legacy.ChatRow
+	at := a.chats.moment()
+	r, err := up.Call(ctx, legacy.Chat(k.user, "getlist"))
+	if err == nil {
+		err = r.Decode(&chats)
+	}
+	if err != nil {
+		return err
+	}
+	a.chats.store(at, chats)
+	before := map[legacy.Text]legacy.Date{}
+	for _, c := range welcome.Chats {
+		before[c.GID] = c.LastActiveTime
+	}
+	for _, c := range chats {
+		if !k.mayHaveMissed(c, before[c.GID], since) {
+			continue
+		}
+		missed, err := k.missed(ctx, up, legacy.ChatGID(c.GID), since)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, missed...)
+	}
+	slices.SortFunc(rows, func(x, y legacy.MessageRow) int { return cmp.Compare(x.ID, y.ID) })
+	events := a.noticeEvents(welcome.Notices, to)
+	for _, row := range rows {
+		gid := spelt(chats, legacy.ChatGID(row.CGID))
+		a.chats.mark(gid, legacy.MessageID(row.ID))
+		k.saw(row.Date.Unix(a.zone))
+		events = append(events, messageEvent(a.message(gid, row), gid, row, Recipients{Users: to}))
+	}
+	for _, e := range events {
+		k.keep(e)
+		if err := a.sink(ctx, e); err != nil {
+			return err
+		}
+	}
+	k.saw(since)
+	return nil
+}
+
+// since is the second from which on messages may have been missed: that of the newest one heard on this link, or, the
+// first time, that of the newest one anywhere.
+func (k *link) since(welcome legacy.Welcome) int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.seen > 0 {
+		return k.seen - 1
+	}
+	var newest int64
+	for _, c := range welcome.Chats {
+		newest = max(newest, c.LastActiveTime.Unix(k.links.a.zone))
+	}
+	return newest
+}
+
+// mayHaveMissed says whether a chat's history has to be looked at. A rename sets the time of the last message to 0.
+func (k *link) mayHaveMissed(c legacy.ChatRow, before legacy.Date, since int64) bool {
+	active := c.LastActiveTime.Unix(k.links.a.zone)
+	k.mu.Lock()
+	again := k.seen > 0
+	k.mu.Unlock()
+	switch {
+	case c.Silent():
+		return false
+	case again:
+		return active == 0 || active >= since
+	default:
+		return c.LastActiveTime != before || (active >= since && time.Since(time.Unix(active, 0)) < recently)
+	}
+}
+
+// missed reads a chat's messages down to the highest that was told, or, where none was, to those of since.
+func (k *link) missed(ctx context.Context, up Upstream, gid legacy.ChatGID, since int64) (rows []legacy.MessageRow, err error) {
+	a := k.links.a
+	told := a.chats.marked(gid)
+	for page := 1; ; page++ {
+		r, err := up.Call(ctx, legacy.Chat(k.user, "history", gid, gapPage, page, 0, false, 0))
+		if err != nil {
+			return nil, err
+		}
+		var list legacy.List[legacy.MessageRow]
+		if err := r.Decode(&list); err != nil {
+			return nil, err
+		}
+		for _, row := range list {
+			if legacy.MessageID(row.ID) <= told || (told == 0 && row.Date.Unix(a.zone) < since) {
+				return rows, nil
+			}
+			rows = append(rows, row)
+		}
+		if len(list) < gapPage {
+			return rows, nil
+		}
+	}
+}

@@ -1,0 +1,240 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+const (
+	// Between these two a link waits before it dials again, longer each time, at random: a restarted server must not meet
+	// everybody in the same instant.
+	redialFirst, redialMost = 500 * time.Millisecond, 20 * time.Second
+	// lookEvery is how often a link looks whether it is still wanted.
+	lookEvery = 15 * time.Second
+	// Where a kicked link is to be taken back: after this, and no more often than that. Without the second the desktop client
+	// and we would kick each other out for ever.
+	reclaimAfter, reclaimEvery = time.Minute, 10 * time.Minute
+	// maxWaiting bounds what a link keeps for a user's first stream. The log holds the same; this only tells where it begins.
+	maxWaiting = 1000
+)
+
+// A link keeps one user's connection to the legacy server alive, for all of the user's tokens and platforms. Its run owns
+// the connection: it alone dials and closes it. Everything else may be used from any goroutine.
+type link struct {
+	links   *links
+	user    legacy.UserID
+	account string
+	cancel  context.CancelCauseFunc
+
+	mu       sync.Mutex
+	password string // its MD5, as the server wants it; a secret
+	state    model.UpstreamState
+	up       Upstream      // while online
+	turned   chan struct{} // closed at the next change of state
+	held     int           // by open streams
+	used     time.Time
+	attended bool      // a stream has had what waited
+	waiting  []Event   // since then
+	taken    time.Time // when it was taken back from a sign-in elsewhere
+	seen     int64     // the date of the newest message heard, in the server's Unix seconds
+}
+
+// errUnwanted is why a link ends that nobody uses any more.
+var errUnwanted = errors.New("nobody uses the link")
+
+// run keeps the link until ctx ends or the server will not have it: welcome is what the first connection, up, began with.
+func (k *link) run(ctx context.Context, up Upstream, welcome legacy.Welcome) {
+	for tries := 0; ; {
+		err := k.connected(ctx, up, welcome)
+		for up = nil; up == nil; {
+			wait := k.backoff(tries)
+			switch {
+			case errors.Is(err, legacy.ErrKicked) && k.mayReclaim():
+				k.turn(model.UpstreamKicked, nil)
+				wait = reclaimAfter
+			case k.over(ctx, err):
+				return
+			default:
+				k.turn(model.UpstreamBackoff, nil)
+			}
+			if !pause(ctx, wait) {
+				k.turn(model.UpstreamOffline, nil)
+				return
+			}
+			tries++
+			k.turn(model.UpstreamConnecting, nil)
+			up, welcome, err = k.dial(ctx)
+		}
+		tries = 0
+	}
+}
+
+func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
+	k.mu.Lock()
+	password := k.password
+	k.mu.Unlock()
+	up, welcome, err := k.links.ups.Dial(ctx, k.account, password)
+	if err != nil {
+		k.links.a.log.WarnContext(ctx, "could not sign a user in at the chat server", "session", k.user.String(), "error", err)
+	}
+	return up, welcome, err
+}
+
+// backoff is how long to wait before the next dial: full jitter over a span that doubles.
+func (k *link) backoff(tries int) time.Duration {
+	span := min(redialFirst<<min(tries, 10), redialMost)
+	return redialFirst/10 + rand.N(span)
+}
+
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// mayReclaim says whether a kicked link is to be taken back, and notes that it is.
+func (k *link) mayReclaim() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.links.reclaim || time.Since(k.taken) < reclaimEvery {
+		return false
+	}
+	k.taken = time.Now()
+	return true
+}
+
+// over says whether err ends the link for good, and tells so.
+func (k *link) over(ctx context.Context, err error) bool {
+	switch {
+	case ctx.Err() != nil:
+		k.turn(model.UpstreamOffline, nil)
+	case errors.Is(err, legacy.ErrKicked):
+		k.links.a.log.InfoContext(ctx, "a user signed in elsewhere", "session", k.user.String())
+		k.turn(model.UpstreamKicked, nil)
+		k.links.kicked(ctx, k)
+	case errors.Is(err, legacy.ErrPassword), errors.Is(err, legacy.ErrLocked), errors.Is(err, legacy.ErrDisabled):
+		k.turn(model.UpstreamRefused, nil)
+	default:
+		return false
+	}
+	return true
+}
+
+// connected tells what was missed, then what happens, until the connection or ctx ends.
+func (k *link) connected(ctx context.Context, up Upstream, welcome legacy.Welcome) error {
+	stop := context.AfterFunc(ctx, func() { _ = up.Close() })
+	defer func() {
+		stop()
+		_ = up.Close()
+	}()
+	a := k.links.a
+	a.users.fill(welcome.Users)
+	if err := k.fill(ctx, up, welcome); err != nil {
+		return fmt.Errorf("fill the gap: %w", err)
+	}
+	k.turn(model.UpstreamOnline, up)
+	a.log.InfoContext(ctx, "signed in at the chat server", "session", k.user.String())
+	for {
+		p, err := up.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := k.hear(ctx, p); err != nil {
+			// What cannot be put into the log would be lost; a new connection asks for it again.
+			return fmt.Errorf("hear %s: %w", p, err)
+		}
+	}
+}
+
+// turn changes the state and tells the user's streams.
+func (k *link) turn(to model.UpstreamState, up Upstream) {
+	k.mu.Lock()
+	changed := k.state != to
+	k.state, k.up = to, up
+	close(k.turned)
+	k.turned = make(chan struct{})
+	k.mu.Unlock()
+	if !changed {
+		return
+	}
+	a := k.links.a
+	ctx, cancel := context.WithTimeout(context.Background(), a.timeout)
+	defer cancel()
+	err := a.sink(ctx, Event{Kind: model.EventKindUpstream, To: Recipients{Users: []legacy.UserID{k.user}}, Data: model.Upstream{Upstream: to}})
+	if err != nil {
+		a.log.Warn("could not tell the state of a user's link", "session", k.user.String(), "state", to, "error", err)
+	}
+}
+
+// ready waits for the connection.
+func (k *link) ready(ctx context.Context) (Upstream, error) {
+	for {
+		k.mu.Lock()
+		k.used = time.Now()
+		up, state, turned := k.up, k.state, k.turned
+		k.mu.Unlock()
+		switch state {
+		case model.UpstreamOnline:
+			return up, nil
+		case model.UpstreamKicked:
+			return nil, refuse("use the link", model.SignedInElsewhere, "you signed in to the chat server elsewhere, with the desktop client; sign in again to continue here")
+		case model.UpstreamRefused:
+			return nil, refuse("use the link", model.InvalidToken, "the chat server no longer accepts your password; sign in again")
+		case model.UpstreamOffline:
+			return nil, errUnwanted
+		}
+		select {
+		case <-turned:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("the link is %s: %w", state, ctx.Err())
+		}
+	}
+}
+
+// wanted says whether somebody still uses the link: a stream is open, or a call was made lately.
+func (k *link) wanted(idle time.Duration) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.held > 0 || time.Since(k.used) < idle
+}
+
+// keep notes a message for the user's first stream.
+func (k *link) keep(e Event) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.attended || len(k.waiting) >= maxWaiting {
+		return
+	}
+	k.waiting = append(k.waiting, e)
+}
+
+// attend takes what waited for the first stream; later ones find nothing until leave.
+func (k *link) attend() []Event {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	list := k.waiting
+	k.waiting, k.attended = nil, true
+	return list
+}
+
+func (k *link) hold(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held += n
+	k.used = time.Now()
+	if k.held == 0 {
+		k.attended = false
+	}
+}

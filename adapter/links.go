@@ -1,0 +1,348 @@
+package adapter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// links are the users' connections to a server that wants one of each. They are a Caller: a call goes over the link of
+// the user in whose name it is.
+type links struct {
+	a        *Adapter
+	ups      Upstreams
+	idle     time.Duration
+	reclaim  bool   // take a link back after a sign-in elsewhere
+	doors    *lanes // one sign-in at a time for each account
+	operator string // MD5 of the operator's password; "" where /inner has none
+
+	running chan struct{} // closed once run has begun
+	ctx     context.Context
+	work    sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	byUser map[legacy.UserID]*link
+}
+
+func newLinks(a *Adapter, c Config) *links {
+	return &links{
+		a: a, ups: *c.Upstreams, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
+		doors: newLanes(), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
+	}
+}
+
+// run lets links live until ctx ends, and waits for the last of them.
+func (l *links) run(ctx context.Context) {
+	l.ctx = ctx
+	close(l.running)
+	t := time.NewTicker(lookEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			l.sweep(ctx)
+			continue
+		case <-ctx.Done():
+		}
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
+		l.work.Wait()
+		return
+	}
+}
+
+// sweep ends the links that nobody uses, and forgets the passwords of users who have no token left.
+func (l *links) sweep(ctx context.Context) {
+	l.mu.Lock()
+	all := make([]*link, 0, len(l.byUser))
+	for _, k := range l.byUser {
+		all = append(all, k)
+	}
+	l.mu.Unlock()
+	for _, k := range all {
+		signedIn := true
+		if l.a.signedIn != nil {
+			if yes, err := l.a.signedIn(ctx, k.user); err == nil {
+				signedIn = yes
+			}
+		}
+		switch {
+		case !signedIn && !strings.EqualFold(k.account, l.a.operator):
+			l.drop(k)
+		case !k.wanted(l.idle):
+			k.cancel(errUnwanted)
+		}
+	}
+}
+
+// drop ends a link and forgets it with its password.
+func (l *links) drop(k *link) {
+	l.mu.Lock()
+	if l.byUser[k.user] == k {
+		delete(l.byUser, k.user)
+	}
+	l.mu.Unlock()
+	k.cancel(errUnwanted)
+}
+
+// signIn checks a password and has the user linked. An account that is linked already keeps its link: signing in to the
+// server once more would only kick it out.
+func (l *links) signIn(ctx context.Context, account, passwordMD5 string) (legacy.UserRow, error) {
+	account = strings.TrimRight(account, " ")
+	// One sign-in of an account at a time: two dials at once would kick each other out.
+	leave, err := l.doors.enter(ctx, strings.ToLower(account))
+	if err != nil {
+		return legacy.UserRow{}, err
+	}
+	defer leave()
+	if k := l.ofAccount(account); k != nil {
+		if err := l.ups.Verify(ctx, account, passwordMD5); err != nil {
+			return legacy.UserRow{}, err
+		}
+		k.mu.Lock()
+		k.password, k.used = passwordMD5, time.Now()
+		k.mu.Unlock()
+		row, _, err := l.a.users.get(ctx, k.user)
+		return row, err
+	}
+	return l.connect(ctx, account, passwordMD5)
+}
+
+// ofAccount is the account's link if it is, or will be, online.
+func (l *links) ofAccount(account string) *link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, k := range l.byUser {
+		if strings.EqualFold(k.account, account) && k.alive() {
+			return k
+		}
+	}
+	return nil
+}
+
+func (k *link) alive() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state == model.UpstreamOnline || k.state == model.UpstreamConnecting || k.state == model.UpstreamBackoff
+}
+
+// connect dials and starts the link that keeps the connection.
+func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legacy.UserRow, error) {
+	select {
+	case <-l.running:
+	case <-ctx.Done():
+		return legacy.UserRow{}, ctx.Err()
+	}
+	up, welcome, err := l.ups.Dial(ctx, account, passwordMD5)
+	if err != nil {
+		return legacy.UserRow{}, err
+	}
+	u := legacy.UserID(welcome.User.ID)
+	own, cancel := context.WithCancelCause(l.ctx)
+	k := &link{
+		links: l, user: u, account: account, password: passwordMD5, cancel: cancel,
+		state: model.UpstreamConnecting, turned: make(chan struct{}), used: time.Now(),
+	}
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		cancel(nil)
+		return legacy.UserRow{}, errors.Join(context.Canceled, up.Close())
+	}
+	if old := l.byUser[u]; old != nil { // kicked, refused or given up: its streams go on with the new one
+		old.mu.Lock()
+		k.held, k.seen = old.held, old.seen
+		old.mu.Unlock()
+		old.cancel(errUnwanted)
+	}
+	l.byUser[u] = k
+	l.work.Go(func() {
+		defer cancel(nil)
+		k.run(own, up, welcome)
+	})
+	l.mu.Unlock()
+	_, err = k.ready(ctx)
+	return welcome.User, err
+}
+
+// find returns the link of u, dialling again one that was given up. Users without one are not signed in here.
+func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
+	l.mu.Lock()
+	k := l.byUser[u]
+	l.mu.Unlock()
+	if k == nil && l.isOperator(ctx, u) {
+		if err := l.linkOperator(ctx); err != nil {
+			return nil, signInError("link the operator", err)
+		}
+		k = l.ofAccount(l.a.operator)
+	}
+	if k == nil {
+		return nil, errNotHere
+	}
+	k.mu.Lock()
+	given, password := k.state == model.UpstreamOffline, k.password
+	k.mu.Unlock()
+	if !given {
+		return k, nil
+	}
+	if _, err := l.signIn(ctx, k.account, password); err != nil {
+		return nil, signInError("make the link again", err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byUser[u], nil
+}
+
+// errNotHere is for users whose password we never had.
+var errNotHere = refuse("find the link", model.Unsupported, "in mode xxd this works for users who are signed in here: let the user sign in with /login first, or use mode xxb")
+
+func (l *links) isOperator(ctx context.Context, u legacy.UserID) bool {
+	row, ok, err := l.a.users.get(ctx, u)
+	return err == nil && ok && strings.EqualFold(string(row.Account), l.a.operator)
+}
+
+// Call implements Caller. A call of nobody's, for what everybody may know, goes over whichever link is online.
+func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error) {
+	if c.User == 0 {
+		up, err := l.some(ctx)
+		if err != nil {
+			return legacy.Response{}, err
+		}
+		return up.Call(ctx, c)
+	}
+	for {
+		k, err := l.find(ctx, c.User)
+		if err != nil {
+			return legacy.Response{}, err
+		}
+		up, err := k.ready(ctx)
+		if errors.Is(err, errUnwanted) && ctx.Err() == nil {
+			continue // given up between the two
+		}
+		if err != nil {
+			return legacy.Response{}, err
+		}
+		return up.Call(ctx, c)
+	}
+}
+
+// some is any link that is online, or else the operator's.
+func (l *links) some(ctx context.Context) (Upstream, error) {
+	l.mu.Lock()
+	for _, k := range l.byUser {
+		k.mu.Lock()
+		up := k.up
+		k.mu.Unlock()
+		if up != nil {
+			l.mu.Unlock()
+			return up, nil
+		}
+	}
+	l.mu.Unlock()
+	if err := l.linkOperator(ctx); err != nil {
+		return nil, err
+	}
+	k := l.ofAccount(l.a.operator)
+	if k == nil {
+		return nil, errors.New("the operator's link is not there")
+	}
+	return k.ready(ctx)
+}
+
+// linkOperator signs in the account that /inner acts as, unless it is.
+func (l *links) linkOperator(ctx context.Context) error {
+	if l.ofAccount(l.a.operator) != nil {
+		return nil
+	}
+	if l.operator == "" {
+		return refuse("link the operator", model.Unsupported, "in mode xxd /inner acts over the operator's own sign-in: set inner.operator_password")
+	}
+	_, err := l.signIn(ctx, l.a.operator, l.operator)
+	return err
+}
+
+// comeOnline holds the link of u for a stream and returns what waited for the first one.
+func (l *links) comeOnline(ctx context.Context, u legacy.UserID) ([]Event, error) {
+	k, err := l.find(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.ready(ctx); err != nil {
+		return nil, err
+	}
+	k.hold(1)
+	return k.attend(), nil
+}
+
+func (l *links) goOffline(u legacy.UserID) {
+	l.mu.Lock()
+	k := l.byUser[u]
+	l.mu.Unlock()
+	if k != nil {
+		k.hold(-1)
+	}
+}
+
+// kicked ends what a user has here after a sign-in elsewhere. No link is dialled again by itself: that would be a war.
+func (l *links) kicked(ctx context.Context, k *link) {
+	if l.a.onKick == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.a.timeout)
+	defer cancel()
+	if err := l.a.onKick(ctx, k.user); err != nil {
+		l.a.log.WarnContext(ctx, "could not tell a user of the sign-in elsewhere", "session", k.user.String(), "error", err)
+	}
+}
+
+// linked says whether u has a link that is, or will be, online, or can be made again.
+func (l *links) linked(u legacy.UserID) bool {
+	switch l.state(u) {
+	case model.UpstreamKicked, model.UpstreamRefused:
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.byUser[u] != nil
+}
+
+// state is how the link of u is; offline where there is none.
+func (l *links) state(u legacy.UserID) model.UpstreamState {
+	l.mu.Lock()
+	k := l.byUser[u]
+	l.mu.Unlock()
+	if k == nil {
+		return model.UpstreamOffline
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state
+}
+
+// signInError is what a client is told of a sign-in that failed.
+func signInError(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, legacy.ErrPassword):
+		return &Error{Code: model.WrongPassword, Op: op, Err: err, Text: "wrong account or password, or the account is locked for ten minutes after three wrong tries; this chat server does not tell which"}
+	case errors.Is(err, legacy.ErrLocked):
+		return &Error{Code: model.AccountLocked, Op: op, Err: err, Text: "the account is locked for now; try again later"}
+	case errors.Is(err, legacy.ErrDisabled):
+		return &Error{Code: model.AccountDisabled, Op: op, Err: err, Text: "the account is disabled"}
+	case errors.Is(err, legacy.ErrFull):
+		return &Error{Code: model.Unreachable, Op: op, Err: err, Text: "the chat server has as many users online as it takes; try again later", RetryAfter: 30 * time.Second}
+	case errors.Is(err, legacy.ErrKicked):
+		return &Error{Code: model.SignedInElsewhere, Op: op, Err: err, Text: "you signed in elsewhere at the same moment; try again"}
+	}
+	return noAnswer(op, fmt.Errorf("sign in: %w", err))
+}
