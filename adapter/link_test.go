@@ -1,0 +1,496 @@
+package adapter
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// doorway is a server that users sign in to: each dial takes the next of the prepared outcomes, or lets alice in.
+type doorway struct {
+	*script
+	mu       sync.Mutex
+	outcomes []error // of the next dials; nil lets in
+	welcome  legacy.Welcome
+	dialled  int
+	verified int
+	open     *wire // the connection that was made last
+	kicked   []legacy.UserID
+}
+
+// wire is an Upstream whose pushes the test writes.
+type wire struct {
+	*script
+	pushes chan legacy.Push
+	once   sync.Once
+	ended  chan struct{}
+	cause  error
+}
+
+func (w *wire) Next(ctx context.Context) (legacy.Push, error) {
+	select {
+	case p := <-w.pushes:
+		return p, nil
+	default:
+	}
+	select {
+	case p := <-w.pushes:
+		return p, nil
+	case <-w.ended:
+		return legacy.Push{}, w.cause
+	case <-ctx.Done():
+		return legacy.Push{}, ctx.Err()
+	}
+}
+
+func (w *wire) end(cause error) { w.once.Do(func() { w.cause = cause; close(w.ended) }) }
+
+func (w *wire) Close() error { w.end(legacy.ErrClosed); return nil }
+
+func (d *doorway) dial(context.Context, string, string) (Upstream, legacy.Welcome, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dialled++
+	if len(d.outcomes) > 0 {
+		err := d.outcomes[0]
+		d.outcomes = d.outcomes[1:]
+		if err != nil {
+			return nil, legacy.Welcome{}, err
+		}
+	}
+	d.open = &wire{script: d.script, pushes: make(chan legacy.Push, 100), ended: make(chan struct{})}
+	return d.open, d.welcome, nil
+}
+
+func (d *doorway) next(errs ...error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.outcomes = errs
+}
+
+func (d *doorway) answer(method string, f func(legacy.Call) (legacy.Response, error)) {
+	d.script.mu.Lock()
+	defer d.script.mu.Unlock()
+	d.answers[method] = f
+}
+
+func (d *doorway) times() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.dialled
+}
+
+func (d *doorway) push(method, data string) {
+	d.open.pushes <- legacy.Push{Module: "chat", Method: method, Result: legacy.Success, Data: json.RawMessage(data)}
+}
+
+// told are the events so far, but for those about links.
+func (d *doorway) told() (list []Event) {
+	d.script.mu.Lock()
+	defer d.script.mu.Unlock()
+	for _, e := range d.events {
+		if e.Kind != model.EventKindUpstream {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// states are the states of links told so far.
+func (d *doorway) states() (list []model.UpstreamState) {
+	d.script.mu.Lock()
+	defer d.script.mu.Unlock()
+	for _, e := range d.events {
+		if e.Kind == model.EventKindUpstream {
+			list = append(list, e.Data.(model.Upstream).Upstream)
+		}
+	}
+	return list
+}
+
+// inLink runs a test in a bubble of time, with alice signed in over a link.
+func inLink(t *testing.T, change func(*Config), test func(t *testing.T, a *Adapter, d *doorway)) {
+	synctest.Test(t, func(t *testing.T) {
+		_, s := newScripted(t)
+		d := &doorway{script: s}
+		var users []legacy.UserRow
+		require.NoError(t, answer(t, legacy.Chat(0, "userGetlist", ""), usersFrame).Decode(&users))
+		r, err := s.answers["getlist"](legacy.Chat(4, "getlist"))
+		require.NoError(t, err)
+		require.NoError(t, r.Decode(&d.welcome.Chats))
+		d.welcome.User, d.welcome.Users = users[1], users
+		c := Config{
+			Upstreams: &Upstreams{
+				Dial: d.dial,
+				Verify: func(context.Context, string, string) error {
+					d.mu.Lock()
+					defer d.mu.Unlock()
+					d.verified++
+					if len(d.outcomes) > 0 {
+						return d.outcomes[0]
+					}
+					return nil
+				},
+				Probe: func(context.Context) error { return nil },
+			},
+			Sink: s.sink, Timeout: time.Second, Log: slog.New(slog.DiscardHandler),
+			OnKick: func(_ context.Context, u legacy.UserID) error { d.kicked = append(d.kicked, u); return nil },
+		}
+		if change != nil {
+			change(&c)
+		}
+		a, err := New(c)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- a.Run(ctx) }()
+		_, err = a.SignIn(t.Context(), "alice", "md5")
+		require.NoError(t, err)
+		test(t, a, d)
+		cancel()
+		require.NoError(t, <-done)
+	})
+}
+
+func rowJSON(id int, gid, content string) string {
+	return fmt.Sprintf(`{"id":%d,"gid":%q,"cgid":"team","user":5,"date":%d,"type":"normal","contentType":"text","content":%q}`, id, gid, 1795312700+id, content)
+}
+
+func TestSigningInOverALink(t *testing.T) {
+	t.Run("another sign-in of an account only asks whether the password is right", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			u, err := a.SignIn(t.Context(), "ALICE", "md5")
+			require.NoError(t, err)
+			require.Equal(t, "alice", u.Account)
+			require.Equal(t, 1, d.times())
+			d.next(legacy.ErrPassword)
+			_, err = a.SignIn(t.Context(), "alice", "wrong")
+			require.Equal(t, model.WrongPassword, code(err))
+			require.Equal(t, 1, d.times(), "and kicks nobody out")
+		})
+	})
+	t.Run("what keeps a user out is told apart", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			for err, want := range map[error]model.Code{
+				legacy.ErrPassword: model.WrongPassword, legacy.ErrLocked: model.AccountLocked, legacy.ErrDisabled: model.AccountDisabled,
+				legacy.ErrFull: model.Unreachable, errDropped: model.Unreachable, context.DeadlineExceeded: model.TooSlow,
+			} {
+				d.next(fmt.Errorf("dial: %w", err))
+				_, got := a.SignIn(t.Context(), "bob", "md5")
+				require.Equal(t, want, code(got), err)
+			}
+		})
+	})
+	t.Run("who never signed in cannot be acted for, and no token is issued for him", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, _ *doorway) {
+			_, err := a.JoinedConversations(t.Context(), 5)
+			require.Equal(t, model.Unsupported, code(err))
+			require.Equal(t, model.Unsupported, code(a.Vouch(5)))
+			require.NoError(t, a.Vouch(4))
+		})
+	})
+	t.Run("the operator's link is made when it is needed", func(t *testing.T) {
+		inLink(t, func(c *Config) { c.OperatorPassword = "op" }, func(t *testing.T, a *Adapter, d *doorway) {
+			d.answer("members", says(t, frame("members", `{"gid":"team","members":[4,5]}`)))
+			d.answer("addmember", says(t, frame("addmember", chatJSON("team", "group", 4, 5, 6))))
+			d.welcome.User = legacy.UserRow{ID: 1, Account: "admin"}
+			require.NoError(t, a.InnerJoin(t.Context(), "team", []string{"6"}))
+			require.Equal(t, 2, d.times())
+		})
+	})
+}
+
+func TestALinkComesBack(t *testing.T) {
+	t.Run("after a lost connection, with longer and longer pauses while the server is away", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			down := make([]error, 8)
+			for i := range down {
+				down[i] = errDropped
+			}
+			d.next(down...)
+			d.open.end(errDropped)
+			time.Sleep(3 * time.Minute)
+			synctest.Wait()
+			require.Equal(t, 10, d.times(), "eight times in vain")
+			states := d.states()
+			require.Equal(t, model.UpstreamBackoff, states[1])
+			require.Equal(t, model.UpstreamOnline, states[len(states)-1])
+			me, err := a.Me(t.Context(), 4)
+			require.NoError(t, err)
+			require.Equal(t, model.UpstreamOnline, me.Upstream)
+		})
+	})
+	t.Run("calls wait for it", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.open.end(errDropped)
+			synctest.Wait()
+			ids, err := a.JoinedConversations(t.Context(), 4)
+			require.NoError(t, err)
+			require.Len(t, ids, 2)
+		})
+	})
+	t.Run("but not with a password that the server no longer takes", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.next(legacy.ErrPassword, legacy.ErrPassword)
+			d.open.end(errDropped)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, 2, d.times(), "each try counts towards the lock")
+			_, err := a.JoinedConversations(t.Context(), 4)
+			require.Equal(t, model.InvalidToken, code(err))
+			require.Equal(t, model.UpstreamRefused, a.links.state(4))
+		})
+	})
+}
+
+func TestAKickedLink(t *testing.T) {
+	t.Run("yields: it tells, and dials no more until the user signs in here again", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.open.end(legacy.ErrKicked)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.Equal(t, 1, d.times())
+			require.Equal(t, []legacy.UserID{4}, d.kicked)
+			_, err := a.JoinedConversations(t.Context(), 4)
+			require.Equal(t, model.SignedInElsewhere, code(err))
+			require.Error(t, a.Vouch(4))
+			_, err = a.SignIn(t.Context(), "alice", "md5")
+			require.NoError(t, err)
+			require.Equal(t, 2, d.times())
+		})
+	})
+	t.Run("reclaims after a minute, at most once in ten", func(t *testing.T) {
+		inLink(t, func(c *Config) { c.Reclaim = true }, func(t *testing.T, a *Adapter, d *doorway) {
+			d.open.end(legacy.ErrKicked)
+			time.Sleep(reclaimAfter - time.Second)
+			synctest.Wait()
+			require.Equal(t, 1, d.times())
+			time.Sleep(2 * time.Second)
+			synctest.Wait()
+			require.Equal(t, 2, d.times())
+			require.Empty(t, d.kicked)
+			d.open.end(legacy.ErrKicked)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.Equal(t, 2, d.times(), "no war")
+			require.Equal(t, []legacy.UserID{4}, d.kicked)
+		})
+	})
+}
+
+func TestALinkThatNobodyUses(t *testing.T) {
+	t.Run("is given up, and made again for the next call", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			time.Sleep(11 * time.Minute)
+			synctest.Wait()
+			require.Equal(t, model.UpstreamOffline, a.links.state(4))
+			_, err := a.JoinedConversations(t.Context(), 4)
+			require.NoError(t, err)
+			require.Equal(t, 2, d.times())
+		})
+	})
+	t.Run("is kept while a stream is open", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, _ *doorway) {
+			_, err := a.ComeOnline(t.Context(), 4)
+			require.NoError(t, err)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.Equal(t, model.UpstreamOnline, a.links.state(4))
+			require.NoError(t, a.GoOffline(t.Context(), 4))
+			time.Sleep(11 * time.Minute)
+			synctest.Wait()
+			require.Equal(t, model.UpstreamOffline, a.links.state(4))
+		})
+	})
+	t.Run("is forgotten with its password when the last token has gone", func(t *testing.T) {
+		var gone atomic.Bool
+		alive := func(context.Context, legacy.UserID) (bool, error) { return !gone.Load(), nil }
+		inLink(t, func(c *Config) { c.SignedIn = alive }, func(t *testing.T, a *Adapter, d *doorway) {
+			gone.Store(true)
+			time.Sleep(lookEvery + time.Second)
+			synctest.Wait()
+			require.Empty(t, a.links.byUser)
+			_, err := a.JoinedConversations(t.Context(), 4)
+			require.Equal(t, model.Unsupported, code(err))
+			require.Equal(t, 1, d.times())
+		})
+	})
+}
+
+func TestPushesBecomeEvents(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, data string
+		want         []Event
+	}{
+		"a message, to the members whoever is online": {"message", "[" + rowJSON(40, "g40", "hi") + "]", []Event{{Kind: model.EventKindMessage, To: Recipients{Users: []legacy.UserID{4, 5}}, Once: "g40", Chat: "team", ID: 40}}},
+		"several come newest first":                   {"message", "[" + rowJSON(41, "g41", "b") + "," + rowJSON(40, "g40", "a") + "]", []Event{{Kind: model.EventKindMessage, To: Recipients{Users: []legacy.UserID{4, 5}}, Once: "g40", Chat: "team", ID: 40}, {Kind: model.EventKindMessage, To: Recipients{Users: []legacy.UserID{4, 5}}, Once: "g41", Chat: "team", ID: 41}}},
+		"a message of a chat we are not in":           {"message", `[{"id":40,"gid":"g","cgid":"secret","user":5,"date":1,"type":"normal","contentType":"text","content":"x"}]`, nil},
+		"a member left: he is told too":               {"joinchat", chatJSON("team", "group", 4), []Event{{Kind: model.EventKindConversation, To: Recipients{Users: []legacy.UserID{4, 5}}}}},
+		"a new chat":                                  {"create", chatJSON("new", "group", 4, 6), []Event{{Kind: model.EventKindConversation, To: Recipients{Users: []legacy.UserID{4, 6}}}}},
+		"somebody came online":                        {"login", `{"id":5,"account":"bob","realname":"Bob","admin":"no","status":"online"}`, []Event{{Kind: model.EventKindUser, To: Recipients{All: true}}}},
+		"somebody who was online already":             {"userchange", `{"id":4,"account":"alice","realname":"Alice","admin":"no","status":"online"}`, nil},
+		"a connection that never signed in is gone":   {"logout", `{"status":null}`, nil},
+		"a notice":        {"notify", `[{"id":"2","gid":"n2","title":"T","content":"x","contentType":"text","date":1795284504,"users":[4]}]`, []Event{{Kind: model.EventKindNotification, To: Recipients{Users: []legacy.UserID{4}}, Once: "n2"}}},
+		"a kind of later": {"nosuchpush", `{"x":1}`, nil},
+		"a form of later": {"message", `{"x":1}`, nil},
+		"garbage":         {"create", `7`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inLink(t, nil, func(t *testing.T, _ *Adapter, d *doorway) {
+				d.push(c.method, c.data)
+				synctest.Wait()
+				got := d.told()
+				for i := range got {
+					got[i].Data = nil
+					slices.Sort(got[i].To.Users)
+					if got[i].Kind == model.EventKindConversation {
+						got[i].Once = ""
+					}
+				}
+				require.Equal(t, c.want, got)
+			})
+		})
+	}
+	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {
+		var full atomic.Bool
+		failing := func(c *Config) {
+			sink := c.Sink
+			c.Sink = func(ctx context.Context, e Event) error {
+				if full.Load() && e.Kind == model.EventKindMessage {
+					return errors.New("log down")
+				}
+				return sink(ctx, e)
+			}
+		}
+		inLink(t, failing, func(t *testing.T, _ *Adapter, d *doorway) {
+			full.Store(true)
+			d.push("message", "["+rowJSON(40, "g40", "hi")+"]")
+			synctest.Wait()
+			full.Store(false)
+			d.answer("history", says(t, `{"module":"chat","method":"history","result":"success","data":[`+rowJSON(40, "g40", "hi")+`],"pager":{"recTotal":1}}`))
+			d.answer("getlist", says(t, frame("getlist", "["+chatJSON("team", "group", 4, 5)+"]")))
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, 2, d.times())
+		})
+	})
+}
+
+func TestTheGap(t *testing.T) {
+	// historyOf answers history with rows, newest first, 100 a page.
+	historyOf := func(t *testing.T, rows ...string) func(legacy.Call) (legacy.Response, error) {
+		return func(c legacy.Call) (legacy.Response, error) {
+			p := c.Params.([]any)
+			size, page := p[1].(int), p[2].(int)
+			lo := min((page-1)*size, len(rows))
+			data := "["
+			for i, r := range rows[lo:min(lo+size, len(rows))] {
+				if i > 0 {
+					data += ","
+				}
+				data += r
+			}
+			return answer(t, c, fmt.Sprintf(`{"module":"chat","method":"history","result":"success","data":%s],"pager":{"recTotal":%d}}`, data, len(rows))), nil
+		}
+	}
+	active := func(t *testing.T, at int) func(legacy.Call) (legacy.Response, error) {
+		return says(t, frame("getlist", fmt.Sprintf(`[{"gid":"team","type":"group","createdBy":"alice","editedBy":"x","lastActiveTime":%d,"members":[4,5]}]`, at)))
+	}
+	ids := func(events []Event) (list []legacy.MessageID) {
+		for _, e := range events {
+			list = append(list, e.ID)
+		}
+		return list
+	}
+	t.Run("after a lost connection everything above the last message told is told, oldest first", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, _ *Adapter, d *doorway) {
+			d.push("message", "["+rowJSON(40, "g40", "heard")+"]")
+			synctest.Wait()
+			var rows []string
+			for id := 300; id > 0; id-- {
+				rows = append(rows, rowJSON(id, fmt.Sprint("g", id), "x"))
+			}
+			d.answer("history", historyOf(t, rows...))
+			d.answer("getlist", active(t, 1795312700+300))
+			d.open.end(errDropped)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			got := ids(d.told())
+			require.Len(t, got, 261)
+			require.True(t, slices.IsSorted(got))
+			require.Equal(t, []legacy.MessageID{40, 41, 42}, got[:3])
+			require.Equal(t, []legacy.UserID{4}, d.told()[5].To.Users, "the others fill their own gaps")
+		})
+	})
+	t.Run("a rename wipes when a chat was active, so it is looked at", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, _ *Adapter, d *doorway) {
+			d.push("message", "["+rowJSON(40, "g40", "heard")+"]")
+			synctest.Wait()
+			d.answer("history", historyOf(t, rowJSON(41, "g41", "missed"), rowJSON(40, "g40", "heard")))
+			d.answer("getlist", active(t, 0))
+			d.open.end(errDropped)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, []legacy.MessageID{40, 41}, ids(d.told()))
+		})
+	})
+	t.Run("chats at rest cost nothing", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, _ *Adapter, d *doorway) {
+			d.push("message", "["+rowJSON(400, "g400", "heard")+"]")
+			synctest.Wait()
+			d.methods()
+			d.open.end(errDropped)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			require.Equal(t, []string{"getlist"}, d.methods())
+		})
+	})
+	t.Run("what waited is told to its user alone and kept for the first stream", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.mu.Lock()
+			d.welcome.Messages = []legacy.MessageRow{
+				{ID: 9, GID: "g9", CGID: "TEAM ", User: 5, Date: legacy.UnixDate(1795312709), Type: "normal", ContentType: "text", Content: "two"},
+				{ID: 8, GID: "g8", CGID: "team", User: 5, Date: legacy.UnixDate(1795312708), Type: "normal", ContentType: "text", Content: "one"},
+			}
+			d.welcome.Notices = []legacy.NoticeRow{{ID: 1, GID: "n1", Title: "T"}}
+			d.mu.Unlock()
+			d.open.end(errDropped)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			d.push("message", "["+rowJSON(40, "g40", "live")+"]")
+			synctest.Wait()
+			waiting, err := a.ComeOnline(t.Context(), 4)
+			require.NoError(t, err)
+			require.Equal(t, []legacy.MessageID{0, 8, 9, 40}, ids(waiting))
+			require.Equal(t, legacy.ChatGID("team"), waiting[2].Chat, "in legacy's own spelling")
+			waiting, err = a.ComeOnline(t.Context(), 4)
+			require.NoError(t, err)
+			require.Empty(t, waiting, "once")
+		})
+	})
+	t.Run("what fell into the login window is told", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.mu.Lock()
+			d.welcome.User = legacy.UserRow{ID: 5, Account: "bob"}
+			d.mu.Unlock()
+			d.answer("getlist", active(t, 1795312705))
+			d.answer("history", historyOf(t, rowJSON(5, "g5", "in the window"), `{"id":4,"gid":"old","cgid":"team","user":5,"date":1795300000,"type":"normal","contentType":"text","content":"old"}`))
+			_, err := a.SignIn(t.Context(), "bob", "md5")
+			require.NoError(t, err)
+			require.Equal(t, []legacy.MessageID{5}, ids(d.told()))
+		})
+	})
+}
