@@ -40,11 +40,11 @@ func (l *lines) text() string {
 // wait returns all that was written once it contains what.
 func (l *lines) wait(t *testing.T, what string) string {
 	t.Helper()
-	patience := time.After(30 * time.Second)
+	enough := time.After(patience)
 	for !strings.Contains(l.text(), what) {
 		select {
 		case <-l.more:
-		case <-patience:
+		case <-enough:
 			t.Fatalf("no %q in:\n%s", what, l.text())
 		}
 	}
@@ -54,7 +54,7 @@ func (l *lines) wait(t *testing.T, what string) string {
 // startDev runs `xuangate dev` on a free port, and answers what it prints. The test ends it, and expects it to end well.
 func startDev(t *testing.T, flags ...string) (printed string, end func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	out, log := newLines(), newLines()
 	ended := make(chan int, 1)
 	go func() {

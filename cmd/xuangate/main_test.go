@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -19,11 +20,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func noEnv(string) (string, bool) { return "", false }
 
+// patience is how long a command runs at most, so that a test that waits for what never comes fails instead of hanging.
+const patience = 30 * time.Second
+
 // command runs a command line that ends by itself.
 func command(t *testing.T, args ...string) (code int, out, errOut string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), args, noEnv, output{&stdout, &stderr})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	code = run(ctx, args, noEnv, output{&stdout, &stderr})
+	require.NoError(t, ctx.Err(), "the command did not end by itself:\n%s%s", stdout.String(), stderr.String())
 	return code, stdout.String(), stderr.String()
 }
 
@@ -56,7 +63,8 @@ func TestServe(t *testing.T) {
 		s, err := xuanxuan.Start(t.Context(), xuanxuan.Options{}, "127.0.0.1:0")
 		require.NoError(t, err)
 		defer s.Close()
-		ctx, end := context.WithCancel(t.Context())
+		ctx, end := context.WithTimeout(t.Context(), patience)
+		defer end()
 		log := newLines()
 		ended := make(chan int, 1)
 		go func() {
@@ -108,8 +116,8 @@ func TestDevRefuses(t *testing.T) {
 		require.Contains(t, errOut, "another program listens there; end it, or choose another port with --addr HOST:PORT")
 	})
 	t.Run("a mode it does not have", func(t *testing.T) {
-		code, _, errOut := command(t, "dev", "--addr", "127.0.0.1:0", "--mode", "xxd")
+		code, _, errOut := command(t, "dev", "--addr", "127.0.0.1:0", "--mode", "inline")
 		require.Equal(t, 1, code)
-		require.Contains(t, errOut, "xuangate: legacy.mode: xxd is not in this version; xxb is\n")
+		require.Equal(t, "xuangate: --mode must be one of \"xxb\",\"xxd\" but got \"inline\"\n", errOut)
 	})
 }

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/md5"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -74,14 +76,13 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Legacy.Timeout)
 	defer cancel()
-	var tls *tls.CertificateVerificationError
-	switch err := server.Probe(ctx); {
-	case errors.As(err, &tls):
-		return []Finding{{true, "legacy.xxd: the chat server's certificate is not of a known authority; set legacy.xxd.fingerprint to its SHA-256, or ca_file"}}
-	case err != nil:
-		return []Finding{{true, "legacy.xxd.url: " + unreachable(err, c.Legacy.Timeout).Error()}}
+	if err := server.Probe(ctx); err != nil {
+		return []Finding{{true, c.Legacy.XXD.unproven(err, c.Legacy.Timeout)}}
 	}
 	found := []Finding{{false, "legacy.xxd: the chat server answers"}}
+	if c.Legacy.XXD.Insecure {
+		found = append(found, Finding{false, anyCertificate})
+	}
 	if c.Inner.OperatorPassword == "" {
 		return append(found, Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"})
 	}
@@ -89,10 +90,28 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 	switch err := server.Verify(ctx, c.Inner.Operator, hex.EncodeToString(sum[:])); {
 	case errors.Is(err, legacy.ErrPassword):
 		return append(found, Finding{true, "inner.operator_password: the chat server does not take it for " + c.Inner.Operator + ", or has locked the account; a third wrong try locks it for ten minutes"})
+	case errors.Is(err, legacy.ErrLocked), errors.Is(err, legacy.ErrDisabled):
+		return append(found, Finding{true, "inner.operator: " + err.Error()})
 	case err != nil:
 		return append(found, Finding{true, "legacy.xxd: " + err.Error()})
 	}
 	return append(found, Finding{false, "inner.operator: the chat server takes the operator's password"})
+}
+
+// unproven says why a chat server could not be tried. One with a certificate that nobody vouches for is told by its
+// fingerprint, for that is what to compare and to set.
+func (x XXD) unproven(err error, timeout time.Duration) string {
+	untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case !ok && x.Fingerprint != "" && strings.Contains(err.Error(), "fingerprint"):
+		return "legacy.xxd.fingerprint: " + unreachable(err, timeout).Error()
+	case !ok:
+		return "legacy.xxd.url: " + unreachable(err, timeout).Error()
+	case x.CAFile != "":
+		return "legacy.xxd.ca_file: the chat server's certificate does not pass: " + untrusted.Err.Error()
+	}
+	return fmt.Sprintf("legacy.xxd.fingerprint: is not set, and no known authority vouches for the chat server's certificate (%v); "+
+		"if it is the one on the chat server itself, set %x", untrusted.Err, sha256.Sum256(untrusted.UnverifiedCertificates[0].Raw))
 }
 
 // reach asks for the backend's page the way a browser does. It answers how far the server's clock is ahead of ours, and

@@ -18,6 +18,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
 	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
+	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, at least 32 characters. Empty: a key made at start, so that after a restart users sign in again."`
 	Drain          time.Duration  `default:"5s" help:"How long open streams and requests may take to end after SIGTERM, 1s to 60s; then they are cut. Signing users off in the chat server takes a little longer, so allow the process 5s more."`
 
 	Inner    Inner    `embed:"" prefix:"inner."`

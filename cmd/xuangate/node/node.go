@@ -42,6 +42,7 @@ func Run(ctx context.Context, c Config) error {
 		Log:      log,
 		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn: logins.Live,
+		Secrets:  adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
 		OnKick:   func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	})
 	if err != nil {
@@ -114,6 +115,7 @@ func (c Config) upstreams(a *adapter.Config) (closeIdle func(), err error) {
 		Verify: server.Verify,
 		Probe:  server.Probe,
 	}
+	a.SecretKey = string(c.SecretKey)
 	a.LinkIdle, a.Reclaim = c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff == "reclaim"
 	if c.Inner.OperatorPassword != "" {
 		sum := md5.Sum([]byte(c.Inner.OperatorPassword)) // what legacy keeps and compares
@@ -148,14 +150,21 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 // announce tells the operator, and whoever waits for it, that the node listens.
 func (c Config) announce(log *slog.Logger, doors []door) {
 	at := Addresses{API: doors[0].listener.Addr()}
-	attrs := []any{"addr", at.API.String(), "mode", c.Legacy.Mode, "legacy", cmp.Or(c.Legacy.XXD.URL, c.Legacy.XXB.URL)}
+	behind := c.Legacy.XXB.URL
+	if c.Legacy.Mode == "xxd" {
+		behind = c.Legacy.XXD.URL
+	}
+	attrs := []any{"addr", at.API.String(), "mode", c.Legacy.Mode, "legacy", behind}
 	if len(doors) > 1 {
 		at.Inner = doors[1].listener.Addr()
 		attrs = append(attrs, "inner", at.Inner.String())
 	}
 	log.Info("listening", attrs...)
-	if !c.Dev && c.Legacy.Mode == "xxb" {
+	switch {
+	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)
+	case c.Legacy.Mode == "xxd" && c.Legacy.XXD.Insecure:
+		log.Warn(anyCertificate)
 	}
 	if c.Ready != nil {
 		c.Ready(at)
@@ -166,6 +175,10 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 // offline copy for them, and their own chat server is never told.
 const onlyServer = "mode xxb: Xuangate must be the only chat server of this installation; " +
 	"desktop users signed in through an xxd would never hear of its messages"
+
+// anyCertificate is what an operator must know about legacy.xxd.insecure.
+const anyCertificate = "legacy.xxd.insecure: any certificate of the chat server is believed, " +
+	"so whoever is in between reads passwords and messages; legacy.xxd.fingerprint is as easy, and safe"
 
 // serve runs all parts until ctx ends or one of them fails, then ends them in the order that loses nothing: streams are
 // told to come back elsewhere, requests finish, and what stands behind the API goes last.

@@ -31,10 +31,13 @@ type running struct {
 	ended      chan error         // gets what Run returned
 }
 
+// patience is how long a node runs at most, so that a test that waits for what never comes fails instead of hanging.
+const patience = 30 * time.Second
+
 // run starts a node and waits until it listens. The test ends it.
 func run(t *testing.T, c node.Config) *running {
 	t.Helper()
-	ctx, end := context.WithCancel(t.Context())
+	ctx, end := context.WithTimeout(t.Context(), patience)
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(at node.Addresses) { ready <- at }
 	c.LogTo = t.Output()
@@ -44,7 +47,7 @@ func run(t *testing.T, c node.Config) *running {
 	case at := <-ready:
 		n.api, n.inner = "http://"+at.API.String(), "http://"+at.Inner.String()
 	case err := <-n.ended:
-		require.NoError(t, err, "the node did not start")
+		t.Fatalf("the node did not start: %v", err)
 	}
 	t.Cleanup(func() {
 		end()

@@ -25,6 +25,9 @@ func (c Config) Validate() []error {
 		f.origin("origins", o)
 	}
 	f.between("token_ttl", c.TokenTTL, time.Minute, 10*365*24*time.Hour)
+	if n := len(c.SecretKey); n > 0 && n < minInnerKey {
+		f.add("secret_key", "has %d characters, want at least %d; openssl rand -hex 32 makes one", n, minInnerKey)
+	}
 	f.between("drain", c.Drain, time.Second, time.Minute)
 
 	if c.Inner.Addr != "" && !c.Dev {
@@ -54,7 +57,7 @@ func (c Config) Validate() []error {
 func (l Legacy) validate(f *faults) {
 	switch l.Mode {
 	case "xxb":
-		f.backend("legacy.xxb.url", l.XXB.URL)
+		f.web("legacy.xxb.url", l.XXB.URL, "the backend", "http://10.0.0.5/xuanxuan.php")
 		switch n := len(l.XXB.Key); n {
 		case legacy.KeySize:
 		case 0:
@@ -81,7 +84,10 @@ func (l Legacy) validate(f *faults) {
 }
 
 func (x XXD) validate(f *faults) {
-	if _, err := xxd.New(x.server()); err != nil {
+	f.web("legacy.xxd.url", x.URL, "the chat server", "https://10.0.0.5:11443")
+	trust := x.server()
+	trust.URL = "https://xxd" // the address has been judged, and must not hide a fault of the trust
+	if _, err := xxd.New(trust); err != nil {
 		f.add("legacy.xxd", "%s", err)
 	}
 	f.either("legacy.xxd.device", x.Device, "desktop", "mobile")
@@ -113,13 +119,14 @@ func (f *faults) address(key, addr string) {
 	}
 }
 
-func (f *faults) backend(key, raw string) {
+// web wants the address of what answers HTTP there, written as the example is.
+func (f *faults) web(key, raw, there, example string) {
 	u, err := url.Parse(raw)
 	switch {
 	case raw == "":
-		f.add(key, "is missing; it is the address of the backend, such as http://10.0.0.5/xuanxuan.php")
+		f.add(key, "is missing; it is the address of %s, such as %s", there, example)
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		f.add(key, "%q is no address of a backend; write http://HOST/xuanxuan.php", raw)
+		f.add(key, "%q is no address of %s; write it as %s", raw, there, example)
 	}
 }
 

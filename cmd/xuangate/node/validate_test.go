@@ -37,9 +37,9 @@ func TestValidate(t *testing.T) {
 		{"an origin with a path", func(c *node.Config) { c.Origins = []string{"https://a.example/x"} }, `origins: "https://a.example/x" is no origin; write https://chat.example.com, without a path`},
 		{"tokens that end at once", func(c *node.Config) { c.TokenTTL = time.Second }, "token_ttl: is 1s, want 1m to 87600h"},
 		{"an endless drain", func(c *node.Config) { c.Drain = time.Hour }, "drain: is 1h, want 1s to 1m"},
-		{"a mode of later", func(c *node.Config) { c.Legacy.Mode = "xxd" }, "legacy.mode: xxd is not in this version; xxb is"},
-		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb is`},
-		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of a backend; write http://HOST/xuanxuan.php`},
+		{"a mode of later", func(c *node.Config) { c.Legacy.Mode = "inline" }, "legacy.mode: inline is not in this version; xxb and xxd are"},
+		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb and xxd are`},
+		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of the backend; write it as http://10.0.0.5/xuanxuan.php`},
 		{"a backend key too short", func(c *node.Config) { c.Legacy.XXB.Key = "8888" }, "legacy.xxb.key: has 4 characters, want 32; it is the key in the backend's and xxd's configuration"},
 		{"a time zone nobody knows", func(c *node.Config) { c.Legacy.Timezone = "Asia/Pudong" }, `legacy.timezone: "Asia/Pudong" is no time zone; write it as Asia/Shanghai`},
 		{"another way for emoji", func(c *node.Config) { c.Legacy.Emoji = "png" }, `legacy.emoji: "png" is neither shortname nor raw`},
@@ -56,6 +56,11 @@ func TestValidate(t *testing.T) {
 			require.EqualError(t, errors.Join(c.Validate()...), fault.want)
 		})
 	}
+	t.Run("every fault of mode xxd at once", func(t *testing.T) {
+		c := validXXD()
+		c.Legacy.XXD = node.XXD{URL: "10.0.0.5", Insecure: true, CAFile: "ca.pem"}
+		require.Len(t, c.Validate(), 5)
+	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
 		require.Len(t, node.Config{}.Validate(), 13)
 	})
@@ -66,13 +71,69 @@ func TestValidate(t *testing.T) {
 	})
 }
 
+// validXXD is a Config for mode xxd that could be served.
+func validXXD() node.Config {
+	c := node.Default()
+	c.Legacy.Mode = "xxd"
+	c.Legacy.XXD.URL = "https://127.0.0.1:11443"
+	return c
+}
+
+func TestValidateXXD(t *testing.T) {
+	print := strings.Repeat("5e", 32)
+	for name, trust := range map[string]func(*node.XXD){
+		"a known authority":         func(*node.XXD) {},
+		"a fingerprint":             func(x *node.XXD) { x.Fingerprint = print },
+		"one as openssl prints it":  func(x *node.XXD) { x.Fingerprint = strings.Repeat("5E:", 31) + "5E" },
+		"whatever certificate":      func(x *node.XXD) { x.Insecure = true },
+		"no encryption, by its URL": func(x *node.XXD) { x.URL = "http://127.0.0.1:11443" },
+	} {
+		t.Run("the defaults, an address and "+name+" are enough", func(t *testing.T) {
+			c := validXXD()
+			trust(&c.Legacy.XXD)
+			require.Empty(t, c.Validate())
+		})
+	}
+	for _, fault := range []struct {
+		name string
+		set  func(*node.XXD)
+		want string
+	}{
+		{"no address", func(x *node.XXD) { x.URL = "" }, "legacy.xxd.url: is missing; it is the address of the chat server, such as https://10.0.0.5:11443"},
+		{"an address without a scheme", func(x *node.XXD) { x.URL = "10.0.0.5:11443" }, `legacy.xxd.url: "10.0.0.5:11443" is no address of the chat server; write it as https://10.0.0.5:11443`},
+		{"the websocket's address", func(x *node.XXD) { x.URL = "wss://10.0.0.5:11444/ws" }, `legacy.xxd.url: "wss://10.0.0.5:11444/ws" is no address of the chat server; write it as https://10.0.0.5:11443`},
+		{"two ways to trust it", func(x *node.XXD) { x.Fingerprint, x.Insecure = print, true }, "legacy.xxd: set one of ca_file, fingerprint and insecure"},
+		{"a fingerprint of another kind", func(x *node.XXD) { x.Fingerprint = strings.Repeat("5e", 20) }, "legacy.xxd: fingerprint: want the SHA-256 of the certificate, 64 hex digits"},
+		{"an authority's file that is not there", func(x *node.XXD) { x.CAFile = "/nowhere/ca.pem" }, "legacy.xxd: ca_file: open /nowhere/ca.pem: no such file or directory"},
+		{"another device", func(x *node.XXD) { x.Device = "tablet" }, `legacy.xxd.device: "tablet" is neither desktop nor mobile`},
+		{"another answer to a kickoff", func(x *node.XXD) { x.OnKickoff = "fight" }, `legacy.xxd.on_kickoff: "fight" is neither yield nor reclaim`},
+		{"links that end at once", func(x *node.XXD) { x.LinkIdle = 0 }, "legacy.xxd.link_idle: is 0s, want 1m to 24h"},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			c := validXXD()
+			fault.set(&c.Legacy.XXD)
+			require.EqualError(t, errors.Join(c.Validate()...), fault.want)
+		})
+	}
+	t.Run("what mode xxb wants is not asked for, nor the reverse", func(t *testing.T) {
+		c := validXXD()
+		c.Legacy.XXB = node.XXB{}
+		require.Empty(t, c.Validate())
+		c = valid()
+		c.Legacy.XXD = node.XXD{}
+		require.Empty(t, c.Validate())
+	})
+}
+
 func TestSecretsStaySecret(t *testing.T) {
 	c := valid()
 	c.Inner.Key = "an inner key of 32 characters xx"
+	c.Inner.OperatorPassword = "the operator's password"
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "legacy", c.Legacy)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "legacy", c.Legacy)
 	for _, shown := range []string{log.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c, c)} {
 		require.NotContains(t, shown, string(c.Inner.Key))
+		require.NotContains(t, shown, string(c.Inner.OperatorPassword))
 		require.NotContains(t, shown, string(c.Legacy.XXB.Key))
 	}
 }
