@@ -73,7 +73,8 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 				rec.err = errors.Join(rec.err, fmt.Errorf("answer: %w", err))
 			}
 		}
-		rec.status, rec.bytes = c.Response().Status, c.Response().Size
+		rec.status = c.Response().Status
+		rec.bytes += c.Response().Size
 		s.write(rec)
 		if half {
 			panic(http.ErrAbortHandler) // half an answer must not look whole

@@ -2,7 +2,7 @@
 // allowed to call, and no oddity of the legacy servers.
 //
 // A request passes accessLog, cors, authenticate and validate, in that order, and then its operation in the file named
-// after its tag. /notify ends in deliver (events.go), the one loop behind SSE, WebSocket and long poll.
+// after its tag. /notify ends in a delivery (events.go), whose advance is the one step behind SSE, WebSocket and long poll.
 package gateway
 
 import (

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -186,6 +187,18 @@ func TestInner(t *testing.T) {
 		}
 	})
 
+	t.Run("a trusted proxy's word for its client counts", func(t *testing.T) {
+		w := newWorld(t, func(c *Config) {
+			c.TrustedProxies = loopback
+			c.InnerAllow = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		})
+		for client, code := range map[string]model.Code{"192.0.2.7": model.OK, "198.51.100.1, 192.0.2.7": model.OK, "192.0.2.7, 198.51.100.1": model.NotAllowed, "x": model.NotAllowed, "": model.NotAllowed} {
+			r := w.request(http.MethodPost, "/inner/get_token", "", body)
+			r.Header.Set("X-Forwarded-For", client)
+			require.Equal(t, code, w.ask(r).code, client)
+		}
+	})
+
 	t.Run("the public listener has no /inner", func(t *testing.T) {
 		r := w.request(http.MethodPost, "/inner/get_token", "", body)
 		r.URL.Host = strings.TrimPrefix(w.url, "http://")
@@ -339,6 +352,60 @@ func TestBadInput(t *testing.T) {
 		}
 	})
 
+	t.Run("a client that asks first need not send what is too large", func(t *testing.T) {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		require.NoError(t, err)
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /send_msg HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\nExpect: 100-continue\r\n\r\n", string(token))
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+	})
+
+	t.Run("a body that does not arrive is not waited for longer than 30 seconds", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorldOn(t, nil, newPipes)
+			conn, err := w.dial(t.Context(), "tcp", "public")
+			require.NoError(t, err)
+			defer conn.Close()
+			start := time.Now()
+			fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			require.Equal(t, http.StatusBadRequest, resp.StatusCode)
+			require.Equal(t, bodyTimeout, time.Since(start))
+		})
+	})
+
+	t.Run("what is too large is waited for two seconds, not until it has come", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorldOn(t, nil, newPipes)
+			conn, err := w.dial(t.Context(), "tcp", "public")
+			require.NoError(t, err)
+			defer conn.Close()
+			start := time.Now()
+			fmt.Fprintf(conn, "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5000000\r\n\r\n{")
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			require.NoError(t, err)
+			defer resp.Body.Close()
+			require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+			require.Equal(t, drainTimeout, time.Since(start))
+		})
+	})
+
+	t.Run("a WebSocket handshake that is none is answered in the envelope", func(t *testing.T) {
+		r := w.request(http.MethodGet, "/notify", token, nil)
+		r.Header.Set("Connection", "Upgrade")
+		r.Header.Set("Upgrade", "websocket")
+		r.Header.Set("Sec-WebSocket-Version", "12")
+		a := w.ask(r)
+		require.Equal(t, model.InvalidParameter, a.code)
+		require.Contains(t, a.text, "protoc: websocket: unsupported version")
+		eventually(t, func() bool { return w.server.streams.count() == 0 })
+	})
+
 	t.Run("a body without end is cut off, with an answer", func(t *testing.T) {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
 		require.NoError(t, err)
@@ -438,6 +505,27 @@ func TestAccessLog(t *testing.T) {
 		require.NotEmpty(t, rec["login"])
 		require.Positive(t, rec["took"])
 		require.Positive(t, rec["bytes"])
+	})
+
+	t.Run("a sign-in's record names who it was", func(t *testing.T) {
+		first := w.log.requests(t)[0]
+		require.Equal(t, "InnerGetToken", first["operation"])
+		require.Equal(t, "4", first["session"])
+	})
+
+	t.Run("a stream's record is written when it ends, with what it carried", func(t *testing.T) {
+		for p, status := range map[model.Protocol]float64{model.ProtocolSse: 200, model.ProtocolWs: 101} {
+			l := w.open(t, p, token, w.here())
+			w.tell("hello", alice)
+			l.hears(t, "hello")
+			l.close()
+			eventually(t, func() bool {
+				list := w.log.requests(t)
+				last := list[len(list)-1]
+				return last["operation"] == "Notify" && last["status"] == status && last["events"] == 1.0 &&
+					last["bytes"].(float64) > 100 && last["session"] == "4"
+			})
+		}
 	})
 
 	t.Run("a refusal says why", func(t *testing.T) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,13 +75,15 @@ func readBody(c echo.Context) ([]byte, error) {
 	control := http.NewResponseController(c.Response())
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // what cannot set one needs none: a test's recorder
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
-	_ = control.SetReadDeadline(time.Time{})
 	if err != nil {
+		// The deadline stays: net/http would otherwise wait for the rest before it answers.
+		c.Response().Header().Set(echo.HeaderConnection, "close")
 		return nil, refuse(model.InvalidParameter, "body: could not be read to its end")
 	}
 	if len(body) > maxBody {
 		return nil, tooLarge(c)
 	}
+	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 
@@ -89,9 +93,9 @@ func tooLarge(c echo.Context) error {
 	if r.Header.Get("Expect") == "" { // else the client waits for our word before it sends
 		control := http.NewResponseController(c.Response())
 		_ = control.SetReadDeadline(time.Now().Add(drainTimeout))
-		_, err := io.CopyN(io.Discard, r.Body, maxDrain)
-		_ = control.SetReadDeadline(time.Time{})
-		if err != io.EOF {
+		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err == io.EOF {
+			_ = control.SetReadDeadline(time.Time{})
+		} else {
 			c.Response().Header().Set(echo.HeaderConnection, "close")
 		}
 	}
@@ -227,7 +231,7 @@ func wanted(e *openapi3.SchemaError) string {
 // unknownField names a field that the document does not have. The error itself tells it only in words.
 func unknownField(e *openapi3.SchemaError) string {
 	fields, _ := e.Value.(map[string]any)
-	for name := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if e.Schema.Properties[name] == nil {
 			return fmt.Sprintf("has an unknown field %.60q", name)
 		}
