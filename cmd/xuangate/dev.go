@@ -56,7 +56,7 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 	parts.Go(func() error {
 		select {
 		case at := <-ready:
-			err := welcome(ctx, at, to.out)
+			err := welcome(ctx, d.Mode, at, to.out)
 			if ctx.Err() != nil { // ended before it was up
 				return nil
 			}

@@ -63,6 +63,7 @@ func startDev(t *testing.T, flags ...string) (printed string, end func()) {
 	end = sync.OnceFunc(func() {
 		cancel()
 		require.Zero(t, <-ended, log.text())
+		require.NotRegexp(t, "level=(WARN|ERROR)", log.text(), "nothing is wrong, so nobody is to be alarmed")
 	})
 	t.Cleanup(end)
 	return out.wait(t, "/send_msg"), end
@@ -84,16 +85,23 @@ func bash(t *testing.T, script string) *lines {
 }
 
 func TestDev(t *testing.T) {
-	t.Run("what it prints can be pasted: one listens, the other speaks", func(t *testing.T) {
-		printed, _ := startDev(t)
-		commands := regexp.MustCompile(`(?m)^  (TOKEN=.*|curl .*)$`).FindAllString(printed, -1)
-		require.Len(t, commands, 4, printed)
+	for _, mode := range []string{"xxb", "xxd"} {
+		t.Run("what it prints can be pasted: one listens, the other speaks, in mode "+mode, func(t *testing.T) {
+			printed, end := startDev(t, "--mode", mode)
+			require.Contains(t, printed, "in mode "+mode)
+			commands := regexp.MustCompile(`(?m)^  (TOKEN=.*|curl .*)$`).FindAllString(printed, -1)
+			require.Len(t, commands, 4, printed)
 
-		heard := bash(t, commands[0]+"\nexec "+strings.TrimSpace(commands[1]))
-		heard.wait(t, "id:")
-		bash(t, commands[2]+"\n"+commands[3]).wait(t, `"MsgID"`)
-		require.Contains(t, heard.wait(t, "你好"), `"FromSession":"5"`)
-	})
+			heard := bash(t, commands[0]+"\nexec "+strings.TrimSpace(commands[1]))
+			heard.wait(t, "id:")
+			bash(t, commands[2]+"\n"+commands[3]).wait(t, `"MsgID"`)
+			require.Contains(t, heard.wait(t, "你好"), `"FromSession":"5"`)
+
+			start := time.Now()
+			end()
+			require.Less(t, time.Since(start), 10*time.Second, "a stream is open")
+		})
+	}
 	t.Run("the folder keeps the chat server's data, and the group is made once", func(t *testing.T) {
 		group := regexp.MustCompile(`everybody but dave: (\S+)`)
 		folder := t.TempDir() + "/new"
@@ -126,11 +134,13 @@ func TestReadmeWalkThrough(t *testing.T) {
 	require.Equal(t, 2, strings.Count(out, `"Content":"大家好"`), "once in the history and once in bob's stream:\n%s", out)
 }
 
-// TestReadmeSettingsFile reads README's example as a file.
-func TestReadmeSettingsFile(t *testing.T) {
-	_, block, found := strings.Cut(readme(t), "```yaml\n")
-	require.True(t, found)
-	block, _, _ = strings.Cut(block, "```")
-	_, err := settle(t, block, nil)
-	require.NoError(t, err)
+// TestReadmeSettingsFiles reads README's examples as files.
+func TestReadmeSettingsFiles(t *testing.T) {
+	blocks := strings.Split(readme(t), "```yaml\n")[1:]
+	require.Len(t, blocks, 2, "one for each mode")
+	for _, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		_, err := settle(t, block, nil)
+		require.NoError(t, err)
+	}
 }

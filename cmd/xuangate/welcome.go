@@ -26,7 +26,7 @@ const (
 const devPlatform = 1000
 
 // welcome makes the group if this is the first start, and prints what a person needs next.
-func welcome(ctx context.Context, at node.Addresses, to io.Writer) error {
+func welcome(ctx context.Context, mode string, at node.Addresses, to io.Writer) error {
 	api := reachable(at.API)
 	group, err := ensureGroup(ctx, api)
 	if err != nil {
@@ -37,14 +37,14 @@ func welcome(ctx context.Context, at node.Addresses, to io.Writer) error {
 		users = append(users, fmt.Sprintf("%s %d", u.Account, u.ID))
 	}
 	_, err = strings.NewReplacer(
-		"{api}", api, "{users}", strings.Join(users, ", "), "{password}", xuanxuan.DemoPassword,
+		"{mode}", mode, "{api}", api, "{users}", strings.Join(users, ", "), "{password}", xuanxuan.DemoPassword,
 		"{group}", group, "{name}", devGroup, "{outsider}", devOutsider, "{key}", devInnerKey,
 	).WriteString(to, welcomeText)
 	return err
 }
 
 const welcomeText = `
-Xuangate runs, in front of a chat server of its own. Ctrl-C ends both.
+Xuangate runs in mode {mode}, in front of a chat server of its own. Ctrl-C ends both.
 
   API        {api}   described by {api}/openapi.json
   events     {api}/notify   as server-sent events, WebSocket or long poll
