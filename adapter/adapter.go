@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -47,6 +48,10 @@ type Config struct {
 	Upstreams *Upstreams
 	Sink      Sink
 
+	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
+	// process.
+	Secrets   Secrets
+	SecretKey string
 	// OperatorPassword is the MD5 of the operator's password, for Upstreams. Without it /inner works for users signed in.
 	OperatorPassword string
 	// LinkIdle is how long a user's connection is kept after its last use; default 10 min.
@@ -108,6 +113,9 @@ func New(c Config) (*Adapter, error) {
 	if (c.Caller == nil) == (c.Upstreams == nil) || c.Sink == nil {
 		return nil, errors.New("adapter: Sink and one of Caller and Upstreams are required")
 	}
+	if c.Upstreams != nil && (c.Secrets.Keep == nil || c.Secrets.Kept == nil || c.Secrets.Forget == nil) {
+		return nil, errors.New("adapter: Upstreams need Secrets")
+	}
 	a := &Adapter{
 		caller: c.Caller, sink: c.Sink, observe: c.Observe,
 		operator:   cmp.Or(c.Operator, "admin"),
@@ -123,8 +131,11 @@ func New(c Config) (*Adapter, error) {
 		onKick:      c.OnKick,
 	}
 	if c.Upstreams != nil {
-		a.links = newLinks(a, c)
-		a.caller = a.links
+		links, err := newLinks(a, c)
+		if err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+		a.links, a.caller = links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
 	a.chats = newChats()

@@ -34,7 +34,6 @@ type link struct {
 	cancel  context.CancelCauseFunc
 
 	mu       sync.Mutex
-	password string // its MD5, as the server wants it; a secret
 	state    model.UpstreamState
 	up       Upstream      // while online
 	turned   chan struct{} // closed at the next change of state
@@ -77,10 +76,15 @@ func (k *link) run(ctx context.Context, up Upstream, welcome legacy.Welcome) {
 }
 
 func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
-	k.mu.Lock()
-	password := k.password
-	k.mu.Unlock()
-	up, welcome, err := k.links.ups.Dial(ctx, k.account, password)
+	var up Upstream
+	var welcome legacy.Welcome
+	c, err := k.links.vault.get(ctx, k.user)
+	if errors.Is(err, errNoCredentials) {
+		err = legacy.ErrPassword // none that works: the user must give it again
+	}
+	if err == nil {
+		up, welcome, err = k.links.ups.Dial(ctx, c.Account, c.Password)
+	}
 	if err != nil {
 		k.links.a.log.WarnContext(ctx, "could not sign a user in at the chat server", "session", k.user.String(), "error", err)
 	}
@@ -201,6 +205,19 @@ func (k *link) ready(ctx context.Context) (Upstream, error) {
 			return nil, fmt.Errorf("the link is %s: %w", state, ctx.Err())
 		}
 	}
+}
+
+func (k *link) use() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.used = time.Now()
+}
+
+// given says whether the link was given up for want of use.
+func (k *link) given() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state == model.UpstreamOffline
 }
 
 // wanted says whether somebody still uses the link: a stream is open, or a call was made lately.

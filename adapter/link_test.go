@@ -29,6 +29,22 @@ type doorway struct {
 	verified int
 	open     *wire // the connection that was made last
 	kicked   []legacy.UserID
+	drawer   drawer
+}
+
+// drawer keeps secrets as a store would.
+type drawer struct{ sync.Map }
+
+func (d *drawer) secrets() Secrets {
+	return Secrets{
+		Keep: func(_ context.Context, u legacy.UserID, sealed []byte) error { d.Store(u, sealed); return nil },
+		Kept: func(_ context.Context, u legacy.UserID) ([]byte, error) {
+			sealed, _ := d.Load(u)
+			b, _ := sealed.([]byte)
+			return b, nil
+		},
+		Forget: func(_ context.Context, u legacy.UserID) error { d.Delete(u); return nil },
+	}
 }
 
 // wire is an Upstream whose pushes the test writes.
@@ -147,6 +163,7 @@ func inLink(t *testing.T, change func(*Config), test func(t *testing.T, a *Adapt
 				Probe: func(context.Context) error { return nil },
 			},
 			Sink: s.sink, Timeout: time.Second, Log: slog.New(slog.DiscardHandler),
+			Secrets: d.drawer.secrets(), SecretKey: "secret",
 			OnKick: func(_ context.Context, u legacy.UserID) error { d.kicked = append(d.kicked, u); return nil },
 		}
 		if change != nil {
@@ -198,8 +215,8 @@ func TestSigningInOverALink(t *testing.T) {
 		inLink(t, nil, func(t *testing.T, a *Adapter, _ *doorway) {
 			_, err := a.JoinedConversations(t.Context(), 5)
 			require.Equal(t, model.Unsupported, code(err))
-			require.Equal(t, model.Unsupported, code(a.Vouch(5)))
-			require.NoError(t, a.Vouch(4))
+			require.Equal(t, model.Unsupported, code(a.Vouch(t.Context(), 5)))
+			require.NoError(t, a.Vouch(t.Context(), 4))
 		})
 	})
 	t.Run("the operator's link is made when it is needed", func(t *testing.T) {
@@ -266,7 +283,7 @@ func TestAKickedLink(t *testing.T) {
 			require.Equal(t, []legacy.UserID{4}, d.kicked)
 			_, err := a.JoinedConversations(t.Context(), 4)
 			require.Equal(t, model.SignedInElsewhere, code(err))
-			require.Error(t, a.Vouch(4))
+			require.Error(t, a.Vouch(t.Context(), 4))
 			_, err = a.SignIn(t.Context(), "alice", "md5")
 			require.NoError(t, err)
 			require.Equal(t, 2, d.times())
@@ -302,6 +319,19 @@ func TestALinkThatNobodyUses(t *testing.T) {
 			require.Equal(t, 2, d.times())
 		})
 	})
+	t.Run("is made again from what is kept when the process that had it is gone", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			k := a.links.byUser[4]
+			a.links.mu.Lock()
+			delete(a.links.byUser, 4)
+			a.links.mu.Unlock()
+			k.cancel(errUnwanted)
+			require.NoError(t, a.Vouch(t.Context(), 4))
+			_, err := a.JoinedConversations(t.Context(), 4)
+			require.NoError(t, err)
+			require.Equal(t, 2, d.times())
+		})
+	})
 	t.Run("is kept while a stream is open", func(t *testing.T) {
 		inLink(t, nil, func(t *testing.T, a *Adapter, _ *doorway) {
 			_, err := a.ComeOnline(t.Context(), 4)
@@ -320,9 +350,11 @@ func TestALinkThatNobodyUses(t *testing.T) {
 		alive := func(context.Context, legacy.UserID) (bool, error) { return !gone.Load(), nil }
 		inLink(t, func(c *Config) { c.SignedIn = alive }, func(t *testing.T, a *Adapter, d *doorway) {
 			gone.Store(true)
-			time.Sleep(lookEvery + time.Second)
+			time.Sleep(tokenGrace + lookEvery)
 			synctest.Wait()
 			require.Empty(t, a.links.byUser)
+			_, kept := d.drawer.Load(legacy.UserID(4))
+			require.False(t, kept)
 			_, err := a.JoinedConversations(t.Context(), 4)
 			require.Equal(t, model.Unsupported, code(err))
 			require.Equal(t, 1, d.times())
@@ -492,5 +524,45 @@ func TestTheGap(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []legacy.MessageID{5}, ids(d.told()))
 		})
+	})
+}
+
+func TestVault(t *testing.T) {
+	var d drawer
+	open := func(key string) *vault {
+		v, err := newVault(key, d.secrets())
+		require.NoError(t, err)
+		return v
+	}
+	alice := credentials{"alice", "e10adc3949ba59abbe56e057f20f883e"}
+	require.NoError(t, open("key").keep(t.Context(), 4, alice))
+	t.Run("opens with the same key, by another process too", func(t *testing.T) {
+		c, err := open("key").get(t.Context(), 4)
+		require.NoError(t, err)
+		require.Equal(t, alice, c)
+	})
+	t.Run("with no other, for no other user, and not when touched", func(t *testing.T) {
+		for _, v := range []*vault{open("other"), open(""), open("")} {
+			_, err := v.get(t.Context(), 4)
+			require.ErrorIs(t, err, errNoCredentials)
+		}
+		sealed, _ := d.Load(legacy.UserID(4))
+		d.Store(legacy.UserID(5), sealed)
+		_, err := open("key").get(t.Context(), 5)
+		require.ErrorIs(t, err, errNoCredentials)
+		touched := slices.Clone(sealed.([]byte))
+		touched[len(touched)-1] ^= 1
+		d.Store(legacy.UserID(4), touched)
+		_, err = open("key").get(t.Context(), 4)
+		require.ErrorIs(t, err, errNoCredentials)
+		d.Store(legacy.UserID(4), []byte("short"))
+		_, err = open("key").get(t.Context(), 4)
+		require.ErrorIs(t, err, errNoCredentials)
+	})
+	t.Run("the store never sees the password", func(t *testing.T) {
+		require.NoError(t, open("key").keep(t.Context(), 4, alice))
+		sealed, _ := d.Load(legacy.UserID(4))
+		require.NotContains(t, string(sealed.([]byte)), alice.Password)
+		require.NotContains(t, string(sealed.([]byte)), alice.Account)
 	})
 }

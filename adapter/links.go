@@ -18,6 +18,7 @@ import (
 type links struct {
 	a        *Adapter
 	ups      Upstreams
+	vault    *vault
 	idle     time.Duration
 	reclaim  bool   // take a link back after a sign-in elsewhere
 	doors    *lanes // one sign-in at a time for each account
@@ -32,11 +33,12 @@ type links struct {
 	byUser map[legacy.UserID]*link
 }
 
-func newLinks(a *Adapter, c Config) *links {
+func newLinks(a *Adapter, c Config) (*links, error) {
+	vault, err := newVault(c.SecretKey, c.Secrets)
 	return &links{
-		a: a, ups: *c.Upstreams, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
+		a: a, ups: *c.Upstreams, vault: vault, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
 		doors: newLanes(), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
-	}
+	}, err
 }
 
 // run lets links live until ctx ends, and waits for the last of them.
@@ -76,16 +78,23 @@ func (l *links) sweep(ctx context.Context) {
 			}
 		}
 		switch {
-		case !signedIn && !strings.EqualFold(k.account, l.a.operator):
-			l.drop(k)
+		case !signedIn && !k.wanted(tokenGrace) && !strings.EqualFold(k.account, l.a.operator):
+			l.drop(ctx, k)
 		case !k.wanted(l.idle):
 			k.cancel(errUnwanted)
 		}
 	}
 }
 
+// tokenGrace is how long a link is kept without a token of its user: the first is made after the link.
+const tokenGrace = time.Minute
+
 // drop ends a link and forgets it with its password.
-func (l *links) drop(k *link) {
+func (l *links) drop(ctx context.Context, k *link) {
+	if err := l.vault.forget(ctx, k.user); err != nil {
+		l.a.log.WarnContext(ctx, "could not forget a user's credentials; will try again", "session", k.user.String(), "error", err)
+		return
+	}
 	l.mu.Lock()
 	if l.byUser[k.user] == k {
 		delete(l.byUser, k.user)
@@ -108,9 +117,10 @@ func (l *links) signIn(ctx context.Context, account, passwordMD5 string) (legacy
 		if err := l.ups.Verify(ctx, account, passwordMD5); err != nil {
 			return legacy.UserRow{}, err
 		}
-		k.mu.Lock()
-		k.password, k.used = passwordMD5, time.Now()
-		k.mu.Unlock()
+		if err := l.vault.keep(ctx, k.user, credentials{account, passwordMD5}); err != nil {
+			return legacy.UserRow{}, err
+		}
+		k.use()
 		row, _, err := l.a.users.get(ctx, k.user)
 		return row, err
 	}
@@ -147,9 +157,12 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 		return legacy.UserRow{}, err
 	}
 	u := legacy.UserID(welcome.User.ID)
+	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
+		return legacy.UserRow{}, errors.Join(err, up.Close())
+	}
 	own, cancel := context.WithCancelCause(l.ctx)
 	k := &link{
-		links: l, user: u, account: account, password: passwordMD5, cancel: cancel,
+		links: l, user: u, account: account, cancel: cancel,
 		state: model.UpstreamConnecting, turned: make(chan struct{}), used: time.Now(),
 	}
 	l.mu.Lock()
@@ -174,32 +187,33 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	return welcome.User, err
 }
 
-// find returns the link of u, dialling again one that was given up. Users without one are not signed in here.
+// find returns the link of u, making it again where it was given up, or lost with an earlier process. Users whose
+// password is not kept are not signed in here.
 func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 	l.mu.Lock()
 	k := l.byUser[u]
 	l.mu.Unlock()
-	if k == nil && l.isOperator(ctx, u) {
-		if err := l.linkOperator(ctx); err != nil {
-			return nil, signInError("link the operator", err)
-		}
-		k = l.ofAccount(l.a.operator)
-	}
-	if k == nil {
-		return nil, errNotHere
-	}
-	k.mu.Lock()
-	given, password := k.state == model.UpstreamOffline, k.password
-	k.mu.Unlock()
-	if !given {
+	if k != nil && !k.given() {
 		return k, nil
 	}
-	if _, err := l.signIn(ctx, k.account, password); err != nil {
+	c, err := l.vault.get(ctx, u)
+	switch {
+	case err == nil:
+		_, err = l.signIn(ctx, c.Account, c.Password)
+	case errors.Is(err, errNoCredentials) && l.isOperator(ctx, u):
+		err = l.linkOperator(ctx)
+	case errors.Is(err, errNoCredentials):
+		return nil, errNotHere
+	}
+	if err != nil {
 		return nil, signInError("make the link again", err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.byUser[u], nil
+	if k = l.byUser[u]; k == nil {
+		return nil, errNotHere
+	}
+	return k, nil
 }
 
 // errNotHere is for users whose password we never had.
@@ -304,15 +318,16 @@ func (l *links) kicked(ctx context.Context, k *link) {
 	}
 }
 
-// linked says whether u has a link that is, or will be, online, or can be made again.
-func (l *links) linked(u legacy.UserID) bool {
+// linked says whether u can be acted for: his link is, or will be, online, or his password is kept to make it again.
+func (l *links) linked(ctx context.Context, u legacy.UserID) bool {
 	switch l.state(u) {
 	case model.UpstreamKicked, model.UpstreamRefused:
 		return false
+	case model.UpstreamOffline:
+		_, err := l.vault.get(ctx, u)
+		return err == nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.byUser[u] != nil
+	return true
 }
 
 // state is how the link of u is; offline where there is none.

@@ -34,8 +34,8 @@ func (a *Adapter) SignIn(ctx context.Context, account, passwordMD5 string) (mode
 
 // Vouch says whether a token may be issued for u without a password: over Upstreams only while the user is signed in, for
 // we need the password to act as him.
-func (a *Adapter) Vouch(u legacy.UserID) error {
-	if a.links == nil || a.links.linked(u) {
+func (a *Adapter) Vouch(ctx context.Context, u legacy.UserID) error {
+	if a.links == nil || a.links.linked(ctx, u) {
 		return nil
 	}
 	return errNotHere

@@ -48,7 +48,7 @@ func (s rest) InnerGetToken(ctx context.Context, r server.InnerGetTokenRequestOb
 	if err != nil {
 		return nil, err
 	}
-	if err := s.vouch(user); err != nil {
+	if err := s.vouch(ctx, user); err != nil {
 		return nil, err
 	}
 	issued, err := s.issue(ctx, user.Session, r.Body.Platform)
@@ -69,12 +69,12 @@ func (s *Server) innerUser(ctx context.Context, r model.GetTokenRequest) (model.
 	return s.legacy.User(ctx, u)
 }
 
-func (s *Server) vouch(user model.User) error {
+func (s *Server) vouch(ctx context.Context, user model.User) error {
 	u, err := adapter.ParseSession(user.Session)
 	if err != nil {
 		return err
 	}
-	return s.legacy.Vouch(u)
+	return s.legacy.Vouch(ctx, u)
 }
 
 // issue signs a session in and tells the streams of the logins that end by it.

@@ -52,6 +52,11 @@ type Store interface {
 	Replace(ctx context.Context, u legacy.UserID) ([]Login, error)
 	// Live says whether the user has a login.
 	Live(ctx context.Context, u legacy.UserID) (bool, error)
+	// Keep keeps what a user signs in with at the chat server, sealed: the store could not read it. Kept returns it, nil for
+	// none; Forget drops it, which is the caller's to do once the user has no login.
+	Keep(ctx context.Context, u legacy.UserID, sealed []byte) error
+	Kept(ctx context.Context, u legacy.UserID) ([]byte, error)
+	Forget(ctx context.Context, u legacy.UserID) error
 }
 
 // MaxPerUser is how many logins a user may have at once, and of how many that were replaced a store remembers why they

@@ -16,6 +16,7 @@ type Memory struct {
 	mu     sync.Mutex
 	byHash map[hash]*entry
 	byUser map[legacy.UserID][]*entry // oldest first
+	sealed map[legacy.UserID][]byte
 	expiry expiryHeap
 }
 
@@ -29,7 +30,7 @@ type entry struct {
 
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
-	return &Memory{byHash: map[hash]*entry{}, byUser: map[legacy.UserID][]*entry{}}
+	return &Memory{byHash: map[hash]*entry{}, byUser: map[legacy.UserID][]*entry{}, sealed: map[legacy.UserID][]byte{}}
 }
 
 // Create implements Store.
@@ -115,6 +116,29 @@ func (m *Memory) Live(_ context.Context, u legacy.UserID) (bool, error) {
 	defer m.mu.Unlock()
 	now := time.Now()
 	return slices.ContainsFunc(m.byUser[u], func(e *entry) bool { return !e.replaced && now.Before(e.Expires) }), nil
+}
+
+// Keep implements Store.
+func (m *Memory) Keep(_ context.Context, u legacy.UserID, sealed []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sealed[u] = slices.Clone(sealed)
+	return nil
+}
+
+// Kept implements Store.
+func (m *Memory) Kept(_ context.Context, u legacy.UserID) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.sealed[u]), nil
+}
+
+// Forget implements Store.
+func (m *Memory) Forget(_ context.Context, u legacy.UserID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.sealed, u)
+	return nil
 }
 
 func (m *Memory) find(t Token) (*entry, error) {

@@ -114,6 +114,26 @@ func testStore(t *testing.T, make func(t *testing.T) Store) {
 		require.NoError(t, err)
 	})
 
+	t.Run("what is kept for a user comes back as it was, until it is forgotten", func(t *testing.T) {
+		s := make(t)
+		got, err := s.Kept(t.Context(), 4)
+		require.NoError(t, err)
+		require.Nil(t, got)
+		secret := []byte("sealed\x00")
+		require.NoError(t, s.Keep(t.Context(), 4, secret))
+		secret[0] = 'X'
+		got, err = s.Kept(t.Context(), 4)
+		require.NoError(t, err)
+		require.Equal(t, "sealed\x00", string(got))
+		got, err = s.Kept(t.Context(), 5)
+		require.NoError(t, err)
+		require.Nil(t, got)
+		require.NoError(t, s.Forget(t.Context(), 4))
+		got, err = s.Kept(t.Context(), 4)
+		require.NoError(t, err)
+		require.Nil(t, got)
+	})
+
 	t.Run("a revoked token is unknown, and its place is free", func(t *testing.T) {
 		s := make(t)
 		first, err := s.Create(t.Context(), 4, 1, later)
