@@ -80,8 +80,8 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 		return []Finding{{true, c.Legacy.XXD.unproven(err, c.Legacy.Timeout)}}
 	}
 	found := []Finding{{false, "legacy.xxd: the chat server answers"}}
-	if c.Legacy.XXD.Insecure {
-		found = append(found, Finding{false, anyCertificate})
+	for _, risk := range c.Legacy.XXD.risks() {
+		found = append(found, Finding{false, risk})
 	}
 	if c.Inner.OperatorPassword == "" {
 		return append(found, Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"})

@@ -94,6 +94,15 @@ func TestCheckXXD(t *testing.T) {
 		require.False(t, found[1].Fault)
 		require.Contains(t, found[1].Text, "legacy.xxd.insecure: any certificate of the chat server is believed")
 	})
+	t.Run("a server without encryption brings a word on that", func(t *testing.T) {
+		plain, err := xuanxuan.StartXXD(t.Context(), xuanxuan.XXDOptions{Backend: backend(t).URL()}, "127.0.0.1:0")
+		require.NoError(t, err)
+		defer plain.Close()
+		found := node.Check(t.Context(), beside(plain))
+		require.Len(t, found, 3)
+		require.False(t, found[1].Fault)
+		require.Contains(t, found[1].Text, "legacy.xxd.url: is http")
+	})
 	t.Run("no password of the operator is good to know", func(t *testing.T) {
 		c := beside(x)
 		c.Inner.OperatorPassword = ""

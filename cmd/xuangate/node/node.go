@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -163,8 +164,10 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 	switch {
 	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)
-	case c.Legacy.Mode == "xxd" && c.Legacy.XXD.Insecure:
-		log.Warn(anyCertificate)
+	case c.Legacy.Mode == "xxd":
+		for _, risk := range c.Legacy.XXD.risks() {
+			log.Warn(risk)
+		}
 	}
 	if c.Ready != nil {
 		c.Ready(at)
@@ -176,9 +179,17 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 const onlyServer = "mode xxb: Xuangate must be the only chat server of this installation; " +
 	"desktop users signed in through an xxd would never hear of its messages"
 
-// anyCertificate is what an operator must know about legacy.xxd.insecure.
-const anyCertificate = "legacy.xxd.insecure: any certificate of the chat server is believed, " +
-	"so whoever is in between reads passwords and messages; legacy.xxd.fingerprint is as easy, and safe"
+// risks are what an operator must know about a chat server that anybody could pose as.
+func (x XXD) risks() (risks []string) {
+	if x.Insecure {
+		risks = append(risks, "legacy.xxd.insecure: any certificate of the chat server is believed, "+
+			"so whoever is in between reads passwords and messages; legacy.xxd.fingerprint is as easy, and safe")
+	}
+	if strings.HasPrefix(x.URL, "http:") {
+		risks = append(risks, "legacy.xxd.url: is http, so whoever is in between reads passwords and messages")
+	}
+	return risks
+}
 
 // serve runs all parts until ctx ends or one of them fails, then ends them in the order that loses nothing: streams are
 // told to come back elsewhere, requests finish, and what stands behind the API goes last.
