@@ -51,12 +51,25 @@ func inEachMode(t *testing.T, promise func(t *testing.T, w *world)) {
 	}
 }
 
-func start(t *testing.T, mode string) *world {
-	behind, err := xuanxuan.Start(t.Context(), xuanxuan.Options{}, "127.0.0.1:0")
+// site is the settings of all that a world is made of. What listens or depends on another part's address is set by start.
+type site struct {
+	legacy xuanxuan.Options
+	xxd    xuanxuan.XXDOptions
+	node   node.Config
+}
+
+// start builds a world, with the settings changed that a test wants to be others.
+func start(t *testing.T, mode string, changes ...func(*site)) *world {
+	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
+	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	for _, change := range changes {
+		change(&s)
+	}
+	behind, err := xuanxuan.Start(t.Context(), s.legacy, "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
-	c := node.Default()
+	c := s.node
 	c.Addr, c.Dev = "127.0.0.1:0", true
 	c.Drain = time.Second
 	c.Inner.Key = innerKey
@@ -64,10 +77,10 @@ func start(t *testing.T, mode string) *world {
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
 	c.Legacy.Poll = time.Second
 	if mode == "xxd" {
-		w.xxd, err = xuanxuan.StartXXD(t.Context(), xuanxuan.XXDOptions{Backend: behind.URL(), TLS: true, TickInterval: time.Second}, "127.0.0.1:0")
+		s.xxd.Backend = behind.URL()
+		w.xxd, err = xuanxuan.StartXXD(t.Context(), s.xxd, "127.0.0.1:0")
 		require.NoError(t, err)
 		c.Legacy.XXD.URL, c.Legacy.XXD.Fingerprint = w.xxd.URL(), w.xxd.Fingerprint()
-		c.Inner.OperatorPassword = xuanxuan.DemoPassword
 	}
 	c.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	c.LogTo = io.Discard
@@ -106,28 +119,43 @@ type answer struct {
 // post sends a request and checks the promises that hold for every answer.
 func (w *world) post(path string, head http.Header, body any) answer {
 	w.t.Helper()
+	a, err := w.ask(path, head, body)
+	require.NoError(w.t, err)
+	return a
+}
+
+// ask is post for goroutines other than the test's: an answer that breaks a promise is an error.
+func (w *world) ask(path string, head http.Header, body any) (a answer, err error) {
 	b, err := json.Marshal(body)
-	require.NoError(w.t, err)
+	if err != nil {
+		return a, err
+	}
 	req, err := http.NewRequest(http.MethodPost, w.url+path, bytes.NewReader(b))
-	require.NoError(w.t, err)
+	if err != nil {
+		return a, err
+	}
 	if head != nil {
 		req.Header = head.Clone()
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := w.http.Do(req)
-	require.NoError(w.t, err)
+	if err != nil {
+		return a, err
+	}
 	defer res.Body.Close()
 	raw, err := io.ReadAll(res.Body)
-	require.NoError(w.t, err)
-	a := answer{Status: res.StatusCode}
-	require.NoError(w.t, json.Unmarshal(raw, &a), "%s", raw)
-	require.NotEmpty(w.t, res.Header.Get("X-Request-Id"))
-	require.Equal(w.t, a.Code == model.OK, a.Status == http.StatusOK, "%s", raw)
-	require.Equal(w.t, a.Code != model.OK, a.Error != "", "%s", raw)
-	if a.Code != model.OK {
-		require.Nil(w.t, a.Data, "never both: %s", raw)
+	if err != nil {
+		return a, err
 	}
-	return a
+	a.Status = res.StatusCode
+	if err := json.Unmarshal(raw, &a); err != nil {
+		return a, fmt.Errorf("%s: %w", raw, err)
+	}
+	ok := a.Code == model.OK
+	if ok != (a.Status == http.StatusOK) || ok != (a.Error == "") || (!ok && a.Data != nil) || res.Header.Get("X-Request-Id") == "" {
+		return a, fmt.Errorf("%s: not an envelope: status %d %v: %s", path, a.Status, res.Header, raw)
+	}
+	return a, nil
 }
 
 // desktop makes a legacy call past the gateway, as a desktop client would.
@@ -160,7 +188,12 @@ type object = map[string]any
 
 func (w *world) signIn(account string) *user {
 	w.t.Helper()
-	a := w.post("/login", http.Header{}, object{"account": account, "password": xuanxuan.DemoPassword, "platform": 1})
+	return w.signInOn(account, 1)
+}
+
+func (w *world) signInOn(account string, platform int) *user {
+	w.t.Helper()
+	a := w.post("/login", http.Header{}, object{"account": account, "password": xuanxuan.DemoPassword, "platform": platform})
 	require.Equal(w.t, model.OK, a.Code, a.Error)
 	var l model.Login
 	require.NoError(w.t, json.Unmarshal(a.Data, &l))
@@ -172,14 +205,25 @@ func (u *user) post(path string, body any) answer {
 	return u.w.post(path, http.Header{"Authorization": {"Bearer " + u.token}}, body)
 }
 
+// ask is post for goroutines other than the test's.
+func (u *user) ask(path string, body any) (answer, error) {
+	return u.w.ask(path, http.Header{"Authorization": {"Bearer " + u.token}}, body)
+}
+
 // get is post for what must work; it decodes the data.
 func get[T any](u *user, path string, body any) T {
 	u.w.t.Helper()
-	a := u.post(path, body)
-	require.Equal(u.w.t, model.OK, a.Code, a.Error)
-	var v T
-	require.NoError(u.w.t, json.Unmarshal(a.Data, &v))
+	v, err := decoded[T](u.post(path, body))
+	require.NoError(u.w.t, err)
 	return v
+}
+
+// decoded is the data of an answer, which must not be a refusal.
+func decoded[T any](a answer) (v T, err error) {
+	if a.Code != model.OK {
+		return v, fmt.Errorf("code %d: %s", a.Code, a.Error)
+	}
+	return v, json.Unmarshal(a.Data, &v)
 }
 
 func (u *user) fails(want model.Code, path string, body any) string {
