@@ -43,10 +43,10 @@ func newEntry(e adapter.Event) (*Entry, error) {
 // ForAllStreams says that streams of messages only tell the entry too: it is a message, or about the stream itself.
 func (e *Entry) ForAllStreams() bool {
 	switch e.Kind {
-	case model.EventKindConversation, model.EventKindUser, model.EventKindNotification:
-		return false
+	case model.EventKindMessage, model.EventKindReset, model.EventKindKickoff, model.EventKindRevoked, model.EventKindExpired:
+		return true
 	}
-	return true
+	return false
 }
 
 // Append appends the entry as clients get it: as an event, which is what one gets that asked for every kind, or, for those
