@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		{"addr with a port too high", func(c *node.Config) { c.Addr = ":65536" }, `addr: ":65536" is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080 or :8080`},
 		{"inner.addr is addr", func(c *node.Config) { c.Inner.Addr = c.Addr }, "inner.addr: is the same as addr; give /inner a port of its own"},
 		{"an inner key one can guess", func(c *node.Config) { c.Inner.Key = "secret" }, "inner.key: has 6 characters, want at least 32; openssl rand -hex 32 makes one"},
+		{"a secret key one can guess", func(c *node.Config) { c.SecretKey = "secret" }, "secret_key: has 6 characters, want at least 32; openssl rand -hex 32 makes one"},
 		{"no operator", func(c *node.Config) { c.Inner.Operator = "" }, "inner.operator: is empty; name an account of the chat server, such as admin"},
 		{"an origin with a path", func(c *node.Config) { c.Origins = []string{"https://a.example/x"} }, `origins: "https://a.example/x" is no origin; write https://chat.example.com, without a path`},
 		{"tokens that end at once", func(c *node.Config) { c.TokenTTL = time.Second }, "token_ttl: is 1s, want 1m to 87600h"},
@@ -129,11 +130,13 @@ func TestSecretsStaySecret(t *testing.T) {
 	c := valid()
 	c.Inner.Key = "an inner key of 32 characters xx"
 	c.Inner.OperatorPassword = "the operator's password"
+	c.SecretKey = "a secret key of 32 characters xx"
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "legacy", c.Legacy)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "secret", c.SecretKey, "legacy", c.Legacy)
 	for _, shown := range []string{log.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c, c)} {
 		require.NotContains(t, shown, string(c.Inner.Key))
 		require.NotContains(t, shown, string(c.Inner.OperatorPassword))
+		require.NotContains(t, shown, string(c.SecretKey))
 		require.NotContains(t, shown, string(c.Legacy.XXB.Key))
 	}
 }
