@@ -206,7 +206,8 @@ func (p *pending) mine(f legacy.Push) bool {
 	return true
 }
 
-// mayFail says whether a failure may be the call's own: a message's names its chat, the others tell nothing.
+// mayFail says whether a failure may be the call's own: a message's names its chat, or none where nothing was in the call
+// (recorded: 05_message), which is never ours. The others tell nothing.
 func (p *pending) mayFail(f legacy.Push) bool {
 	draft, ok := p.draft()
 	if !ok {
@@ -215,7 +216,7 @@ func (p *pending) mayFail(f legacy.Push) bool {
 	var rows []struct {
 		GID legacy.Text `json:"gid"`
 	}
-	if json.Unmarshal(f.Data, &rows) != nil || len(rows) == 0 || rows[0].GID == "" {
+	if json.Unmarshal(f.Data, &rows) != nil || len(rows) == 0 {
 		return true
 	}
 	return legacy.ChatGID(rows[0].GID) == draft.CGID
