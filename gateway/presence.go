@@ -90,7 +90,11 @@ func (p *presence) enter(ctx context.Context, u legacy.UserID) (eventlog.Positio
 		return a.start, nil
 	case a.online || p.stopped || time.Now().Before(a.due):
 		p.mu.Unlock()
-		return p.events.End(ctx)
+		end, err := p.events.End(ctx)
+		if err != nil {
+			p.leave(u, time.Time{})
+		}
+		return end, err
 	}
 	a.busy = make(chan struct{})
 	p.mu.Unlock()
@@ -102,9 +106,7 @@ func (p *presence) leave(u legacy.UserID, promised time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.users[u]
-	if a.streams--; a.streams > 0 && a.online {
-		return
-	}
+	a.streams--
 	now := time.Now()
 	if promised.Before(now) {
 		promised = now
@@ -112,7 +114,9 @@ func (p *presence) leave(u legacy.UserID, promised time.Time) {
 	if until := promised.Add(linger); a.online && a.due.Before(until) {
 		a.due = until
 	}
-	p.pending[u] = struct{}{}
+	if a.streams == 0 || !a.online {
+		p.pending[u] = struct{}{}
+	}
 }
 
 // run makes due calls until ctx ends, and returns when none is under way.
@@ -274,6 +278,10 @@ func (p *presence) stop(ctx context.Context) {
 func (p *presence) part(ctx context.Context, u legacy.UserID) error {
 	p.mu.Lock()
 	a := p.users[u]
+	if a == nil {
+		p.mu.Unlock()
+		return nil
+	}
 	for a.busy != nil {
 		busy := a.busy
 		p.mu.Unlock()

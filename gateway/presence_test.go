@@ -79,6 +79,20 @@ func TestPresence(t *testing.T) {
 		require.Equal(t, 1, w.goings())
 	})
 
+	inTime(t, "a poll's promise holds beside a stream that closes before", func(t *testing.T, w *world) {
+		token := w.signIn(alice, 1)
+		l := w.open(t, model.ProtocolSse, token, "")
+		w.tell("x", alice)
+		at := l.hears(t, "x").position
+		w.tell("y", alice)
+		w.ask(w.request(http.MethodGet, "/notify?protoc=poll&timeout=60&after="+at, token, nil)) // answered at once
+		l.close()
+		time.Sleep(80 * time.Second)
+		require.Zero(t, w.goings())
+		time.Sleep(15 * time.Second)
+		require.Equal(t, 1, w.goings())
+	})
+
 	inTime(t, "polls one after the other are one presence", func(t *testing.T, w *world) {
 		token := w.signIn(alice, 1)
 		for range 5 {
