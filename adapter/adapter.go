@@ -168,10 +168,16 @@ func (a *Adapter) call(ctx context.Context, op string, c legacy.Call) (legacy.Re
 func (a *Adapter) read(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
 	r, err := a.call(ctx, op, c)
 	if code(err) == model.Unreachable && ctx.Err() == nil {
-		return a.call(ctx, op, c)
+		r, err = a.call(ctx, op, c)
+	}
+	if err == nil && r.Unsure {
+		err = noAnswer(op, errUnanswered)
 	}
 	return r, err
 }
+
+// errUnanswered says that a question was carried out and its answer did not come to us.
+var errUnanswered = errors.New("no answer came to us")
 
 // Ping asks legacy whether it is there.
 func (a *Adapter) Ping(ctx context.Context) error {

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -146,9 +147,10 @@ func (c *chats) getLast(gid legacy.ChatGID, active int64) (legacy.MessageRow, bo
 
 // list asks legacy for u's chats: the system chat, and those he is in, dismissed ones too.
 func (a *Adapter) list(ctx context.Context, op string, u legacy.UserID) ([]legacy.ChatRow, error) {
-	// Callers that come while the question is out share its answer, so it must not end with the first one's request.
-	v, err, _ := a.chats.loads.Do(u.String(), func() (any, error) {
-		at := a.chats.moment()
+	// Callers that come while the question is out share its answer, unless a chat has changed since it was asked. It must
+	// not end with the first one's request.
+	at := a.chats.moment()
+	v, err, _ := a.chats.loads.Do(fmt.Sprint(u, "@", at), func() (any, error) {
 		r, err := a.read(context.WithoutCancel(ctx), op, legacy.Chat(u, "getlist"))
 		if err != nil {
 			return nil, err

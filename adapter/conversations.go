@@ -156,7 +156,7 @@ func (a *Adapter) openOne2One(ctx context.Context, op string, as, x, y legacy.Us
 		return model.ConversationId(gid), err
 	}
 	members := []legacy.UserID{x, y}
-	_, err = a.change(ctx, op, as, legacy.Chat(as, "create", gid, "", legacy.TypeOne2One, members, 0, false),
+	_, err = a.changeInLane(ctx, op, as, legacy.Chat(as, "create", gid, "", legacy.TypeOne2One, members, 0, false),
 		created(gid, "", legacy.TypeOne2One, members, false))
 	return model.ConversationId(gid), err
 }
@@ -181,8 +181,18 @@ type effect struct {
 	out  []legacy.UserID
 }
 
-// change sends a call that changes a chat, and tells the members, those whom it removed too.
+// change sends a call that changes a chat, and tells the members, those whom it removed too. It has the chat's lane to
+// itself: of two answers at once the older one might be kept, and a message go to the members of before.
 func (a *Adapter) change(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
+	leave, err := a.lanes.enter(ctx, string(e.row.GID))
+	if err != nil {
+		return legacy.ChatRow{}, noAnswer(op, err)
+	}
+	defer leave()
+	return a.changeInLane(ctx, op, as, c, e)
+}
+
+func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
 	ctx = context.WithoutCancel(ctx) // once it is sent it may be done, and then it must be told
 	r, err := a.call(ctx, op, c)
 	if k := code(err); (r.Unsure || k == model.Unreachable || k == model.TooSlow) && !errors.Is(err, legacy.ErrNotSent) {
