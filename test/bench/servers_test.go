@@ -36,6 +36,8 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 		return s.URL(), func() { _ = s.Close() }, nil
 	},
 	"gateway": runGateway,
+	"xxd":     runXXD,
+	"linked":  runLinked,
 	"instant": runInstant,
 	"proxy": func(legacyURL string) (string, func(), error) {
 		target, err := url.Parse(legacyURL)
@@ -82,9 +84,13 @@ func population() []xuanxuan.User {
 
 func runGateway(legacyURL string) (string, func(), error) {
 	c := node.Default()
+	c.Legacy.XXB.URL, c.Legacy.XXB.Key = legacyURL, xuanxuan.DefaultKey
+	return runNode(c)
+}
+
+func runNode(c node.Config) (string, func(), error) {
 	c.Addr, c.Dev = "127.0.0.1:0", true
 	c.Inner.Key = innerKey
-	c.Legacy.XXB.URL, c.Legacy.XXB.Key = legacyURL, xuanxuan.DefaultKey
 	c.LogTo = io.Discard
 	ready := make(chan string, 1)
 	c.Ready = func(a node.Addresses) { ready <- "http://" + a.API.String() }
@@ -116,8 +122,10 @@ type started struct{ Addr, Control string }
 
 // usage is what a server has used.
 type usage struct {
-	CPU    time.Duration // since it started, user and system
-	Memory uint64        // bytes of heap and stacks in use after a garbage collection
+	CPU time.Duration // since it started, user and system
+	// After a garbage collection:
+	Memory     uint64 // bytes of heap and stacks in use
+	Goroutines int
 }
 
 // play runs a role until the parent closes our standard input, or is gone.
@@ -149,7 +157,7 @@ func play(role string) error {
 			runtime.GC() // the second one frees what finalizers let go
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
-			u.Memory = m.HeapAlloc + m.StackInuse
+			u.Memory, u.Goroutines = m.HeapAlloc+m.StackInuse, runtime.NumGoroutine()
 		}
 		var ru syscall.Rusage
 		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &ru)
