@@ -37,14 +37,15 @@ type Conn struct {
 	user  legacy.UserID
 	quiet time.Duration
 
-	turn   chan struct{} // holds one token while nobody writes
-	pushes chan legacy.Push
-	done   chan struct{} // closed when the reader has ended
+	turn chan struct{} // holds one token while nobody writes
+	news chan struct{} // holds one token when there may be pushes to read
+	done chan struct{} // closed when the reader has ended
 
 	mu        sync.Mutex
-	abandoned *pending   // the last call that nobody waits for any more
-	pending   []*pending // in the order in which they were written
-	cause     error      // why it ended; set once
+	pushes    []legacy.Push // that wait for Next, oldest first
+	abandoned *pending      // the last call that nobody waits for any more
+	pending   []*pending    // in the order in which they were written
+	cause     error         // why it ended; set once
 }
 
 // Dial signs a user in, who must have no other connection: xxd would kick that one out. It checks the password first,
@@ -67,7 +68,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	}
 	c := &Conn{
 		ws: ws, key: key, quiet: s.silence,
-		turn: make(chan struct{}, 1), pushes: make(chan legacy.Push, maxPushes), done: make(chan struct{}),
+		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.turn <- struct{}{}
 	stop := context.AfterFunc(ctx, func() { _ = ws.Close() })
@@ -146,7 +147,7 @@ func (c *Conn) expect(method string) (legacy.Push, error) {
 		case m == "kickoff" && p.Message != "":
 			return p, legacy.ErrKicked
 		case p.Result != legacy.Fail:
-			c.pushes <- p // at most what xxd queues for one connection, 256
+			c.pushes = append(c.pushes, p) // at most what xxd queues for one connection, 256
 		}
 	}
 }
@@ -219,41 +220,63 @@ func (c *Conn) take(p legacy.Push) error {
 		}
 		return nil // "Illegal Requset.": somebody's bad call, told to everybody
 	}
-	c.mu.Lock()
-	news := c.answer(p)
-	c.mu.Unlock()
-	if !news {
-		return nil
+	if err := c.put(p); err != nil {
+		return err
 	}
 	select {
-	case c.pushes <- p:
+	case c.news <- struct{}{}:
+	default: // it lies there already
+	}
+	return nil
+}
+
+// put gives a frame to the call whose answer it is, and keeps it for Next where it is news.
+func (c *Conn) put(p legacy.Push) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.answer(p):
 		return nil
-	default:
+	case len(c.pushes) == maxPushes:
 		return fmt.Errorf("%d pushes wait unread", maxPushes)
 	}
+	c.pushes = append(c.pushes, p)
+	return nil
 }
 
 // Next returns the next push in the order in which xxd sent it, waiting for one if need be. One goroutine at a time. Once
 // the connection is gone and all pushes are read it returns the reason, every time.
 func (c *Conn) Next(ctx context.Context) (legacy.Push, error) {
-	select {
-	case p := <-c.pushes:
-		return p, nil
-	default:
-	}
-	select {
-	case p := <-c.pushes:
-		return p, nil
-	case <-ctx.Done():
-		return legacy.Push{}, ctx.Err()
-	case <-c.done:
-	}
-	select {
-	case p := <-c.pushes:
-		return p, nil
-	default:
+	for {
+		if p, ok := c.get(); ok {
+			return p, nil
+		}
+		select {
+		case <-c.news:
+			continue
+		case <-ctx.Done():
+			return legacy.Push{}, ctx.Err()
+		case <-c.done:
+		}
+		if p, ok := c.get(); ok {
+			return p, nil
+		}
 		return legacy.Push{}, c.cause
 	}
+}
+
+// get takes the oldest push, if there is one.
+func (c *Conn) get() (p legacy.Push, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pushes) == 0 {
+		return p, false
+	}
+	p, c.pushes = c.pushes[0], c.pushes[1:]
+	if len(c.pushes) == 0 {
+		c.pushes = nil // an idle connection holds nothing
+	}
+	return p, true
 }
 
 // Close hangs up, which logs the user out, and waits for the reader. It may be called again.
