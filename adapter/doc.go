@@ -5,5 +5,9 @@
 // who may do what, whether the server can store what was sent. Recipients of events are computed from conversations'
 // members, never taken from legacy, whose own lists name only those online.
 //
+// Below it stands either one Caller that asks for every user (mode xxb), or Upstreams, to which each user signs in by
+// himself (mode xxd): links keeps one connection a user, tells what it hears (events.go), and after every connection what
+// it missed (gap.go). The translation above is the same.
+//
 // An Adapter stores nothing but caches that may be lost.
 package adapter

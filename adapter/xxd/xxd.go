@@ -97,9 +97,15 @@ func (s *Server) Probe(ctx context.Context) error {
 		return err
 	}
 	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d where xxd answers 200", res.StatusCode)
+	}
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, maxInfo))
 	return err
 }
+
+// ErrCertificate says that xxd has another certificate than the one whose fingerprint is configured.
+var ErrCertificate = errors.New("xxd's certificate is not the configured one")
 
 // trustOf is what xxd's certificate must be. Self-signed ones are the norm, so its fingerprint may be pinned.
 func trustOf(c Config) (*tls.Config, error) {
@@ -131,7 +137,7 @@ func trustOf(c Config) (*tls.Config, error) {
 		t.InsecureSkipVerify = true // the pin below is the verification
 		t.VerifyConnection = func(s tls.ConnectionState) error {
 			if got := sha256.Sum256(s.PeerCertificates[0].Raw); string(got[:]) != string(want) {
-				return fmt.Errorf("xxd's certificate has fingerprint %x, not the configured one", got)
+				return fmt.Errorf("%w: its fingerprint is %x", ErrCertificate, got)
 			}
 			return nil
 		}

@@ -1763,7 +1763,7 @@ type NotifyParams struct {
 	// Protoc The transport. Left out, the request's headers decide.
 	Protoc Protocol `form:"protoc,omitempty" json:"protoc,omitempty,omitzero"`
 
-	// After The position to go on after, as an earlier event or answer gave it. `Last-Event-ID` means the same and is used when this is left out.
+	// After The position to go on after, as an earlier event or answer gave it. The header `Last-Event-ID` means the same and goes first: an EventSource comes back to the address it began with.
 	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
 
 	// Events `all` tells every kind of event; left out, only messages are told.

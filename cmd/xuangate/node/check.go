@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 	"time"
 
@@ -103,7 +102,7 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 func (x XXD) unproven(err error, timeout time.Duration) string {
 	untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
-	case !ok && x.Fingerprint != "" && strings.Contains(err.Error(), "fingerprint"):
+	case errors.Is(err, xxd.ErrCertificate):
 		return "legacy.xxd.fingerprint: " + unreachable(err, timeout).Error()
 	case !ok:
 		return "legacy.xxd.url: " + unreachable(err, timeout).Error()
