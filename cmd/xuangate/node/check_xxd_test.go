@@ -59,7 +59,7 @@ func TestCheckXXD(t *testing.T) {
 			c.Legacy.XXD.URL = "https://" + silent.Addr().String()
 		}, []string{"legacy.xxd.url: no answer within 100ms"}},
 		{"a certificate of nobody known, and what to set", func(c *node.Config) { c.Legacy.XXD.Fingerprint = "" }, []string{"legacy.xxd.fingerprint: is not set", "set " + x.Fingerprint()}},
-		{"another certificate than the one set", func(c *node.Config) { c.Legacy.XXD.Fingerprint = another }, []string{"legacy.xxd.fingerprint: ", x.Fingerprint() + ""}},
+		{"another certificate than the one set", func(c *node.Config) { c.Legacy.XXD.Fingerprint = another }, []string{"legacy.xxd.fingerprint: ", x.Fingerprint()}},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			c := beside(x)
