@@ -3,11 +3,8 @@ package adapter
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -159,117 +156,6 @@ func (a *Adapter) openOne2One(ctx context.Context, op string, as, x, y legacy.Us
 	_, err = a.changeInLane(ctx, op, as, legacy.Chat(as, "create", gid, "", legacy.TypeOne2One, members, 0, false),
 		created(gid, "", legacy.TypeOne2One, members, false))
 	return model.ConversationId(gid), err
-}
-
-// created is the effect of chat/create.
-func created(gid legacy.ChatGID, name, chatType string, members []legacy.UserID, public bool) effect {
-	row := legacy.ChatRow{
-		GID: legacy.Text(gid), Name: legacy.Text(name), Type: legacy.Text(chatType), Members: members,
-		CreatedDate: legacy.UnixDate(time.Now().Unix()),
-	}
-	if public {
-		row.Public = 1
-	}
-	return effect{what: model.ChangedCreated, row: row, in: members}
-}
-
-// effect is what a call is to do to a chat: row is how it should be afterwards, who must be a member then, and who not.
-type effect struct {
-	what model.ConversationEventChanged
-	row  legacy.ChatRow
-	in   []legacy.UserID
-	out  []legacy.UserID
-}
-
-// change sends a call that changes a chat, and tells the members, those whom it removed too. It has the chat's lane to
-// itself: of two answers at once the older one might be kept, and a message go to the members of before.
-func (a *Adapter) change(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
-	leave, err := a.lanes.enter(ctx, string(e.row.GID))
-	if err != nil {
-		return legacy.ChatRow{}, noAnswer(op, err)
-	}
-	defer leave()
-	return a.changeInLane(ctx, op, as, c, e)
-}
-
-func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
-	ctx = context.WithoutCancel(ctx) // once it is sent it may be done, and then it must be told
-	r, err := a.call(ctx, op, c)
-	if k := code(err); (r.Unsure || k == model.Unreachable || k == model.TooSlow) && !errors.Is(err, legacy.ErrNotSent) {
-		return a.ascertain(ctx, op, as, e, err)
-	}
-	if err != nil {
-		return legacy.ChatRow{}, err
-	}
-	var row legacy.ChatRow
-	if err := spoken(op, r, &row); err != nil {
-		return row, err
-	}
-	if row.GID != e.row.GID {
-		return row, refuse(op, model.Conflict, "the chat server answered another conversation; nothing is known of yours")
-	}
-	return row, a.tell(ctx, as, row, e.what, e.out...)
-}
-
-// ascertain asks for the members when the answer to a change does not tell whether it was done: none came, or it may be
-// somebody else's. said is what the answer was taken for.
-func (a *Adapter) ascertain(ctx context.Context, op string, as legacy.UserID, e effect, said error) (legacy.ChatRow, error) {
-	members, err := a.members(ctx, op, as, legacy.ChatGID(e.row.GID))
-	if err != nil {
-		return legacy.ChatRow{}, cmp.Or(said, err)
-	}
-	missing := func(u legacy.UserID) bool { return !slices.Contains(members, u) }
-	if slices.ContainsFunc(e.in, missing) || len(e.out) > 0 && !slices.ContainsFunc(e.out, missing) {
-		if said == nil {
-			said = refuse(op, model.Conflict, "the chat server says that it was done, and that it was not")
-		}
-		return legacy.ChatRow{}, said
-	}
-	row := e.row
-	row.Members = members
-	return row, a.tell(ctx, as, row, e.what, e.out...)
-}
-
-// members asks who is in a chat. Legacy answers anybody; a chat that does not exist has none.
-func (a *Adapter) members(ctx context.Context, op string, as legacy.UserID, gid legacy.ChatGID) ([]legacy.UserID, error) {
-	r, err := a.read(ctx, op, legacy.Chat(as, "members", gid))
-	if err != nil {
-		return nil, err
-	}
-	var found struct {
-		Members legacy.Users `json:"members"`
-	}
-	return found.Members, spoken(op, r, &found)
-}
-
-// tell keeps a chat that was changed and appends an event for its members, for those who no longer are, and for those in
-// also. The same change may be heard on several links; each recipient is told once.
-func (a *Adapter) tell(ctx context.Context, as legacy.UserID, row legacy.ChatRow, what model.ConversationEventChanged, also ...legacy.UserID) error {
-	version, gone := a.chats.put(row)
-	e, err := a.describe(ctx, as, row)
-	if err != nil {
-		// The change is done; its news must not wait for the last message, which the client can ask for.
-		a.log.WarnContext(ctx, "conversation event without its last message", "error", err)
-	}
-	e.Changed = []model.ConversationEventChanged{what}
-	return a.sink(ctx, Event{
-		Kind: model.EventKindConversation, To: audience(row, append(gone, also...)...), Data: e,
-		Once: fmt.Sprintf("%s#%d", row.GID, version),
-	})
-}
-
-// audience is everybody for the system chat, else the members and those in also.
-func audience(row legacy.ChatRow, also ...legacy.UserID) Recipients {
-	if row.System() {
-		return Recipients{All: true}
-	}
-	to := slices.Clone([]legacy.UserID(row.Members))
-	for _, u := range also {
-		if !slices.Contains(to, u) {
-			to = append(to, u)
-		}
-	}
-	return Recipients{Users: to}
 }
 
 // nameOf names a group after its members.

@@ -48,8 +48,9 @@ type link struct {
 // errUnwanted is why a link ends that nobody uses any more.
 var errUnwanted = errors.New("nobody uses the link")
 
-// run keeps the link until ctx ends or the server will not have it: welcome is what the first connection, up, began with.
-func (k *link) run(ctx context.Context, up Upstream, welcome legacy.Welcome) {
+// run keeps the link until ctx ends or the server will not have it: welcome is what the first connection, up, began with, and
+// is emptied: its lists of everybody must not stay for as long as the link.
+func (k *link) run(ctx context.Context, up Upstream, welcome *legacy.Welcome) {
 	for tries := 0; ; {
 		err := k.connected(ctx, up, welcome)
 		for up = nil; up == nil; {
@@ -69,7 +70,7 @@ func (k *link) run(ctx context.Context, up Upstream, welcome legacy.Welcome) {
 			}
 			tries++
 			k.turn(model.UpstreamConnecting, nil)
-			up, welcome, err = k.dial(ctx)
+			up, *welcome, err = k.dial(ctx)
 		}
 		tries = 0
 	}
@@ -137,7 +138,7 @@ func (k *link) over(ctx context.Context, err error) bool {
 }
 
 // connected tells what was missed, then what happens, until the connection or ctx ends.
-func (k *link) connected(ctx context.Context, up Upstream, welcome legacy.Welcome) error {
+func (k *link) connected(ctx context.Context, up Upstream, welcome *legacy.Welcome) error {
 	stop := context.AfterFunc(ctx, func() { _ = up.Close() })
 	defer func() {
 		stop()
@@ -145,7 +146,9 @@ func (k *link) connected(ctx context.Context, up Upstream, welcome legacy.Welcom
 	}()
 	a := k.links.a
 	a.users.fill(welcome.Users)
-	if err := k.fill(ctx, up, welcome); err != nil {
+	err := k.fill(ctx, up, *welcome)
+	*welcome = legacy.Welcome{}
+	if err != nil {
 		return fmt.Errorf("fill the gap: %w", err)
 	}
 	k.turn(model.UpstreamOnline, up)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -156,7 +155,8 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	if err != nil {
 		return legacy.UserRow{}, err
 	}
-	u := legacy.UserID(welcome.User.ID)
+	row := welcome.User
+	u := legacy.UserID(row.ID)
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
 		return legacy.UserRow{}, errors.Join(err, up.Close())
 	}
@@ -180,11 +180,11 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
-		k.run(own, up, welcome)
+		k.run(own, up, &welcome)
 	})
 	l.mu.Unlock()
 	_, err = k.ready(ctx)
-	return welcome.User, err
+	return row, err
 }
 
 // find returns the link of u, making it again where it was given up, or lost with an earlier process. Users whose
@@ -341,23 +341,4 @@ func (l *links) state(u legacy.UserID) model.UpstreamState {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.state
-}
-
-// signInError is what a client is told of a sign-in that failed.
-func signInError(op string, err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, legacy.ErrPassword):
-		return &Error{Code: model.WrongPassword, Op: op, Err: err, Text: "wrong account or password, or the account is locked for ten minutes after three wrong tries; this chat server does not tell which"}
-	case errors.Is(err, legacy.ErrLocked):
-		return &Error{Code: model.AccountLocked, Op: op, Err: err, Text: "the account is locked for now; try again later"}
-	case errors.Is(err, legacy.ErrDisabled):
-		return &Error{Code: model.AccountDisabled, Op: op, Err: err, Text: "the account is disabled"}
-	case errors.Is(err, legacy.ErrFull):
-		return &Error{Code: model.Unreachable, Op: op, Err: err, Text: "the chat server has as many users online as it takes; try again later", RetryAfter: 30 * time.Second}
-	case errors.Is(err, legacy.ErrKicked):
-		return &Error{Code: model.SignedInElsewhere, Op: op, Err: err, Text: "you signed in elsewhere at the same moment; try again"}
-	}
-	return noAnswer(op, fmt.Errorf("sign in: %w", err))
 }

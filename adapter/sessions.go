@@ -2,7 +2,10 @@ package adapter
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -39,4 +42,23 @@ func (a *Adapter) Vouch(ctx context.Context, u legacy.UserID) error {
 		return nil
 	}
 	return errNotHere
+}
+
+// signInError is what a client is told of a sign-in that failed.
+func signInError(op string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, legacy.ErrPassword):
+		return &Error{Code: model.WrongPassword, Op: op, Err: err, Text: "wrong account or password, or the account is locked for ten minutes after three wrong tries; this chat server does not tell which"}
+	case errors.Is(err, legacy.ErrLocked):
+		return &Error{Code: model.AccountLocked, Op: op, Err: err, Text: "the account is locked for now; try again later"}
+	case errors.Is(err, legacy.ErrDisabled):
+		return &Error{Code: model.AccountDisabled, Op: op, Err: err, Text: "the account is disabled"}
+	case errors.Is(err, legacy.ErrFull):
+		return &Error{Code: model.Unreachable, Op: op, Err: err, Text: "the chat server has as many users online as it takes; try again later", RetryAfter: 30 * time.Second}
+	case errors.Is(err, legacy.ErrKicked):
+		return &Error{Code: model.SignedInElsewhere, Op: op, Err: err, Text: "you signed in elsewhere at the same moment; try again"}
+	}
+	return noAnswer(op, fmt.Errorf("sign in: %w", err))
 }
