@@ -15,6 +15,9 @@ const (
 	// recently is how old a chat's last message may be for one of the same second to have been missed while the user signed
 	// in for the first time; our clock and the server's may differ by as much.
 	recently = 10 * time.Second
+	// disorder is how many seconds later than a message of a higher id one may be delivered, and so be missed though the
+	// higher was heard. The log knows what is told twice.
+	disorder = 3
 )
 
 // fill tells what the user missed: what waited for him, and what no list holds because it was sent while the connection
@@ -74,7 +77,7 @@ func (k *link) since(welcome legacy.Welcome) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.seen > 0 {
-		return k.seen - 1
+		return k.seen - disorder
 	}
 	var newest int64
 	for _, c := range welcome.Chats {
@@ -99,7 +102,8 @@ func (k *link) mayHaveMissed(c legacy.ChatRow, before legacy.Date, since int64) 
 	}
 }
 
-// missed reads a chat's messages down to the highest that was told, or, where none was, to those of since.
+// missed reads a chat's messages down to the highest that was told and to those of since: what was told need not have been
+// told to this user, nor everything below it.
 func (k *link) missed(ctx context.Context, up Upstream, gid legacy.ChatGID, since int64) (rows []legacy.MessageRow, err error) {
 	a := k.links.a
 	told := a.chats.marked(gid)
@@ -113,7 +117,7 @@ func (k *link) missed(ctx context.Context, up Upstream, gid legacy.ChatGID, sinc
 			return nil, err
 		}
 		for _, row := range list {
-			if legacy.MessageID(row.ID) <= told || (told == 0 && row.Date.Unix(a.zone) < since) {
+			if row.Date.Unix(a.zone) < since && (told == 0 || legacy.MessageID(row.ID) <= told) {
 				return rows, nil
 			}
 			rows = append(rows, row)
