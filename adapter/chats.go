@@ -36,9 +36,10 @@ type chats struct {
 }
 
 type chatEntry struct {
-	row  legacy.ChatRow
-	at   time.Time
-	tick uint64
+	row     legacy.ChatRow
+	at      time.Time // when it was last confirmed
+	changed time.Time // when put last changed it
+	tick    uint64
 }
 
 // lastMessage is a chat's newest message; active is the chat's lastActiveTime for which it was found to be the newest.
@@ -98,13 +99,24 @@ func (c *chats) put(row legacy.ChatRow) (version uint64, gone []legacy.UserID) {
 		return old.tick, nil
 	}
 	c.tick++
-	c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: c.tick}
+	c.rows[gid] = chatEntry{row: row, at: time.Now(), changed: time.Now(), tick: c.tick}
 	for _, u := range old.row.Members {
 		if !slices.Contains(row.Members, u) {
 			gone = append(gone, u)
 		}
 	}
 	return c.tick, gone
+}
+
+// contestFor is how far one link may be behind another, in telling of a change.
+const contestFor = 5 * time.Second
+
+// contested says whether a row that came on some link may be older than the one we have, which changed just now.
+func (c *chats) contested(row legacy.ChatRow) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, known := c.rows[legacy.ChatGID(row.GID)]
+	return known && time.Since(e.changed) < contestFor && !same(e.row, row)
 }
 
 // same compares what members may know of a chat: not a user's own marks, nor when somebody last spoke.

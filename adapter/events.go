@@ -27,6 +27,16 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !k.decode(ctx, p, &row) || row.GID == "" {
 			return nil
 		}
+		if a.chats.contested(row) {
+			now, err := a.own(ctx, "ask how a conversation is now", k.user, legacy.ChatGID(row.GID))
+			switch {
+			case code(err) == model.NotFound:
+				return nil // left meanwhile
+			case err != nil:
+				return err
+			}
+			row = now
+		}
 		return a.tell(ctx, k.user, row, what)
 	}
 	switch method {

@@ -398,6 +398,19 @@ func TestPushesBecomeEvents(t *testing.T) {
 			})
 		})
 	}
+	t.Run("of two changes that come out of order on two links the server's word counts", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.answer("getlist", says(t, frame("getlist", "["+chatJSON("team", "group", 4)+"]")))
+			d.push("addmember", chatJSON("team", "group", 4)) // bob was removed
+			synctest.Wait()
+			d.push("joinchat", chatJSON("team", "group", 4, 5)) // that he had joined comes late
+			synctest.Wait()
+			row, ok := a.chats.get("team")
+			require.True(t, ok)
+			require.False(t, row.Has(5))
+			require.Len(t, d.told(), 1)
+		})
+	})
 	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {
 		var full atomic.Bool
 		failing := func(c *Config) {
