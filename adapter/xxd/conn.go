@@ -45,6 +45,7 @@ type Conn struct {
 	pushes    []legacy.Push // that wait for Next, oldest first
 	abandoned *pending      // the last call that nobody waits for any more
 	pending   []*pending    // in the order in which they were written
+	fences    []*pending    // whose fence was sent and not answered, in the order in which they were written
 	cause     error         // why it ended; set once
 }
 

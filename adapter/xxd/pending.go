@@ -12,19 +12,27 @@ import (
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
 
-// A pending call waits between its own frame and the answer to the ping behind it, its fence. What xxd sends in between
-// is all that the call was going to cause: its answer, if the caller is among those who are told; a failure, which is
-// told to everybody, so that none having come means success; and other users' answers and failures of the same method.
+// A pending call waits between its own frame and the answer to a ping behind it, its fence. What xxd sends in between is
+// all that the call was going to cause: its answer, if the caller is among those who are told; a failure, which is told to
+// everybody, so that none having come means success; and other users' answers and failures of the same method.
+//
+// An answer that can be nobody else's settles a call without its fence, which is then not sent at all: it costs xxd a call
+// of its own.
 type pending struct {
 	call    legacy.Call
 	method  string // as its answer names it
+	certain bool   // its answer is nobody else's: the caller alone is told, or it carries the call's own gid
 	answers []legacy.Push
 	fails   []legacy.Push
 	failed  bool          // xxd got no answer for it from its backend
 	settled chan struct{} // closed once it is no longer pending
+	fence   *time.Timer   // sends the fence of a call whose certain answer does not come
 	limit   *time.Timer   // once abandoned
 	done    chan result
 }
+
+// fenceAfter is how long a certain answer may take before the fence is sent; a failure sends it at once.
+const fenceAfter = 50 * time.Millisecond
 
 type result struct {
 	r   legacy.Response
@@ -54,6 +62,8 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
 	}
 	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}
+	_, message := p.draft()
+	p.certain = message || slices.Contains(callerOnly, p.method)
 	if err := c.send(ctx, p, frame); err != nil {
 		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
 	}
@@ -105,7 +115,7 @@ func (c *Conn) awaitAbandoned(ctx context.Context) error {
 	}
 }
 
-// send writes a call and its fence, and queues it where the reader looks for whom an answer is.
+// send writes a call, with its fence unless that can wait, and queues it where the reader looks for whom an answer is.
 func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
 	select {
 	case <-c.turn:
@@ -124,51 +134,131 @@ func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
 		return errors.Join(legacy.ErrNotSent, c.cause)
 	}
 	c.pending = append(c.pending, p)
-	c.mu.Unlock()
 	frames := []any{frame}
-	if p.method != "ping" { // which is its own fence
-		frames = append(frames, request{Module: "chat", Method: "ping", User: c.user, Version: clientVersion, Lang: lang})
+	switch {
+	case p.certain:
+		p.fence = time.AfterFunc(fenceAfter, func() { c.sendFence(p) })
+	case p.method == "ping": // its own fence
+		c.fences = append(c.fences, p)
+	default:
+		c.fences = append(c.fences, p)
+		frames = append(frames, c.ping())
 	}
-	if err := c.write(frames...); err != nil {
-		_ = c.ws.Close() // the reader ends, and with it every call
-		return err
+	c.mu.Unlock()
+	return c.writeOrEnd(frames...)
+}
+
+func (c *Conn) ping() request {
+	return request{Module: "chat", Method: "ping", User: c.user, Version: clientVersion, Lang: lang}
+}
+
+// sendFence sends the fence of a call that is still pending.
+func (c *Conn) sendFence(p *pending) {
+	select {
+	case <-c.turn:
+	case <-c.done:
+		return
+	}
+	defer func() { c.turn <- struct{}{} }()
+	c.mu.Lock()
+	if !slices.Contains(c.pending, p) {
+		c.mu.Unlock()
+		return
+	}
+	c.fences = append(c.fences, p)
+	c.mu.Unlock()
+	_ = c.writeOrEnd(c.ping())
+}
+
+// writeOrEnd writes frames; when that fails the reader ends, and with it every call.
+func (c *Conn) writeOrEnd(frames ...any) error {
+	err := c.write(frames...)
+	if err != nil {
+		_ = c.ws.Close()
+	}
+	return err
+}
+
+// answer gives a frame to the pending call whose it may be, and says whether it is news too. c.mu is held.
+func (c *Conn) answer(f legacy.Push) (news bool) {
+	method := strings.ToLower(f.Method)
+	switch {
+	case method == "error":
+		c.unanswered()
+		return false
+	case method == "ping":
+		c.fenced()
+		return false
+	case f.Result == legacy.Fail:
+		if p := c.first(func(p *pending) bool { return method == p.method && p.mayFail(f) }); p != nil {
+			p.fails = append(p.fails, f)
+			if p.fence != nil {
+				p.fence.Reset(0)
+			}
+		}
+		return false // a failure is nobody's news
+	}
+	p := c.first(func(p *pending) bool { return method == p.method && p.mine(f) })
+	if p == nil {
+		return true
+	}
+	p.answers = append(p.answers, f)
+	if p.certain {
+		c.settleUpTo(p) // xxd is done with what came before it
+	}
+	return !slices.Contains(callerOnly, method)
+}
+
+func (c *Conn) first(match func(*pending) bool) *pending {
+	if i := slices.IndexFunc(c.pending, match); i >= 0 {
+		return c.pending[i]
 	}
 	return nil
 }
 
-// answer gives a frame to the oldest pending call, whose it must be if it is anybody's here, and says whether it is news
-// too. c.mu is held.
-func (c *Conn) answer(f legacy.Push) (news bool) {
-	method := strings.ToLower(f.Method)
-	if len(c.pending) == 0 {
-		return method != "ping" && f.Result != legacy.Fail
+// fenced takes the answer to the oldest fence: all that its call, and those before it, were going to cause has come.
+func (c *Conn) fenced() {
+	if len(c.fences) == 0 {
+		return
 	}
-	p := c.pending[0]
-	switch {
-	case method == "error":
-		// xxd could not reach its backend, and tells the caller alone (recorded: 13_errors): for the call, or for the fence
-		// where the call has been answered or has failed so already.
-		if p.failed || p.method == "ping" || len(p.answers)+len(p.fails) > 0 {
-			p.failed = len(p.answers)+len(p.fails) == 0
-			c.pending = c.pending[1:]
-			p.settle()
-		}
-		p.failed = true
-		return false
-	case method == "ping":
-		c.pending = c.pending[1:]
-		p.settle()
-		return false
-	case f.Result == legacy.Fail:
-		if method == p.method && p.mayFail(f) {
-			p.fails = append(p.fails, f)
-		}
-		return false // a failure is nobody's news
-	case method == p.method && p.mine(f):
-		p.answers = append(p.answers, f)
-		return !slices.Contains(callerOnly, method)
+	p := c.fences[0]
+	c.fences = c.fences[1:]
+	if slices.Contains(c.pending, p) { // else it was answered before its fence
+		c.settleUpTo(p)
 	}
-	return true
+}
+
+// unanswered takes xxd's word that its backend did not answer, which it gives the caller alone (recorded: 13_errors): for a
+// fence of a call that has its answer already, or else for the oldest call that has nothing yet.
+func (c *Conn) unanswered() {
+	if len(c.fences) > 0 && !slices.Contains(c.pending, c.fences[0]) {
+		c.fences = c.fences[1:]
+		return
+	}
+	for _, p := range c.pending {
+		idle := !p.failed && len(p.answers)+len(p.fails) == 0
+		switch {
+		case idle && p.method != "ping":
+			p.failed = true
+			if p.certain && !slices.Contains(c.fences, p) {
+				c.settleUpTo(p)
+			}
+			return
+		case len(c.fences) > 0 && c.fences[0] == p:
+			p.failed = p.failed || idle
+			c.fenced()
+			return
+		}
+	}
+}
+
+// settleUpTo answers a pending call and all before it.
+func (c *Conn) settleUpTo(p *pending) {
+	n := slices.Index(c.pending, p) + 1
+	for _, one := range c.pending[:n] {
+		one.settle()
+	}
+	c.pending = slices.Delete(c.pending, 0, n)
 }
 
 // callerOnly are the methods whose answer goes to the caller alone.
@@ -268,8 +358,10 @@ func (p *pending) settle() {
 func (p *pending) fail(err error) { p.finish(result{err: err}) }
 
 func (p *pending) finish(r result) {
-	if p.limit != nil {
-		p.limit.Stop()
+	for _, t := range []*time.Timer{p.fence, p.limit} {
+		if t != nil {
+			t.Stop()
+		}
 	}
 	close(p.settled)
 	p.done <- r

@@ -150,10 +150,52 @@ func TestCalls(t *testing.T) {
 		require.Contains(t, string(until(t, bob, named("message")).Data), "g1")
 		require.Contains(t, string(until(t, alice, named("message")).Data), "g1")
 	})
+	t.Run("an answer that can be nobody else's costs no fence, a failure or a change does", func(t *testing.T) {
+		pings := func() int { return s.xxb.Calls()["chat/ping"] }
+		before := pings()
+		for n := range 5 {
+			_, err := alice.Call(t.Context(), message("team", fmt.Sprint("quick", n), "x", 4))
+			require.NoError(t, err)
+			_, err = alice.Call(t.Context(), legacy.Chat(0, "members", "team"))
+			require.NoError(t, err)
+		}
+		require.Equal(t, before, pings())
+		_, err := alice.Call(t.Context(), message("nosuch", "vain", "x", 4))
+		require.NoError(t, err)
+		_, err = alice.Call(t.Context(), legacy.Chat(0, "joinchat", "team", true))
+		require.NoError(t, err)
+		require.Equal(t, before+2, pings())
+	})
+	t.Run("many calls at once each get their own answer, fenced or not", func(t *testing.T) {
+		var wg sync.WaitGroup
+		for n := range 30 {
+			wg.Go(func() {
+				gid := fmt.Sprint("many", n)
+				switch n % 3 {
+				case 0:
+					r, err := alice.Call(t.Context(), message("team", gid, "x", 4))
+					if err != nil || !strings.Contains(string(r.Data), gid) {
+						t.Errorf("message: %+v %v", r, err)
+					}
+				case 1:
+					r, err := alice.Call(t.Context(), message("nosuch", gid, "x", 4))
+					if err != nil || r.Result != legacy.Fail {
+						t.Errorf("message in vain: %+v %v", r, err)
+					}
+				default:
+					r, err := alice.Call(t.Context(), legacy.Chat(0, "changename", "team", gid))
+					if err != nil || r.Result != legacy.Success || !strings.Contains(string(r.Data), `"team"`) {
+						t.Errorf("change: %+v %v", r, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
 	t.Run("history comes with its pager", func(t *testing.T) {
 		r, err := bob.Call(t.Context(), legacy.Chat(0, "history", "team", 5, 1, 0, false, 0))
 		require.NoError(t, err)
-		require.Equal(t, legacy.Int(1), r.Pager.Total)
+		require.Positive(t, r.Pager.Total)
 	})
 	t.Run("an own failure is unsure: it might be another's", func(t *testing.T) {
 		r, err := alice.Call(t.Context(), legacy.Chat(0, "joinchat", "nosuch", true))
