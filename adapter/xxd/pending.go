@@ -190,12 +190,7 @@ func (c *Conn) answer(f legacy.Push) (news bool) {
 		c.fenced()
 		return false
 	case f.Result == legacy.Fail:
-		if p := c.first(func(p *pending) bool { return method == p.method && p.mayFail(f) }); p != nil {
-			p.fails = append(p.fails, f)
-			if p.fence != nil {
-				p.fence.Reset(0)
-			}
-		}
+		c.mayHaveFailed(method, f)
 		return false // a failure is nobody's news
 	}
 	p := c.first(func(p *pending) bool { return method == p.method && p.mine(f) })
@@ -207,6 +202,19 @@ func (c *Conn) answer(f legacy.Push) (news bool) {
 		c.settleUpTo(p) // xxd is done with what came before it
 	}
 	return !slices.Contains(callerOnly, method)
+}
+
+// mayHaveFailed notes a failure with every call whose it may be: which one's it is, the state will tell.
+func (c *Conn) mayHaveFailed(method string, f legacy.Push) {
+	for _, p := range c.pending {
+		if method != p.method || !p.mayFail(f) {
+			continue
+		}
+		p.fails = append(p.fails, f)
+		if p.fence != nil {
+			p.fence.Reset(0)
+		}
+	}
 }
 
 func (c *Conn) first(match func(*pending) bool) *pending {
