@@ -117,6 +117,9 @@ func (c *Conn) awaitAbandoned(ctx context.Context) error {
 
 // send writes a call, with its fence unless that can wait, and queues it where the reader looks for whom an answer is.
 func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
+	if err := ctx.Err(); err != nil {
+		return errors.Join(legacy.ErrNotSent, err)
+	}
 	select {
 	case <-c.turn:
 	case <-ctx.Done():
