@@ -45,6 +45,7 @@ func (a *Adapter) change(ctx context.Context, op string, as legacy.UserID, c leg
 
 func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
 	ctx = context.WithoutCancel(ctx) // once it is sent it may be done, and then it must be told
+	at := a.chats.moment()
 	r, err := a.call(ctx, op, c)
 	if k := code(err); (r.Unsure || k == model.Unreachable || k == model.TooSlow) && !errors.Is(err, legacy.ErrNotSent) {
 		return a.ascertain(ctx, op, as, e, err)
@@ -58,6 +59,12 @@ func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID,
 	}
 	if row.GID != e.row.GID {
 		return row, refuse(op, model.Conflict, "the chat server answered another conversation; nothing is known of yours")
+	}
+	if a.chats.changedSince(at, row) {
+		// Somebody else's change was heard meanwhile; which of the two came first only legacy knows.
+		if row, err = a.now(ctx, op, as, row); err != nil {
+			return row, err
+		}
 	}
 	return row, a.tell(ctx, as, row, e.what, e.out...)
 }
@@ -81,6 +88,19 @@ func (a *Adapter) ascertain(ctx context.Context, op string, as legacy.UserID, e 
 	return row, a.tell(ctx, as, row, e.what, e.out...)
 }
 
+// now asks how a chat is, in the name of one who may no longer be in it: then who is in it is all that can be asked.
+func (a *Adapter) now(ctx context.Context, op string, as legacy.UserID, row legacy.ChatRow) (legacy.ChatRow, error) {
+	rows, err := a.listNow(ctx, op, as)
+	if err != nil {
+		return row, err
+	}
+	if found, ok := among(rows, as, legacy.ChatGID(row.GID)); ok {
+		return found, nil
+	}
+	row.Members, err = a.members(ctx, op, as, legacy.ChatGID(row.GID))
+	return row, err
+}
+
 // members asks who is in a chat. Legacy answers anybody; a chat that does not exist has none.
 func (a *Adapter) members(ctx context.Context, op string, as legacy.UserID, gid legacy.ChatGID) ([]legacy.UserID, error) {
 	r, err := a.read(ctx, op, legacy.Chat(as, "members", gid))
@@ -97,6 +117,11 @@ func (a *Adapter) members(ctx context.Context, op string, as legacy.UserID, gid 
 // also. The same change may be heard on several links; each recipient is told once.
 func (a *Adapter) tell(ctx context.Context, as legacy.UserID, row legacy.ChatRow, what model.ConversationEventChanged, also ...legacy.UserID) error {
 	version, gone := a.chats.put(row)
+	return a.announce(ctx, as, row, version, what, append(gone, also...))
+}
+
+// announce appends the event of tell. version numbers the state that the change led to, gone are no longer members.
+func (a *Adapter) announce(ctx context.Context, as legacy.UserID, row legacy.ChatRow, version uint64, what model.ConversationEventChanged, gone []legacy.UserID) error {
 	e, err := a.describe(ctx, as, row)
 	if err != nil {
 		// The change is done; its news must not wait for the last message, which the client can ask for.
@@ -104,7 +129,7 @@ func (a *Adapter) tell(ctx context.Context, as legacy.UserID, row legacy.ChatRow
 	}
 	e.Changed = []model.ConversationEventChanged{what}
 	return a.sink(ctx, Event{
-		Kind: model.EventKindConversation, To: audience(row, append(gone, also...)...), Data: e,
+		Kind: model.EventKindConversation, To: audience(row, gone...), Data: e,
 		Once: fmt.Sprintf("%s#%d", row.GID, version),
 	})
 }

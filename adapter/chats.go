@@ -37,9 +37,10 @@ type chats struct {
 
 type chatEntry struct {
 	row     legacy.ChatRow
-	at      time.Time // when it was last confirmed
-	changed time.Time // when put last changed it
-	tick    uint64
+	at      time.Time       // when it was last confirmed
+	changed time.Time       // when row became another
+	tick    uint64          // of that change: the version of row
+	gone    []legacy.UserID // who were members before it
 }
 
 // lastMessage is a chat's newest message; active is the chat's lastActiveTime for which it was found to be the newest.
@@ -80,43 +81,64 @@ func (c *chats) store(at uint64, rows []legacy.ChatRow) {
 	}
 	for _, row := range rows {
 		gid := legacy.ChatGID(row.GID)
-		if e, ok := c.rows[gid]; !ok || e.tick <= at {
+		switch e, known := c.rows[gid]; {
+		case !known:
 			c.rows[gid] = chatEntry{row: row, at: time.Now(), tick: at}
+		case e.tick <= at:
+			c.replace(row)
 		}
 	}
 }
 
-// put keeps a chat after a change to it. The same change may be heard of several times, on as many links: version numbers
-// the state it led to, and gone are those who were members before.
+// put keeps a chat after a change to it. The same change may be heard of several times, on as many links, and be seen in a
+// list before: version numbers the state it led to, and gone are those who were members before.
 func (c *chats) put(row legacy.ChatRow) (version uint64, gone []legacy.UserID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	gid := legacy.ChatGID(row.GID)
-	old, known := c.rows[gid]
-	if known && same(old.row, row) {
-		old.at = time.Now()
-		c.rows[gid] = old
-		return old.tick, nil
-	}
-	c.tick++
-	c.rows[gid] = chatEntry{row: row, at: time.Now(), changed: time.Now(), tick: c.tick}
-	for _, u := range old.row.Members {
-		if !slices.Contains(row.Members, u) {
-			gone = append(gone, u)
-		}
-	}
-	return c.tick, gone
+	return c.replace(row)
 }
 
-// contestFor is how far one link may be behind another, in telling of a change.
-const contestFor = 5 * time.Second
-
-// contested says whether a row that came on some link may be older than the one we have, which changed just now.
-func (c *chats) contested(row legacy.ChatRow) bool {
+// hear is put for a row that came unasked. Where it may be older than the one we have it is not kept, and sure is false:
+// only legacy can tell.
+func (c *chats) hear(row legacy.ChatRow) (version uint64, gone []legacy.UserID, sure bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, known := c.rows[legacy.ChatGID(row.GID)]
-	return known && time.Since(e.changed) < contestFor && !same(e.row, row)
+	if known && time.Since(e.changed) < contestFor && !same(e.row, row) {
+		return 0, nil, false
+	}
+	version, gone = c.replace(row)
+	return version, gone, true
+}
+
+// contestFor is how far one link may be behind another, in telling of a change.
+const contestFor = 15 * time.Second
+
+// changedSince says whether a chat has changed since a moment, into another than row.
+func (c *chats) changedSince(at uint64, row legacy.ChatRow) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e := c.rows[legacy.ChatGID(row.GID)]
+	return e.tick > at && !same(e.row, row)
+}
+
+// replace does put's work; c.mu is held.
+func (c *chats) replace(row legacy.ChatRow) (version uint64, gone []legacy.UserID) {
+	gid := legacy.ChatGID(row.GID)
+	e, known := c.rows[gid]
+	if !known || !same(e.row, row) {
+		c.tick++
+		was := e.row.Members
+		e = chatEntry{changed: time.Now(), tick: c.tick}
+		for _, u := range was {
+			if !slices.Contains(row.Members, u) {
+				e.gone = append(e.gone, u)
+			}
+		}
+	}
+	e.row, e.at = row, time.Now()
+	c.rows[gid] = e
+	return e.tick, slices.Clone(e.gone)
 }
 
 // same compares what members may know of a chat: not a user's own marks, nor when somebody last spoke.
@@ -163,21 +185,25 @@ func (a *Adapter) list(ctx context.Context, op string, u legacy.UserID) ([]legac
 	// not end with the first one's request.
 	at := a.chats.moment()
 	v, err, _ := a.chats.loads.Do(fmt.Sprint(u, "@", at), func() (any, error) {
-		r, err := a.read(context.WithoutCancel(ctx), op, legacy.Chat(u, "getlist"))
-		if err != nil {
-			return nil, err
+		rows, err := a.listNow(context.WithoutCancel(ctx), op, u)
+		if err == nil {
+			a.chats.store(at, rows)
 		}
-		var rows []legacy.ChatRow
-		if err := spoken(op, r, &rows); err != nil {
-			return nil, err
-		}
-		a.chats.store(at, rows)
-		return rows, nil
+		return rows, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return v.([]legacy.ChatRow), nil
+}
+
+// listNow is list by a question of its own: nobody's that is out already, which may not know of what has just happened.
+func (a *Adapter) listNow(ctx context.Context, op string, u legacy.UserID) (rows []legacy.ChatRow, err error) {
+	r, err := a.read(ctx, op, legacy.Chat(u, "getlist"))
+	if err != nil {
+		return nil, err
+	}
+	return rows, spoken(op, r, &rows)
 }
 
 // member returns the chat that id names, if u is a member of it and id is legacy's own spelling; else NotFound, which
@@ -199,12 +225,20 @@ func (a *Adapter) own(ctx context.Context, op string, u legacy.UserID, gid legac
 	if err != nil {
 		return legacy.ChatRow{}, err
 	}
-	for _, row := range rows {
-		if legacy.ChatGID(row.GID) == gid && row.Has(u) {
-			return row, nil
-		}
+	if row, ok := among(rows, u, gid); ok {
+		return row, nil
 	}
 	return legacy.ChatRow{}, notMember(op)
+}
+
+// among finds a chat that u may read among rows.
+func among(rows []legacy.ChatRow, u legacy.UserID, gid legacy.ChatGID) (legacy.ChatRow, bool) {
+	for _, row := range rows {
+		if legacy.ChatGID(row.GID) == gid && row.Has(u) {
+			return row, true
+		}
+	}
+	return legacy.ChatRow{}, false
 }
 
 // spelling returns legacy's own spelling of a chat of u that a desktop may have written in another: its SQL ignores case

@@ -27,17 +27,7 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !k.decode(ctx, p, &row) || row.GID == "" {
 			return nil
 		}
-		if a.chats.contested(row) {
-			now, err := a.own(ctx, "ask how a conversation is now", k.user, legacy.ChatGID(row.GID))
-			switch {
-			case code(err) == model.NotFound:
-				return nil // left meanwhile
-			case err != nil:
-				return err
-			}
-			row = now
-		}
-		return a.tell(ctx, k.user, row, what)
+		return k.hearChange(ctx, row, what)
 	}
 	switch method {
 	case "message":
@@ -77,6 +67,35 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		a.unknownPush(ctx, p)
 	}
 	return nil
+}
+
+// hearChange tells of a chat that changed. Where links tell of it in different order legacy is asked how it is, with the
+// chat's lane to ourselves: a change of ours that went between the asking and the telling would be taken back.
+func (k *link) hearChange(ctx context.Context, row legacy.ChatRow, what model.ConversationEventChanged) error {
+	const op = "ask how a conversation is now"
+	a := k.links.a
+	if version, gone, sure := a.chats.hear(row); sure {
+		return a.announce(ctx, k.user, row, version, what, gone)
+	}
+	leave, err := a.lanes.enter(ctx, string(row.GID))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	for {
+		at := a.chats.moment()
+		rows, err := a.listNow(ctx, op, k.user)
+		if err != nil {
+			return err
+		}
+		now, ok := among(rows, k.user, legacy.ChatGID(row.GID))
+		if !ok {
+			return nil // left meanwhile
+		}
+		if !a.chats.changedSince(at, now) {
+			return a.tell(ctx, k.user, now, what)
+		}
+	}
 }
 
 // decode reads a push; one of an unknown form is noted and passed over, for servers are upgraded before we are.

@@ -411,6 +411,32 @@ func TestPushesBecomeEvents(t *testing.T) {
 			require.Len(t, d.told(), 1)
 		})
 	})
+	t.Run("what legacy said of a chat before a change of ours does not take it back", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			var ours legacy.ChatRow
+			require.NoError(t, json.Unmarshal([]byte(chatJSON("team", "group", 4)), &ours))
+			d.push("addmember", chatJSON("team", "group", 4, 5, 6))
+			synctest.Wait()
+			d.script.methods()
+
+			leave, err := a.lanes.enter(t.Context(), "team") // bob leaves, through us
+			require.NoError(t, err)
+			d.push("addmember", chatJSON("team", "group", 4, 5)) // it is unclear whether that was before
+			synctest.Wait()
+			require.Empty(t, d.script.methods(), "it waits for the change under way")
+			d.answer("getlist", func(c legacy.Call) (legacy.Response, error) {
+				a.chats.put(ours) // another link tells of it before the answer to this question comes
+				d.answers["getlist"] = says(t, frame("getlist", "["+chatJSON("team", "group", 4)+"]"))
+				return answer(t, c, frame("getlist", "["+chatJSON("team", "group", 4, 5)+"]")), nil
+			})
+			leave()
+			synctest.Wait()
+			row, ok := a.chats.get("team")
+			require.True(t, ok)
+			require.False(t, row.Has(5))
+			require.Equal(t, []string{"getlist", "getlist", "history"}, d.script.methods())
+		})
+	})
 	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {
 		var full atomic.Bool
 		failing := func(c *Config) {
