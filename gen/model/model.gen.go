@@ -121,6 +121,7 @@ const (
 	EventKindPosition     EventKind = "position"
 	EventKindReset        EventKind = "reset"
 	EventKindRevoked      EventKind = "revoked"
+	EventKindSuperseded   EventKind = "superseded"
 	EventKindUpstream     EventKind = "upstream"
 	EventKindUser         EventKind = "user"
 )
@@ -143,6 +144,8 @@ func (e EventKind) Valid() bool {
 	case EventKindReset:
 		return true
 	case EventKindRevoked:
+		return true
+	case EventKindSuperseded:
 		return true
 	case EventKindUpstream:
 		return true
@@ -760,7 +763,7 @@ type Event struct {
 	Data Event_Data `json:"Data,omitempty,omitzero"`
 
 	// Event `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
-	// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
+	// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended; `superseded`: the session has opened more streams than it may have, and the oldest ends.
 	//
 	//
 	// Example: message
@@ -780,7 +783,7 @@ type Event_Data struct {
 }
 
 // EventKind `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
-// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
+// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended; `superseded`: the session has opened more streams than it may have, and the oldest ends.
 //
 // Example: message
 type EventKind string

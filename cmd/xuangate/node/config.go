@@ -19,9 +19,10 @@ type Config struct {
 	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
 	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, at least 32 characters. Empty: a key made at start, so that after a restart users sign in again."`
-	Drain          time.Duration  `default:"5s" help:"How long open streams and requests may take to end after SIGTERM, 1s to 60s; then they are cut. Signing users off in the chat server takes a little longer, so allow the process 5s more."`
+	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
 	Inner    Inner    `embed:"" prefix:"inner."`
+	Streams  Streams  `embed:"" prefix:"streams."`
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
 	Log      Log      `embed:"" prefix:"log."`
@@ -57,6 +58,13 @@ type Inner struct {
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
 	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
+}
+
+// Streams bound the open /notify streams and polls.
+type Streams struct {
+	PerNode    int `default:"50000" help:"How many streams and polls may be open on this node; more are refused (10002). An idle one takes 10 to 40 kB."`
+	PerUser    int `default:"100" help:"How many one user may have open; a further one ends the oldest (superseded)."`
+	PerAddress int `default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
 }
 
 // Legacy is the chat server behind the node, and how it is spoken to.

@@ -27,8 +27,8 @@ import (
 	"github.com/xuangate/xuangate/gateway/login"
 )
 
-// Run serves until ctx ends, and then for what is still going on: streams and requests c.Drain at most, and signing users
-// off in the chat server a few seconds more. It returns nil after an orderly end, else what is wrong: every fault of the
+// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests three quarters of it, or
+// until they are done, and signing users off in the chat server the rest, or two seconds. It returns nil after an orderly end, else what is wrong: every fault of the
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
 func Run(ctx context.Context, c Config) error {
@@ -54,6 +54,7 @@ func Run(ctx context.Context, c Config) error {
 		Legacy: translation, Events: events, Logins: logins, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL,
+		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
 	})
 	if err != nil {
 		return err
@@ -213,9 +214,10 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		case <-ctx.Done():
 		case <-behind.Done():
 		}
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		// Half of the time for streams to end, what is left of three quarters for requests, the rest for signing users off.
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*3/4)
 		defer cancel()
-		gate.Drain(limit)
+		gate.Drain(limit, drain/2)
 		return shut(limit, doors)
 	})
 	return parts.Wait()

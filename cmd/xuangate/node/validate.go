@@ -29,6 +29,9 @@ func (c Config) Validate() []error {
 		f.add("secret_key", "has %d characters, want at least %d; openssl rand -hex 32 makes one", n, minInnerKey)
 	}
 	f.between("drain", c.Drain, time.Second, time.Minute)
+	f.positive("streams.per_node", c.Streams.PerNode)
+	f.positive("streams.per_user", c.Streams.PerUser)
+	f.positive("streams.per_address", c.Streams.PerAddress)
 
 	if c.Inner.Addr != "" && !c.Dev {
 		f.address("inner.addr", c.Inner.Addr)
@@ -140,6 +143,12 @@ func (f *faults) origin(key, origin string) {
 func (f *faults) between(key string, d, least, most time.Duration) {
 	if d < least || d > most {
 		f.add(key, "is %s, want %s to %s", short(d), short(least), short(most))
+	}
+}
+
+func (f *faults) positive(key string, n int) {
+	if n < 1 {
+		f.add(key, "is %d, want at least 1", n)
 	}
 }
 

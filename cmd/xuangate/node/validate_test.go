@@ -63,7 +63,7 @@ func TestValidate(t *testing.T) {
 		require.Len(t, c.Validate(), 5)
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
-		require.Len(t, node.Config{}.Validate(), 13)
+		require.Len(t, node.Config{}.Validate(), 16)
 	})
 	t.Run("two free ports may look the same", func(t *testing.T) {
 		c := valid()
