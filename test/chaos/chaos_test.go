@@ -26,7 +26,7 @@ var (
 const (
 	conversations = 3
 	people        = 4  // demo users who talk, each from one place, and listen on three
-	each          = 40 // messages that each says, besides the last one
+	each          = 25 // messages that each says, besides the last one
 	pace          = 150 * time.Millisecond
 	settled       = 90 * time.Second // for all that is said to arrive, once nothing is harmed any more
 )
