@@ -72,7 +72,7 @@ const (
 )
 
 // people is how many users the legacy server has beside the demo users.
-const people = 1000
+const people = streams + 1
 
 func population() []xuanxuan.User {
 	list := xuanxuan.DemoUsers()
