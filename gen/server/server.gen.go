@@ -31,6 +31,9 @@ type ServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx echo.Context) error
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx echo.Context) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -46,9 +49,18 @@ type ServerInterface interface {
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx echo.Context) error
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx echo.Context) error
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx echo.Context) error
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx echo.Context) error
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -58,9 +70,18 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx echo.Context) error
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx echo.Context) error
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx echo.Context) error
@@ -70,9 +91,15 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx echo.Context) error
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx echo.Context) error
@@ -88,6 +115,9 @@ type ServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx echo.Context) error
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx echo.Context) error
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx echo.Context, params NotifyParams) error
@@ -97,9 +127,30 @@ type ServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx echo.Context) error
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx echo.Context) error
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx echo.Context) error
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx echo.Context) error
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx echo.Context) error
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -122,6 +173,15 @@ func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
+// DismissConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissConversation(ctx)
 	return err
 }
 
@@ -170,12 +230,39 @@ func (w *ServerInterfaceWrapper) GetConversationLastoneMsg(ctx echo.Context) err
 	return err
 }
 
+// GetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMembers(ctx)
+	return err
+}
+
 // GetConversationMsgByRange converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationMsgByRange(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationMsgByRange(ctx)
+	return err
+}
+
+// GetConversationMsgs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMsgs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMsgs(ctx)
+	return err
+}
+
+// GetConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversations(ctx)
 	return err
 }
 
@@ -206,12 +293,39 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// GetPublicConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublicConversations(ctx)
+	return err
+}
+
+// HideConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HideConversation(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetConversationMembers(ctx)
 	return err
 }
 
@@ -242,12 +356,30 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 	return err
 }
 
+// InnerSendMsg converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
 // InnerSetArchiveConversations converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerSetArchiveConversations(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSetArchiveConversations(ctx)
+	return err
+}
+
+// InviteMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteMembers(ctx)
 	return err
 }
 
@@ -293,6 +425,15 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Logout(ctx)
+	return err
+}
+
+// MuteConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) MuteConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MuteConversation(ctx)
 	return err
 }
 
@@ -353,12 +494,75 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// RemoveMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveMembers(ctx)
+	return err
+}
+
+// RenameConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenameConversation(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendMsg(ctx)
+	return err
+}
+
+// SetConversationAdmins converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationAdmins(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationAdmins(ctx)
+	return err
+}
+
+// SetConversationCategory converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCategory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCategory(ctx)
+	return err
+}
+
+// SetConversationCommitters converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCommitters(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCommitters(ctx)
+	return err
+}
+
+// SetConversationPublic converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationPublic(ctx)
+	return err
+}
+
+// StarConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StarConversation(ctx)
 	return err
 }
 
@@ -417,19 +621,36 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_joined_conversation", wrapper.GetJoinedConversation, options.OperationMiddlewares["getJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_conversation_detail", wrapper.GetConversationDetail, options.OperationMiddlewares["getConversationDetail"]...)
+	router.POST(options.BaseURL+"/get_conversations", wrapper.GetConversations, options.OperationMiddlewares["getConversations"]...)
+	router.POST(options.BaseURL+"/get_public_conversations", wrapper.GetPublicConversations, options.OperationMiddlewares["getPublicConversations"]...)
 	router.POST(options.BaseURL+"/join_conversation", wrapper.JoinConversation, options.OperationMiddlewares["joinConversation"]...)
 	router.POST(options.BaseURL+"/create_conversation", wrapper.CreateConversation, options.OperationMiddlewares["createConversation"]...)
 	router.POST(options.BaseURL+"/leave_conversation", wrapper.LeaveConversation, options.OperationMiddlewares["leaveConversation"]...)
+	router.POST(options.BaseURL+"/get_conversation_members", wrapper.GetConversationMembers, options.OperationMiddlewares["getConversationMembers"]...)
+	router.POST(options.BaseURL+"/invite_members", wrapper.InviteMembers, options.OperationMiddlewares["inviteMembers"]...)
+	router.POST(options.BaseURL+"/remove_members", wrapper.RemoveMembers, options.OperationMiddlewares["removeMembers"]...)
+	router.POST(options.BaseURL+"/rename_conversation", wrapper.RenameConversation, options.OperationMiddlewares["renameConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_public", wrapper.SetConversationPublic, options.OperationMiddlewares["setConversationPublic"]...)
+	router.POST(options.BaseURL+"/set_conversation_admins", wrapper.SetConversationAdmins, options.OperationMiddlewares["setConversationAdmins"]...)
+	router.POST(options.BaseURL+"/set_conversation_committers", wrapper.SetConversationCommitters, options.OperationMiddlewares["setConversationCommitters"]...)
+	router.POST(options.BaseURL+"/dismiss_conversation", wrapper.DismissConversation, options.OperationMiddlewares["dismissConversation"]...)
+	router.POST(options.BaseURL+"/star_conversation", wrapper.StarConversation, options.OperationMiddlewares["starConversation"]...)
+	router.POST(options.BaseURL+"/hide_conversation", wrapper.HideConversation, options.OperationMiddlewares["hideConversation"]...)
+	router.POST(options.BaseURL+"/mute_conversation", wrapper.MuteConversation, options.OperationMiddlewares["muteConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_category", wrapper.SetConversationCategory, options.OperationMiddlewares["setConversationCategory"]...)
 	router.POST(options.BaseURL+"/get_lastone_msgid", wrapper.GetLastoneMsgid, options.OperationMiddlewares["getLastoneMsgid"]...)
 	router.POST(options.BaseURL+"/get_conversation_msg_by_range", wrapper.GetConversationMsgByRange, options.OperationMiddlewares["getConversationMsgByRange"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_before_the_id", wrapper.GetConversation30msgBeforeTheId, options.OperationMiddlewares["getConversation30msgBeforeTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_after_the_id", wrapper.GetConversation30msgAfterTheId, options.OperationMiddlewares["getConversation30msgAfterTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
+	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
+	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
+	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
@@ -530,6 +751,54 @@ type CreateConversationdefaultJSONResponse struct {
 }
 
 func (response CreateConversationdefaultJSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationRequestObject struct {
+	Body *DismissConversationJSONRequestBody
+}
+
+type DismissConversationResponseObject interface {
+	VisitDismissConversationResponse(w http.ResponseWriter) error
+}
+
+type DismissConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response DismissConversation200JSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response DismissConversationdefaultJSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -777,6 +1046,52 @@ func (response GetConversationLastoneMsgdefaultJSONResponse) VisitGetConversatio
 	return err
 }
 
+type GetConversationMembersRequestObject struct {
+	Body *GetConversationMembersJSONRequestBody
+}
+
+type GetConversationMembersResponseObject interface {
+	VisitGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMembers200JSONResponse MembersAnswer
+
+func (response GetConversationMembers200JSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMembersdefaultJSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationMsgByRangeRequestObject struct {
 	Body *GetConversationMsgByRangeJSONRequestBody
 }
@@ -806,6 +1121,98 @@ type GetConversationMsgByRangedefaultJSONResponse struct {
 }
 
 func (response GetConversationMsgByRangedefaultJSONResponse) VisitGetConversationMsgByRangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsRequestObject struct {
+	Body *GetConversationMsgsJSONRequestBody
+}
+
+type GetConversationMsgsResponseObject interface {
+	VisitGetConversationMsgsResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMsgs200JSONResponse struct{ MessagesReplyJSONResponse }
+
+func (response GetConversationMsgs200JSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMsgsdefaultJSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsRequestObject struct {
+	Body *GetConversationsJSONRequestBody
+}
+
+type GetConversationsResponseObject interface {
+	VisitGetConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetConversations200JSONResponse ConversationsAnswer
+
+func (response GetConversations200JSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationsdefaultJSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -961,6 +1368,100 @@ func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWrite
 	return err
 }
 
+type GetPublicConversationsRequestObject struct {
+	Body *GetPublicConversationsJSONRequestBody
+}
+
+type GetPublicConversationsResponseObject interface {
+	VisitGetPublicConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetPublicConversations200JSONResponse PublicConversationsAnswer
+
+func (response GetPublicConversations200JSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationRequestObject struct {
+	Body *HideConversationJSONRequestBody
+}
+
+type HideConversationResponseObject interface {
+	VisitHideConversationResponse(w http.ResponseWriter) error
+}
+
+type HideConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response HideConversation200JSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HideConversationdefaultJSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -992,6 +1493,52 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersRequestObject struct {
+	Body *InnerGetConversationMembersJSONRequestBody
+}
+
+type InnerGetConversationMembersResponseObject interface {
+	VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetConversationMembers200JSONResponse MembersAnswer
+
+func (response InnerGetConversationMembers200JSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetConversationMembersdefaultJSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1151,6 +1698,52 @@ func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutCon
 	return err
 }
 
+type InnerSendMsgRequestObject struct {
+	Body *InnerSendMsgJSONRequestBody
+}
+
+type InnerSendMsgResponseObject interface {
+	VisitInnerSendMsgResponse(w http.ResponseWriter) error
+}
+
+type InnerSendMsg200JSONResponse SendMsgAnswer
+
+func (response InnerSendMsg200JSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerSetArchiveConversationsRequestObject struct {
 	Body *InnerSetArchiveConversationsJSONRequestBody
 }
@@ -1180,6 +1773,54 @@ type InnerSetArchiveConversationsdefaultJSONResponse struct {
 }
 
 func (response InnerSetArchiveConversationsdefaultJSONResponse) VisitInnerSetArchiveConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersRequestObject struct {
+	Body *InviteMembersJSONRequestBody
+}
+
+type InviteMembersResponseObject interface {
+	VisitInviteMembersResponse(w http.ResponseWriter) error
+}
+
+type InviteMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response InviteMembers200JSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InviteMembersdefaultJSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1429,6 +2070,54 @@ func (response LogoutdefaultJSONResponse) VisitLogoutResponse(w http.ResponseWri
 	return err
 }
 
+type MuteConversationRequestObject struct {
+	Body *MuteConversationJSONRequestBody
+}
+
+type MuteConversationResponseObject interface {
+	VisitMuteConversationResponse(w http.ResponseWriter) error
+}
+
+type MuteConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response MuteConversation200JSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response MuteConversationdefaultJSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type NotifyRequestObject struct {
 	Params NotifyParams
 }
@@ -1630,6 +2319,102 @@ func (response ReadyzdefaultJSONResponse) VisitReadyzResponse(w http.ResponseWri
 	return err
 }
 
+type RemoveMembersRequestObject struct {
+	Body *RemoveMembersJSONRequestBody
+}
+
+type RemoveMembersResponseObject interface {
+	VisitRemoveMembersResponse(w http.ResponseWriter) error
+}
+
+type RemoveMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RemoveMembers200JSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RemoveMembersdefaultJSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationRequestObject struct {
+	Body *RenameConversationJSONRequestBody
+}
+
+type RenameConversationResponseObject interface {
+	VisitRenameConversationResponse(w http.ResponseWriter) error
+}
+
+type RenameConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RenameConversation200JSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RenameConversationdefaultJSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1676,6 +2461,246 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type SetConversationAdminsRequestObject struct {
+	Body *SetConversationAdminsJSONRequestBody
+}
+
+type SetConversationAdminsResponseObject interface {
+	VisitSetConversationAdminsResponse(w http.ResponseWriter) error
+}
+
+type SetConversationAdmins200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationAdmins200JSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationAdminsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationAdminsdefaultJSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategoryRequestObject struct {
+	Body *SetConversationCategoryJSONRequestBody
+}
+
+type SetConversationCategoryResponseObject interface {
+	VisitSetConversationCategoryResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCategory200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCategory200JSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategorydefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCategorydefaultJSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersRequestObject struct {
+	Body *SetConversationCommittersJSONRequestBody
+}
+
+type SetConversationCommittersResponseObject interface {
+	VisitSetConversationCommittersResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCommitters200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCommitters200JSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCommittersdefaultJSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicRequestObject struct {
+	Body *SetConversationPublicJSONRequestBody
+}
+
+type SetConversationPublicResponseObject interface {
+	VisitSetConversationPublicResponse(w http.ResponseWriter) error
+}
+
+type SetConversationPublic200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationPublic200JSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationRequestObject struct {
+	Body *StarConversationJSONRequestBody
+}
+
+type StarConversationResponseObject interface {
+	VisitStarConversationResponse(w http.ResponseWriter) error
+}
+
+type StarConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response StarConversation200JSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response StarConversationdefaultJSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1684,6 +2709,9 @@ type StrictServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -1699,9 +2727,18 @@ type StrictServerInterface interface {
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx context.Context, request GetConversationLastoneMsgRequestObject) (GetConversationLastoneMsgResponseObject, error)
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx context.Context, request GetConversationMembersRequestObject) (GetConversationMembersResponseObject, error)
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx context.Context, request GetConversationMsgByRangeRequestObject) (GetConversationMsgByRangeResponseObject, error)
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx context.Context, request GetConversationMsgsRequestObject) (GetConversationMsgsResponseObject, error)
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -1711,9 +2748,18 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx context.Context, request InnerGetTokenRequestObject) (InnerGetTokenResponseObject, error)
@@ -1723,9 +2769,15 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx context.Context, request InviteMembersRequestObject) (InviteMembersResponseObject, error)
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx context.Context, request JoinConversationRequestObject) (JoinConversationResponseObject, error)
@@ -1741,6 +2793,9 @@ type StrictServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx context.Context, request MuteConversationRequestObject) (MuteConversationResponseObject, error)
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx context.Context, request NotifyRequestObject) (NotifyResponseObject, error)
@@ -1750,9 +2805,30 @@ type StrictServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx context.Context, request RemoveMembersRequestObject) (RemoveMembersResponseObject, error)
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx context.Context, request SetConversationAdminsRequestObject) (SetConversationAdminsResponseObject, error)
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx context.Context, request SetConversationCategoryRequestObject) (SetConversationCategoryResponseObject, error)
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx context.Context, request SetConversationCommittersRequestObject) (SetConversationCommittersResponseObject, error)
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1853,6 +2929,52 @@ func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
 		return validResponse.VisitCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DismissConversation operation middleware
+func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
+	var request DismissConversationRequestObject
+
+	var body DismissConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DismissConversation(ctx.Request().Context(), request.(DismissConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DismissConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DismissConversationResponseObject); ok {
+		return validResponse.VisitDismissConversationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2089,6 +3211,52 @@ func (sh *strictHandler) GetConversationLastoneMsg(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationMembers operation middleware
+func (sh *strictHandler) GetConversationMembers(ctx echo.Context) error {
+	var request GetConversationMembersRequestObject
+
+	var body GetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMembers(ctx.Request().Context(), request.(GetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMembersResponseObject); ok {
+		return validResponse.VisitGetConversationMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationMsgByRange operation middleware
 func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 	var request GetConversationMsgByRangeRequestObject
@@ -2129,6 +3297,101 @@ func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationMsgByRangeResponseObject); ok {
 		return validResponse.VisitGetConversationMsgByRangeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationMsgs operation middleware
+func (sh *strictHandler) GetConversationMsgs(ctx echo.Context) error {
+	var request GetConversationMsgsRequestObject
+
+	var body GetConversationMsgsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMsgs(ctx.Request().Context(), request.(GetConversationMsgsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMsgs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMsgsResponseObject); ok {
+		return validResponse.VisitGetConversationMsgsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversations operation middleware
+func (sh *strictHandler) GetConversations(ctx echo.Context) error {
+	var request GetConversationsRequestObject
+
+	var body GetConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversations(ctx.Request().Context(), request.(GetConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationsResponseObject); ok {
+		return validResponse.VisitGetConversationsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2279,6 +3542,101 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// GetPublicConversations operation middleware
+func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
+	var request GetPublicConversationsRequestObject
+
+	var body GetPublicConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublicConversations(ctx.Request().Context(), request.(GetPublicConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublicConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublicConversationsResponseObject); ok {
+		return validResponse.VisitGetPublicConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HideConversation operation middleware
+func (sh *strictHandler) HideConversation(ctx echo.Context) error {
+	var request HideConversationRequestObject
+
+	var body HideConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HideConversation(ctx.Request().Context(), request.(HideConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HideConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HideConversationResponseObject); ok {
+		return validResponse.VisitHideConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -2319,6 +3677,52 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetConversationMembers operation middleware
+func (sh *strictHandler) InnerGetConversationMembers(ctx echo.Context) error {
+	var request InnerGetConversationMembersRequestObject
+
+	var body InnerGetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetConversationMembers(ctx.Request().Context(), request.(InnerGetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetConversationMembersResponseObject); ok {
+		return validResponse.VisitInnerGetConversationMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2463,6 +3867,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerSendMsg operation middleware
+func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
+	var request InnerSendMsgRequestObject
+
+	var body InnerSendMsgJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendMsg(ctx.Request().Context(), request.(InnerSendMsgRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendMsg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
+		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerSetArchiveConversations operation middleware
 func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 	var request InnerSetArchiveConversationsRequestObject
@@ -2503,6 +3953,52 @@ func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSetArchiveConversationsResponseObject); ok {
 		return validResponse.VisitInnerSetArchiveConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteMembers operation middleware
+func (sh *strictHandler) InviteMembers(ctx echo.Context) error {
+	var request InviteMembersRequestObject
+
+	var body InviteMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteMembers(ctx.Request().Context(), request.(InviteMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteMembersResponseObject); ok {
+		return validResponse.VisitInviteMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2693,6 +4189,52 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 	return nil
 }
 
+// MuteConversation operation middleware
+func (sh *strictHandler) MuteConversation(ctx echo.Context) error {
+	var request MuteConversationRequestObject
+
+	var body MuteConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MuteConversation(ctx.Request().Context(), request.(MuteConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MuteConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MuteConversationResponseObject); ok {
+		return validResponse.VisitMuteConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Notify operation middleware
 func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 	var request NotifyRequestObject
@@ -2764,6 +4306,98 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// RemoveMembers operation middleware
+func (sh *strictHandler) RemoveMembers(ctx echo.Context) error {
+	var request RemoveMembersRequestObject
+
+	var body RemoveMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMembers(ctx.Request().Context(), request.(RemoveMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveMembersResponseObject); ok {
+		return validResponse.VisitRemoveMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenameConversation operation middleware
+func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
+	var request RenameConversationRequestObject
+
+	var body RenameConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameConversation(ctx.Request().Context(), request.(RenameConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenameConversationResponseObject); ok {
+		return validResponse.VisitRenameConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -2810,179 +4444,457 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// SetConversationAdmins operation middleware
+func (sh *strictHandler) SetConversationAdmins(ctx echo.Context) error {
+	var request SetConversationAdminsRequestObject
+
+	var body SetConversationAdminsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationAdmins(ctx.Request().Context(), request.(SetConversationAdminsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationAdmins")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationAdminsResponseObject); ok {
+		return validResponse.VisitSetConversationAdminsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCategory operation middleware
+func (sh *strictHandler) SetConversationCategory(ctx echo.Context) error {
+	var request SetConversationCategoryRequestObject
+
+	var body SetConversationCategoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCategory(ctx.Request().Context(), request.(SetConversationCategoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCategory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCategoryResponseObject); ok {
+		return validResponse.VisitSetConversationCategoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCommitters operation middleware
+func (sh *strictHandler) SetConversationCommitters(ctx echo.Context) error {
+	var request SetConversationCommittersRequestObject
+
+	var body SetConversationCommittersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCommitters(ctx.Request().Context(), request.(SetConversationCommittersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCommitters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCommittersResponseObject); ok {
+		return validResponse.VisitSetConversationCommittersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationPublic operation middleware
+func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
+	var request SetConversationPublicRequestObject
+
+	var body SetConversationPublicJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationPublic(ctx.Request().Context(), request.(SetConversationPublicRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationPublic")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationPublicResponseObject); ok {
+		return validResponse.VisitSetConversationPublicResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StarConversation operation middleware
+func (sh *strictHandler) StarConversation(ctx echo.Context) error {
+	var request StarConversationRequestObject
+
+	var body StarConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StarConversation(ctx.Request().Context(), request.(StarConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StarConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StarConversationResponseObject); ok {
+		return validResponse.VisitStarConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIjx2ry4VAssjNArUwm7AQgFYVAGBnzriCIM3EbQ7aMY",
-	"YMouG7/B9eCpxrUE5Xu10qwrxtNvmcaLqpsqNjKtXrOOZXaUm/1g/ckxGVoF0YLLXl567Bf7i18S0ZJj",
-	"PSRcKM1oXBne718vmY97vY2uAofkjcfIPVeo1K2VH59kMTGwqztfjX2tA+0to8rnR/9musQLXqMayKqr",
-	"KihHE8wrF6erAWCWAdcnkBdHJGaTjMYgtWAsLiYhGc31SrxCrqEYheGIxBnlgotJn6jpXGsQVLFcGNey",
-	"PSryAgO0zfjwT/tKlbTxqXr8YpWx2fWfNUL9czS9LT1sa3EfC8GyT2O2GFcXTZKyB+cTGSsrg5yLbW8F",
-	"nd4Db4fG+7syKpiOIEr8t4QlxrG7mXHc1F65XXtcm1uStRb579DntgpM67af8tkqVpvecVaUrlq0JVN2",
-	"u5A+O0/zsj/Hs2oXve1ZNa+VaUKtC7u4o1ajQJs9mJ6hjmOMJfsFQ0lbh+mqtgD7fMmhup1boI0ba2iK",
-	"bSIcy1t8t0EV+gPmalnL0YrxTAbGCXdHEUxNGM8Viw3jxeix1Uv6EoPdeeST4itgeSEnXPiuJVD/LC5j",
-	"QJsG5UdpKmJUSlc3/Qw1ZTXwxgGbCAOr1jIRq5C8F/yKpDzKpE3wqGxo50Hdbm3hXzzZUnEMAxNUtuqA",
-	"YCLG+0tFhoO5nsqM/8G4aR4zmrGsphpfTc5nXz9In/X+/OOffBofWrf9NhZwjazzmLf8dr6Ash32rAmt",
-	"n+NRNvS27eHFt258XNEGVYRbcpbCRkVfcIHmTswuecQ+wngi1slZUpxuxXJy4YzeBeQhsFyQKGE065Lf",
-	"8ktmbBuZkaF74DyND2rkurO7t39wWNfIemvWAIN4FJynB+6C1j0IhiSZsqvQhRXGTF1oOSNRwpnQGHmk",
-	"6t7UgO30aBztPdp/NKIHj+hoxA4OWe/gwXi3N374cA9gN6Naswxm/dff9TqPaGc86Dw/+7C3e/2b4FbM",
-	"zhpNOuz76PElax/P0sqxVfJVhY3ywpDvVC4IoDiSQrDIeI7lin2Y53SuYwJm2E9/6F+yrU+8y670KdUu",
-	"o9KeOhMnkHujVrfzJVUvZdZg7GRUTBiZyiRWJJVZkbFJ9JQKdLjYKAtNL5hqdwmA6a8f1qSDVrXEX2Ge",
-	"bEuNtfAXr1dVAWDryOBzFGU5iW5N2/WE9m3vt2cJjVDo/FpCZ4pSABvJpUX4QD5aA3D9d0IDd/i8Zp5m",
-	"TYK+9FYhr2qndG0EzU3CwCvH17cqE8CLkbzWejgNeqdBcTlVlgVasWTcKqRXNwX7cUHYJSy6j74IBIkx",
-	"RSiZ8smUZQSRh+UNtMS01DGwU6OOCNYlbwzVajJaosMLn2/h0MhZVyvaucm9TZn9tQtkLjy4G5ZkH7x2",
-	"rHPjC8Zht8oebZ5tLeq3TCelXeQLtNOGOYk3HBl/2KIjfWIdHfV4aKJkplHRMzRUl8l1QlRaZsxwKK8g",
-	"bJBNJSV136ej4vo/SwkBCzPyb3sRYd/cGM2/uo1tjouX0BpW9BZUpZvJrHcLaaSW+nWJLSbi861EVxgo",
-	"TTN9frvyrjJmZVUNqGq6YRooQo0NhhEbPTIXCVPKJQ4D+CP0b9n4ry7ZQezsEpooiQHaZJRJGkdUaYU/",
-	"Cal55E+q9Qiedm4cxwc9kW2aXWly9yXNLmK5EPdCsgOEBbb9LmGpNAS1R3hKJywk+2TMExaSA2LA0yUD",
-	"sbTBWWKOmcRcYe4scDFbnUcxUTVPd1otuhKc4Av0RUD54CQzGwxUKu0SoigHjjtXvmMwiBqc0o/nWq/4",
-	"oT8EL+iIJSDNZ+hPMuANZhlPKd7NvM/g16nWM9W/f9++2Y1kel9TdXF/J2it85fhYFbpS8dp1LmOtUIk",
-	"VyXDlCWJ9OZ2NbhHDLRrXoZ4Pz4cH0ad3t7eXmc/pg86j3biqNOLo4d7o72dR7vUf1+7rXaAJ2kbONk3",
-	"4N35SHOdeEPFjZuUJFxgDgJmLFV36Fv9O/9wCGf4qabZ/vG//59/+qef/uE/eofaRoexNOVxBWeoBiaM",
-	"xips2MgaQtx0O42aktl0QWa5IpTj0sc5PaTrQcMITxge2RKZ1fJ+I++7gvAIXm2NPHtsfRRulnHHd1rs",
-	"IW/E32pEBOBDygvVJwI4XRISyxpCouZRxJQKSQzyPwvJgmYCAxO4GMuQ8HQmM02FxhyViNOkupiCx6y6",
-	"xf0EQjWsR85YjY19DFUYQJopN6G+OL8ev2/BosmITbmI11DB4JJq6hno/dsXpiCIIjMe6Xm2zXlu4nhW",
-	"qpdXWB1My9jLQtdnRjas7J13sNWj6IP1m5Jvtn64qk750Eppk9GylPMueS0YSeSECzLDbHU0flATcS7f",
-	"uuxO6RVP56mLi065MH/2fFL8jUySDQGlRHERsYZgOM+12KWrGeopfTY0VvXf0CTBDLpasGtZgjtz4NcX",
-	"W2pjL0tRc4WNHhywnbgX7Y726eGj8QP2sNOr/LdL22seLtJ0RdnY6I8tF9eqo+Wz89VuBbyf37V7C5Gz",
-	"ayNm4YR+jtY+co5tDf0yqBrdvMBpEjkBtmjosktez+j3c2Zi7hkV3hoVljeGRGdUKBDS1mCLazpfGypa",
-	"TXK3xSRvkORQrjT5cXhh/tJ8g6IKFk5YFKjkyhUTEnGtZGUplLNqgPdJOlfa5eygLNwo+SzeWWNFvDeZ",
-	"1DKSiTf2IseXHJPhfQxhXg7LoZwLFYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZM",
-	"JPMFXeJtdcmNUx3r7+Q8w+AdHhuDnis3ekjmgn8/Z4SmQGdLeDK/U3SBApV88Jf0wobdu3pSio4x1zxj",
-	"M0Zruj3t7NQifXYfbgwliNrccBAwBLAWW5HJYxKglKvUVfJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxq",
-	"LMjVVbzd3cnHJ2Ru75zXH+GcX3XXRWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyj",
-	"T2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu13l09sVvtiuY+l6xTNkF8twaUJ8qpXJtqU7nIaqtUPArorkJEioH",
-	"ux2RnmVCdXfghZALTxmeVe2thVMS48d+KRGwOhuG/20TOrelgMjjaHxFOLBkBzCqpePea2NoVmFQHr1N",
-	"NA/wl1V+kY+ybgPmVa+rpt3qCVddMpQi4YINsZy3eVhMbNLQiLoULZPTMmJcTEhKY4Y+OfhHpTYlJYsp",
-	"T9jRqcDsLszOWsq5L8ErLCpwVqO/MNELw1htald5wUUtS4y0Mft0YWVHZCjHY9xM35Y5BhakCNchjHQq",
-	"BLvSGNFEUnyda1sonAxMOrgDBh5EGTNydTUKbSigYCy2R66SXWbnNDzdwi8IAzNSEAYWiDZ1zJYQwg3W",
-	"kmrcCy2qAjkSeJ3P7b55Ul5D/pioPfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLlwm0tK7VhHaPV",
-	"kdR8BoIokmlqvKdC1ktve0db736jzvkWbuF9e8pmnq0+ZTOa6ZQJTXgckp4tN1rn4L12N0nPUso9hsGz",
-	"DnxPaBxnoGL514yg/ZclB6k/R9Hv4ExDMoZx59Uxx74xXsoR990rmO/d7Vp7wL6ZSuEZDr/efrSvv14d",
-	"6uuvtx/nLaNJc/1EYWtCqalcVMcaNFH4W+kDGkhOd9gymTRSZMwu1yhIW2g2J9wnXr5hI8X1Ns7oxlRG",
-	"5EohoQu6DMlorpbmlhNZWnXYBt64knSYh7k4hlPCTn7WLYDtOS3FwRjOkpO+O2Q5HTsCRNKx8FkV0Jhe",
-	"Fs0zrpcnAFTDAUeYEuBJ4K5kDvRt6gB59/qrZ6+GYSkfAs18dGqbqgP3uRAsuz9h+hwfGOZNKDAyykyX",
-	"L26q9QxrxcNLX7Gln1bxV3LBljlTl2LMJ/PMVSWLIjbTLCbjzKYguwdYnPMcjJZVeYof8Grb6iNwCXvB",
-	"tx3MmezASgotecbhbzC1/AkXz2VG0H97IudZZGz0USYXoODfId+w0YmMLph2AttW4lZME0rMCrrkWBPB",
-	"QJWgsxmjmaq38cDlfj9neBllV6ttgkVtndcIz7FsUCQ1Gbw5huHHmRTaCJNv51Rczakgd3/64z/+9Md/",
-	"vIcp1TRJLPZxps6IKhaTt89O3pm4l9y9QySs/OTkWVjsFp8ApehUzGSSYMH4L754ht49V/sNo+tyNf6L",
-	"L/pk+OEUFeXToN8LT1FZPg36f/7xT9fDvHWEqUAflp99FZ4af9Vp0D8NqMeFdioKj9lpUBrNOvRCC/6R",
-	"1FNTk6fWNqbkpsRaGiFRklCXGpDSJV5CEqoJ4yb85B2odga/ZFhu4zJE5lt1m5TRbUB1MmNJwsUEwOLK",
-	"rmOpFyXoBTuPqMIsXFNz5Q1VEU2e2O9MSJKyA+B1XazI3SEa0sMQi4ocx8PwVAyrjv96lZHjeHivHGUC",
-	"w5qmP/AINzfJ6EECmppSrABtlg8mpfriC1zxarYUeVc3HBmbKbKYyoS5njkIYe1CxhS/IjGfcAuEP7BM",
-	"KqPwgrgSpgayPRiDGY2mrLPb7QVhMK9EhywWiy7Fn7sym9y376r7L46fPHt18gzfgZNuAg8COBgTivVH",
-	"7Y6DfrBjnpEzJuiMB/1gr9vr7pk8jyly1fvRlEUX56ag3XlUq9A9k0q3ay+Tp8qzK660OzDV/NpKbwGJ",
-	"IUu5zxpvYp7AWlZzCIOw1Ahw2SR/K70C7680Cqz3Ltvt9W6t5VMlx9fT92lDujFBXoPWVulrJ0FMObFa",
-	"KTmcwpZhagKH3ez9SpcrFK7zFGMF+sFxpSh5eWa60mCHTlTdEacCbOV132Tat6Se9VXEyKCpLjC5a3Lf",
-	"71nLtVKto1QIzOafzZjgwNK5JnqBl9wocg3LI4rHJZ6U80tu657UyHKlMMEqRbZr44aUh1W6kLhyPNj6",
-	"k3B2aTJnDQUJeqVyaCV/m2UltvDktSkztGv1/PIcDYDdMOtObdaz6/bt25pLOvibKfpO6Hri9rYgvKXT",
-	"YVZPqCv0B7r1jInm0tUbjglomhUA7/VSNTlHz8+5njLrh28+Njy20Z45N8XbDz1l6REZM8yfmlJB9nqm",
-	"0lqS2ILjNGNdMsCLlAVGnrpLGq7IxBY7NTXZqbkQNYcIRJhgfDIdyXlWrd62yrx/y3QZGbg37LHybsqO",
-	"45vw8GprzRuRR7Xd4i3RBaBir1eqamdcdwDeEgW4n9cj3yRw/HVi/zHu7a8e/TYHZ1v8x0xbB5Qf5cfl",
-	"gsOAi3I+Qo4gbL4EUrOmkq3Ru0wMIkn4BbNK2qr+dhe75dzbiOenZhOfu4LmabHSppFsc8+W26Cj1x8p",
-	"PYAezvd656m56PRT0fMNfGETgl9Qpfd6L9XkY3Gcd7n+vA4yHqrSad7iAMOrUrD18B+QBM6TyetCFYIK",
-	"2wUDzl69KUh+vpdMt8KNFOyvHDmlKoAtEYNydXmObrQ1mLGl4A96vSMytOnrQ+dAoaYaXD1xvUtONLUh",
-	"XkzELoBjwi+ZcLbFgi5J5noCrEXgSzV5vMSEr5saFLfXRrychNUQEllNunIP7e66h97ubdVvvJLpdlv2",
-	"wCejxZK41wsGp3YhCY9ViI44wkWUzE3FvzVkupWbBdMPXI3nUskijEc0fjl7R5vXLsxLTayQXRuvSnuS",
-	"K1VeCrZoMr+mPNT19fWn99D4anD59QCeGdw2OGBcg/G8LQ0wc5UTQfc2Ca+iCzS4kIgct9AeSgJrna3x",
-	"HLszWXcxckLj8izi64wVgnUV1YXKW9JwjfVjwSABLcNLh4XM4vFnrzaWc54b9EUeV4W6uVfbINdvkTpM",
-	"aGTVW3dHbSE5U9bGVXdHudrH29bH8dDAy48Rd62ZTaXY+idmL3kFoCarwjLmW0L8N1NZZQQlFGMDDotf",
-	"c8G5lXfWtsnKwxGL20mDRqB1czMcksVUVpkQNqwCyjeNc7jIixyroaGblArLQlYpo6EI7K2pRrkT1TlM",
-	"f/xf//ff/5dy2dGiE15rKttQufYzdnPaG3bMtikutb87uz7z+kAr4g8jz0r1dDcIn9pF+0bRI9MZFUtX",
-	"uRHFr3I9Ci7Bgs0YRb0oZkTNM4aUWBRQVLZIW1HAW2bV+t0ewnMVxT+G3IpyaDul8trbaEj1uubt6edW",
-	"+Fg5kLWBldmS6bbowM9BgrZMpu0amefbuF5dmN9Z9CR2dFjUEi6RIOjfLRmhC4e2HUOyvHVmTn7wHUwM",
-	"vPESr66SxCSxjBiGFwvTDcn2Vc/v9+KYxcbBtnOvgRhBXb3NG1C3mZvb+L8YAxrEcQ55LYvLGNMwx7as",
-	"b8V/sO/AXN8Y/6jFWRKoox6L3LFUXrIYf9QyiUNCEyBR2yLeW1heM+ONSxsI4Suz5n+mBaSFtwjhHAt4",
-	"oUvzq9PNFKCYPre9Ms+jetXpBi/R5maansKkGBBiIr4V004/GrmO1kdk+JzyhJXia6QySYWLqUyxS7Kc",
-	"J3kHK8Wa1KUTpm3/0Grh5ttzJ6mtCmwrB99cVrUTPHYTv5DYs7M3C76n6LwdzbXFEdU1DP5MktCss+oS",
-	"QPEyyri9CiQjGl2EK03UN5yPLQQjyCasgIBpCybfI2+l1SXHArn0LOOXoDiavpr2klFTkOMjWxvIYxze",
-	"ttz7rHhcjkbYJYDISLA27Cth9LKtBYeVBHFQhb3WreewS8BqnFJl/IhTDN0EkSYzZspkGAstksCQgIhy",
-	"e85mTxlUclUSvUqmDPUa7bIrU2I6bVfx+gLW/9ePWNxmS4mU8Ev2BwwHYj6xYyOTAF2YSG07RmUyYsrg",
-	"1YamgnKSJEckY+iex7BTFzBqtQwPPnDym4DPNHi5XZF/5glJczulAKcSKKemwYyFoaur3yC7HRBLBoR0",
-	"hU36+E9X2USaIsR5cRNywifI5eCkIqOzt+oYJuYewxL7JjGK0SzhLCtCzVFtzB+8a+7qM0ZTRSZMF827",
-	"7h3Z6DX3rEJ3q8m1VN1TUY8/TWR0obCOmc38wWqkTJCUi7nOw1H0NGPMpuE788gEqsYS9YqM6WwJ29rp",
-	"7fT2fXFvpoz8R6gSeW33PBepqLZelEcvWc2t9YVKrfqfWVsol/336AonLlWv+2kOCIwPZGnqwloawMo8",
-	"G43gRE7kXK8POXFEyoTtgpF3jeuS1yaKFUg8L0XoTpDSdEkuacI9154vzLyfECflhqDrHReqlAJpl3tL",
-	"3P+ZjWY3E2GsuYuZj2iW8UpwQQ0zJj2hURzYckxFbRLXIsRVAEArEg58XtVC2cZXZPgm7z/IhaeUiRRo",
-	"1/QJKhnABk9FPgqmAzKnDuQNiw1hIKOxjl3Xt5MrknKlMJgf7Nz5KMFmgqfiG+uvGc6wKMewDzzs/Qwb",
-	"pRXJBcCtS3koQ5Mw08fya/dx7x3XZJErk8hRbcpPSZ7Ekc9oFkqoJW4yYhMugBAWR4SPi4utBeWaFT24",
-	"HGmPWETnijkfDlavdIc8xFrLON6pyKsxMyKTmJm4D7TuyaCoYqVtiZSCDjFpAbbuWuO6g2caQpqGj4Bg",
-	"50w4FVOO/b6Koi+mTuhEApry5KJ8ThOggBdSXfJ4SSy9246U5fa81nOhin6up8KWoC4o6ahSuwm9GMqa",
-	"GxdcxKGxlCmKqaFpAIsY6ZAvvlDK5M/wuI84rKzzbjk7yXWxMOQHS3pBle7gI53jp8N7oV1Gf4ijwNQm",
-	"FC5NmdCngpgjIMxkHdzsCOSnXevOAVHYj5NQ8v2cM21vPe+ocm/Orln3QsGyf3fy+pUpjzrO0PADzCLx",
-	"4Yi7MCL2k0wSuTD3KMMPp6Y4F6b8uIFPg/A0L0yEv/z5xz+dBtfDLnmSmOZHMVN92MR+r7fjzwDf7/V2",
-	"Lb+xXBqzCk0zzRAk+66lZFQdrI6o+qVTXTvKiqRULEnKk4Tb7BaSUIxvdWlAVEkBxKmz5Xmq/uaViZmx",
-	"UILDB3CihQKrpAmlU3m7YVd8LSQ2zAZmUNpqLkPNUybneujSa6yoc1esCVfap668MjwUlAxAjTYR694C",
-	"CY69dckLG1QRlnOc7iib7aaw7Ea9kpMpCeTLczOsLWirxeTlia6vQ2/3mZxlSHuyEUKhPVlO58QzYG6h",
-	"0SSYAB/n2nglXVpX9ejUhYDhHUyZwAZkzeWTWDIK7TWvy1U03I8adWT7glc+IOIeKzAslTg53PeksK6k",
-	"hHq5Ui49izp0YQMDrGd7Jw1LNUywslZX1IB6C0atrtVcecGxCfFWHc09LVEWoSQqjo2W9uRgBXhfO6/d",
-	"g4b8S3OiKgvNVR54Ka/eeLihduP1WU2L2+nt+AMHivxKrjBv4shIhYJ5Gmmfyxly1y7pno2ocJIDFLR2",
-	"ymLFjRmb215XJwXrAf1/UVlwu7qPrW2uUklA7HJX18iq2nqtXraxWuUYRPHQyW1bJAWL4WDB5VolWh73",
-	"ycYdnAqjA7hTfCpgvD75cOpQjdK1jGyUvVV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bUAz4",
-	"hMfqWsJmeATXp566xKtG0QC5zh2ndpo4JqciF1UQb9Gz7VL4vzsDPmhjAepO7i8Zzco1WhW5W8vXlpnh",
-	"krD8eyWbynJjY1HZnNeuYw1euwqYr5Yysbd8EyZAoWBWDcTqHwqYciyjOaiUeb3fqubx2sz1O+X6nN/c",
-	"yPWX2jM9W1Z5rFtXN1gtorCKb0FgoYM3xwTTgEtvfxJHxTuwgN0coLKA7tzkysMr9WZ/6G6vZzVVeTFE",
-	"SjV/uUbbQ1M3aXMH74PeHpF5YWHrZORqtZ93FcNvzfJuwWN60Nv7DLysJ1O8XyxatE+YBrV4POZRE4qU",
-	"DRFv9h89Lac0VPAwxfY1WHcPFNNvrEFZKQA5rJQZsEHPpjgji8FSWPAk6Rvzt5TBZocFpBpXBGoZ8J42",
-	"yvOKYZ1rvbbMANhwpefxGePnsMf2VPhawx76jBBbPPOjLmCrVTFtLcqoSW25cfi/KpQHnVeRbqcK1EqE",
-	"/swO2GrN1QZ33wqF3JqfD7vW0g3RtWtEHxxEPBV+85QrMqGaLSgWfzE1Ie5jeW47zwePw9ldVYCVg02N",
-	"c+cV6timxKSJyrSNwSpVJY8IteXeXeEGd41hAjWtGZE7LX3mqlQmDs+E6BXXE/62rXZEE626Otxv8f4y",
-	"bEq0VkXpEF91hHz46sXb6jQnrpq/iAlIICzOV2qaZYfJEbs6QqlmvQptexv7Z3fFTvRbf+jcG9GEigg9",
-	"JsJ4IGdMzhIDUqzX4rySgzfHdxQpDVOax/Lr67Pr/xcAAP//",
+	"7H1bbyNJduZfCeQaqKpGikXd6kLBwKou3a3puk1J7W5vS1sZZAbJGCUjOBlBsTjdAsYPu1j4ZbEv8+Kn",
+	"eVjbL+s1DGMNw/trvNtt779YxDkReY0kkxJVpWpPYUYtkZlxPXHiXL/zfTCQk6kUTGgV9L4PUvbrGVP6",
+	"iYw5gw+eSnHBUkU1l+KJjBfms4EUmgltfqXTacIH8O39XykpzGfsPZ1ME2afzN5+x+OgFzx62KcPHzx8",
+	"vNV/8Ghna+8he7j1aO/x463u7qP9OKY7O/0HD4LLMFCDMZtQ08YfpWwY9IJ/dz8f6X38Vt0vju4tDj24",
+	"vLwMYR48ZXHQ0+mMXYalebxUI/XB5hIGMVODoDekiWJXmpgZbvvJHTOluBQfcoLKdhn0vgv2gzB4EJxd",
+	"aaJu6Msn+1KNDsVgLNOPs4VhMFEjfHnH/Nva3d19vvXqT17tbD1+sdeedLNpLJstfKKmUqj6aXzLhm/Z",
+	"NGmzBFc5TMNDoeYsxWGZ+ad8ar4JesHJmJHiUhKuyZwqEkvBiJYdswhfMpro8WYHiG02j+tLOSd6zBUR",
+	"MmaEKxjIS6YUHTHVdiglcolZ0OuGQUw1DO6lGgW972AbsIngp//1X376s//543/+Tz/+zT8G5YN49Kw9",
+	"fX2eyoml/qAX7AVA5UdNNBYGx0zEJ3zCgt72g8ePtrcfP9zu4r8wONZUzxSM+2QxNY9cnl22J0u7XMt3",
+	"f2KfColMYqY0GfJU6ZDIlAg2zz4gc67HJDLvR7AZb1LZT9hks2RhG/WN9UiTmMdESE3mMj0/IJHZ04hQ",
+	"ERM9ZuTLk5M3RMGCEUUXZD5ehCRiaSrTyHygyHxMNdGSxLIThMGY0ZilcBTfMp0utg6HmqXmz3K/35h5",
+	"my3Zga7Mb49DQs3DZCznZELFgig2kCJWpnWdLggdUS5MJ/msM1rcCQMNexlwodkINiYMvt2yvGPLkEp1",
+	"DK/ohCk8D/ZWJ1wQOUtJIkeqoaPgwRc7X77+9j/86S+efvv2xe6TN4dfP3/yJ189Od4/DLIxKJ1yMTLr",
+	"ndMVrMlhOhjzC2ZppzYiQzlMXLBEThmhqZyJmETmbEVmNNNUTlmqrdyBZ28Vw4qZoSp3PJc9a4f2lqlZ",
+	"ooMyq/0Oe7MNnWXzlP1fsYE2Pdi3P6c8maWsPrPDMj/UhmgGcpYg6fXNbKGBmAxlSpScsL6MF/VZP11j",
+	"1iVeE6/D3I9i8/5zQ+Ue0h3DuHKKEJKo2WBcmmGdFgxPclJAtcnPZUrmYzkx90RpVRTTByRhQ03kTJP5",
+	"mIn8Efwa1ktIt1rZqL4zQkYYcM0matXUHWO9zAZN05QuakRQWaIQd8Mt1BKycDe44WJxzM37NHlT2Fgr",
+	"OFQXGjmLJQ3DO/tmLUmfDs59B6Ikuyj/8So+pSor1uouaruodXqa0PdH+Oa2uYYmXLg/q+seBly9s9Ou",
+	"T8MIPm5RVEhg7XBlVLY02azMw1nzfSkTRoXndFeWrjSApRsL3MJzRsz5phNG5NAOlYtRfc8Mv2Bx0/vF",
+	"k2BEpwPCJlO9wHNAk8TIVOUtbLs5FXa1ivDtMH0L4RjSkvlz3SHdHsiAMj1ncedUnIofiGGp5Ae8YX8g",
+	"E0aFoe0fTsUPW1tb2f/Nk+Z23CY/kL1ul/xAuLigCY/JlKZ0wjRLD+CmVsxICgPmbmU+GJPs7R3yA9nv",
+	"7pIf4NGBGZ1i6QVLyYAKu8Ipo4Mxiw/yu9bex1HhJo/yNndhROanaYAmiZyzOP96D7rc83SppTw3P0gi",
+	"7YThhX1ob8+2NzSXH8pLpnUyYZM+S/OnH8DTj4lZRzFM+EArFKZgLTTVwC/MH7TPE24IzuxFdSxZew9h",
+	"uNswXK7IbKp0yuiETMwu2UWKpdnE7JVHZgjbsKhmMjQdsfxLM7K9ncf2SxBnrJCh2q7wdhc66NolnErF",
+	"UZkw8jssHkvJOZvqA5KyRFIjsaVyNsI1GHOlZbog5rght8sbRmLaB7LTYxn7dnDbkty27V7LcwZ9z8S5",
+	"kHMREvZ+ag6IWeeUXcjz4ru72buKjwSLjWTFEsXmY5YyAhKAodQJI9OE6qFMJ/m7e9m789RQCB0M5Exo",
+	"08+UKjWXaaGj/YwKYa/to1yRRA7OrTgh5Dx/4UHTCzFXtJ/kk9iH04Y/jVA4pLNE41nLxMWYDLmRUHlJ",
+	"dDQtGLYkZpOg9103hPMLP3fg5y783IOf+/DzAfx8CD8fhSgNAwXAT/Pudhd/7sLPPfi5Dz/Nu/vd7lmB",
+	"D3Zr0nAYvN8y49m6oKkwcq9ha6+/CsLgCNnJG8dNgjD4WgAvMKsRhMErqQ+RNIIwOJHyOJFz/Phzc0ZR",
+	"qYMTCK+q2XQqU+2efmGOBf76koqFlQTMDfPG0vMLqcybL4ESS53ZoZ0YyjM6HVDSkXju6CgIg28Mhbyx",
+	"VBGEwSHu5wvY/PzvZ3ZvoVHNUkETMMEUL2mQTpLk9RA02LZX+xOqzP3xfVVOpZqNZLpoEELst8iOaJIY",
+	"rYcqMp1pJCUt3V2H9CtYWeT0iZdH6rBJYjgpd5PJ2lyXmrVSWFVYME2/nOnV7U5meq1GjzVNVzaqNE3T",
+	"NZp9QZUGM8RK69Izo8xUr/p8FbMRZvMP822tiwJn4XKVh6ribivGFEypQoS3UTMsHZJ1FcPaWfHLSlzl",
+	"N4IheXbB0oW99OszPIwn3KdHHWlFKHzXIU9TRrVMFdgX1GzKUvuVuYzpqKIJgOxgdKw+M1KYYZExMTzm",
+	"avJlo0ZlFmQy4VpbI0l1l6ViRhMkE7ogasroueUDIa6IUfPMdzcwqrJdbl3dpvgJGtXatwDPe9p4RSdN",
+	"PCeX4O4oIueCgFCAwkW1GUNb2/tl/gmikY+JAtUwtBwunwE8497w2Qns1QO0lIme+HB5MDThA+bn6M9Y",
+	"wnyM9xlXE66Ukda5UTQEUZoniRXj47U4JW53fZETqrSzY95RhMcl9UvDWoMoWr2c/BbZ2uxM98dMxJlZ",
+	"t8UgFBOxUXjaDWRpt+vs8UvgQw0WBWRSVVuC6Xs/2MDJ9J8Cw+kMYRXFBEqkYFtabklR5m7lVfnxv/31",
+	"T3/+331L82bWT/jAx6GZWWVCRcaAyK8kF+3I7HiGl8GqJbCPLTU6PQuKZFvZzMKB8TCkOsHZtc3mnZ/l",
+	"Eh/Itz90F0+Ji+czXHX/Pb9wpvybFzPBwE7JhKbnaG1dyBnYCxdyliqWDEMrjlhJ1Hw9phfMqjJCzpdL",
+	"oP/v9//4L3/xNzUqMnrGSG6ZD7fUOZ9uySla+7am0ugiae7nfTqmYtRs/MFvOyRy0moUksgKg+ZXEDbR",
+	"URHZWfDfwCcpg2mDvm9mS0BbRYsIWkpBFQWZQyYxkcPK2bUnunR6rTIXAAcHRSJlICUEYfZ8GEwdJVFH",
+	"KIMiocSObZsn7LSCMLCzMi3NsO3ChApUVVjjmi5nV/NpNjz7wdtslPaDnJjtBzn14985jdsmizOwnz0r",
+	"TMS9ls/HfnKcTct1PSsN7Wlxkh7Ot0SheS2SBXG2BFbcaLv1lnzMtiPvKtJ3pv8IOV9tLF2DpJv0pBaH",
+	"0TdO1Keqg/Qz2rVG6Ve8rjhKp6BtdjGrt4BlFuvrXTozxWpp5COZZrzF7yRa1lqHHGoykUqTvS6Zplxo",
+	"2k8YOTx+enRkmk3pwByUTJtQUzpgKjSifKIJe08HOlkYVXDOCAVVj3B9YC5WPTZ6h+NLmQW0zHRbOssn",
+	"XLxgYqTHRddCQcYths40STbfjKUZCBeE1mSJqkvuem62jydcrXJvvczvgaX3+ks1Um/o6MpuLnMxuYAB",
+	"cJisWHHq96kfEoiJ6BFpuGPWIJqYue6QV1ITLUd4hDHyoM+GMmWRV4Df2XEC/NvdANxXjqr2uiuJDBtu",
+	"PUh8vGmUMIWojZax3iBr4U7r0i6GPS1/65l55jIMEj7h1lUGpuSgt9v1BeiAryDfPeQ3pbnvd2GifGJE",
+	"EudLtH954yCW+PpaEffVCBvjK8rEHGaRJTKNWer0YuSFK326N7lB11wmv5p2mGn/dh/Jg27hnuiQQzJK",
+	"5WyaXRhGmuHK2p/cyVWODYagdrGY9Bfk//z2zxr0usIZeNBdwf/fmmX5vsXGbZrvL+e9q1Y7j767tZZS",
+	"s7LXMZZu7sxt/Fhd86hUo1jXm2HVrC5iCBciM2XlhA1zEFWI2mkhZaiVy1NoctVKOUtqeQW6yDNCsl0w",
+	"+IRkh6iF0mwSkl0yTaVpLyR75td4Zn7dJ6nsSx2S7X1ChYTr9a5ijEQ+w2t0r8RdumEwlOmEarxZHhRM",
+	"a9lFUx67WubZuaPqgTjN3KVNKA+aM3AFgItCfOXV7ORlh0ddMX1DU81pUh/VsSHEoslSlYNYEgle8tnU",
+	"yNWaT1gbC9oSTrmagtRtZ5NqfSYJJo7rs0oXXoYWnQ4p+B25IjSZ04XKAk9WMBZ9RZfHZJnug0fUPnJQ",
+	"9B4KxjKaAlGhoh/ZHIP19aNSiFq3TvmCTtaaJ0hFl5ldrCj8NuyJ39IMkweu187mrK5nc67vrY8Qn1nZ",
+	"cvmUXhXCvTukouzR1Mm+LCaxZKj5x2zKREwgb6DdfJ9PpnrR6qgbUVTkQUFoHsEhQOeZGeI6bMB3on0r",
+	"CMO+oqCDQwX/l6ESw11tnGxpyb6/9PXrDPF19o0LAKsyptMpE3i4yivxzDI5D0NxL/VIZEMMorB8w0Ln",
+	"5sOvFUvNf19JzYc2sj8iMiXR1zb6LDrItmRoo9kGUuhUJuSci7hsFvn0si7CQArWwhGSxWqE7TkPbvGq",
+	"N8wWrHyouD+rW7RbF1yeFQlt2Svw0FdcgLjpoqJW5nS456qHDbssNHTWdACgyxoVR5Y5Gcos8kHzt5Gx",
+	"I3J3mjLFxICFRrgc8oTdC0kkSlQMbhkXRBmRAU3TBTFXeodELpAxsjYgecFUOcJRioNTEZledNQrf0WV",
+	"i+qDGD+lQxv8eECicz44l8Nh1GsOOuQqCzg8IJENW7TDtfGMtkeMdxxTRZiIIWg3D+kL7BoFZRNSEAZm",
+	"hYIwKC6G+dQRRRi4iYADSTGzU3bY8AmMB041jCUoRvUVeq3p9F8wDWFyVxWF5KQc5DmU6UFmr7Yulsjq",
+	"LXa5bOikR1603/hvIloIiwgJF0ozGpea90dHFKwau6ste26TVx4j91yu6bUWl3w3C2bg1Wdez7yrLtpb",
+	"RpUvCuKb8QJ8sigayHJ0f1CMZZ6Vwjbr6SeWAVc7kOcHJGajlMbm1jJtcTEKSX+ma9HSmYSCAsMBiVPK",
+	"BRejHlHjmdbmoorlHAMD7FGR55Aeiu2bX+0rZdKGp6rZU2XGZsd/1rjqt1HVsfSwro7zJY/ZxswjzmmH",
+	"VOScnzdgKhnzeFW6CuG6krHC9WaSVgLbv285j4Rg6c3ojWjQpklStNPekLZYa+SdWDdEzomR5u0QvSu1",
+	"Vsn2PtzM/pC5Ah/eWc2Hr6owyrloOsqWTVvHLmwCkpXZCJ6r7HniHNqGUOeRaeGderhYYXbbj6uzm1Kt",
+	"WWrG8R+/2956fPZdd+vx2Wd/5GO2m7UaagxgWmo3BBo3AvhLNboq67ACRmhDK7gmI8lUaLmIxNQiXLYK",
+	"eSecCf3OJf5Xt+1PXXAGj9Hjw1Xe10zwXxsOMZGgeDEb5HdH5WqyNQCUPfEv6bmVG106hqJD8PKnbMpo",
+	"ZXPp1nZle3cetfEPatYkyNjRdYi52yGVKVdFUYNXLtGlcBh75MF+uL+7T/oLjd7er08+33oUkoQpRfps",
+	"zA07EeT9+4rv/8ff/u9/+a//419//9c//sPf/fQXf//T7/42uAmPploWjWmTsAqk0HTIbvBkZWLMCpXR",
+	"yguZlLbyBWSzK28ZRxS+Q/gLcM/VF89GEoz5tH52mt5xtjBdtksWDJLr3Ze2n+Zh30b5yQ56XfkJX/tw",
+	"7oijGI7yR0wubh3Zotou2O0lh+v5DzxtXFlrVmwV4dgL3hdaVqI/czta3ntQM2iSQ/TX3VEEwCqGM8Vi",
+	"lN4gn3Alt61rVrVleSFHXPgiGMAmkMdtzBSqEkpTc8MNpcc38hysF+rQmxmOMfvW1GBuyZB8Lfh7MuGD",
+	"VFrIj9KEth9WbYktXJHHayrzYYBphnWjMDNipSZUkehwpscy5b9B3eoJo2ktLOn96N30lw8nz7v//Nu/",
+	"9F1fYHHstbFKVsg6y4LMotfzVbbNnjVt6208ykhv6x5eeOvKxxXsgkacRHKWwkaFnxuhSw5JzC74gF3D",
+	"oJVJqrnAtxFrlktw9Q4gS4rmggwSRtMO+YJfMBSzZUoi98C7SbxfIdftnd29/QdVta67ZAymEY+A82zf",
+	"xXK5B0MznjF7H7rUx5ipcy2nBJUFEPPrShjb7tJ4sPt473Gf7j+m/T7bf8C6+w+HO93ho0e7Zu2KwmJ3",
+	"6zHdGh5ufX72/e7OpVdgXN8UWKFJt/s+enzJ2udztHI2FPwHYeN9geQ7lnNitngghWAD9ObJms0uQ/la",
+	"xgSw2Zs/9C/Z2ifeis63PY7BxQqvPz3UcX06g4MQs0wFIyYzB0h9fl9S9dIbdHsC6jwkxsjUMAYqwKhv",
+	"Q9C10aR7rpuUCqOWyzSDaeBxnsA4SxWYkCgi2pVGs9pPbROzm/HSykLzJwgk11KAz12ayyV3s2DLyOY2",
+	"HouMpNc+C1XEx3XtV9OEDlg9Z+H2Bh3nWJkryaVF4GXWWsPi+sMWMrOfV+tdbf8qXd+VU7o09vgqeeal",
+	"4+u3DlvjYaZMnQbd0yCPnyhejVqxZNgqZ1g3JaFxQdiFGXQPTDOwJKiZUTLmozFLMeEBuCWkG9pUB5TO",
+	"BOuQN0i1mvQX4ESA51vYdzLW1Yp2rhJaUGR/7TKlj9e3zp1cwzqHcwvrScJFOinMIhug7TbMSLzhyPhT",
+	"wjLTr7X7VBOuiZKpBrkXaah6h1cJUWmZMuRQ3ouwXbJLjWxh/LfyhjAD88KvtLgi7Jsr4QLq01jnuHgJ",
+	"rWFEb43EdLU762Qu8dZSn9a1xUT8bq2rC7Oc9bvN3nelNkujatiqpiCIQ8i0MpcHBBV2yUyAQyb3R5EB",
+	"mPts5HyHbMPu7BCaKIk5s/1U0nhAlUbMGSE1H/hR5zwXTzurluODnpwAzd5rcvclTc9jORf3QrJtCIuL",
+	"kOwQNpFIULuET8DptkeGPGEh2Se4PB1yKBY24ljMwMvDFYDLGS5m4asVE2VtfbvdoGf6poIZJjPNbuAk",
+	"TLxZ3BDIYL4qRjEkTMP6ADBphlB83UgGGICPhEuxiL50MyA6H83J1Mb+FnCkQxCLzO01U16cpUGDv+PJ",
+	"TOuai+P74AXts8RIRlMwVSKpBtOUTyjEDnydmm/HWk9V7/59+2ZnICf3NVXn97eD1vpTcR1wlA2oRn75",
+	"9UgrODDlW3bMkkR6gXgaLG+42hUDVrwXPxg+GGx1d3d3t/Zi+nDr8XY82OrGg0e7/d3txzvUH561rqQF",
+	"XGmddbJvICSL5jrxJiyiBZ4kXECuPGCArAafO/E3B+tsvqpoCb/72//7T//045//3tvUOvKgpSmPlwHj",
+	"FxJGYxU2TGQJIa4KRgOpEyedk1kmVGZ7ueoIW9L1bEMfThhmg+dkVj6eRwPvu4LwgXm19ebZY+ujcBzG",
+	"Hd9psYe8cf/qAZBmP6Q8Vz0izK2RhMSyhpCo2WDAlApJbGSpNCRzmgqIQ+RiKEPCJ1OZaio0YCkMOE3K",
+	"g8l5TN3j4icQClCLcsoqbOw6VIELiV2u2vr8/HpcCjmLzkJCGqng8IJ64Ty+fvsC0YcVmfKBnqXrnOcm",
+	"jmclpOIIy41pGXtZ6HIYq4aRnXgbqx9F31q/KZj9q4er7O8JrcSDedULOeuQ14KRRI64IFMAa8SIMyN/",
+	"OG9CVQ4q5uMXE/K7PonojUySFfkjRHExYA2x7x6P64UrUOTBdInQQvHHNEmiEAs2FHNbije4U60+vVQS",
+	"m2pRCJLP7R3BPtuOu4Od/h598Hj4kD3a6pb+7dD2kodLLKkJGytt20Uk/+q23Dq791qL9+HN5BtIlFma",
+	"IGNO6G20nADnWNdoUlyqRpO54TSJHBm2iHTZIa+n9Nczhil2jAovRKvljSHRKRXKXNJW+Y0rMl8bKqoj",
+	"EtrKNVfIaSyWtbnevjB/HZDDHHIfOsyr4XDlkMtBYS3WxylkbpSVvh6ZzJR2Sb1wF668+ey+s8byG29S",
+	"qeVAJt6wnmy/5JBE9yFjaREVMzfmKggDpcDlbsjurBEysgqjXe0LMU5sqmkdQ3IJrshVoGhvE4TrBoI7",
+	"m52p8OxTf2RKAUkIHNPmEI8r5TJ2fLLJckGtLZTopkE/LVLnUoBOXIlwWaBrnVw9MtMXhlrVVci1IcgU",
+	"yN/n2r7STV6k7/plm9FyRpOOBC0dlahmx+2328rWN7Pn4F8/CtWzPbfyEvZQ0bp3MuJybswsarQ8webZ",
+	"Gd2wQdSfZ3Tow7QKXTERyzAnpJ9QcW7xNeqVZ84ZmxI2kb/igDsL+EV3oSbGvXb4Vktj51ZaWmFmvg2y",
+	"qTS3kf6OmYASB+vS3Gayg5wZPk8QusF8IIB1/UMe0BoRFtfPALrNCTaO9P3GKXSjL/X/Pru6//dZw4ga",
+	"olEOwakSkv6iuvd3lI2ih5DdmA34pGrP3GTGVHPdwa+VkQxxgDyzc6mbQhNaWvHumGlEnr6iIz1H/6pd",
+	"ji4715YGqYd3N5QTOSy9d0DmY8kwpBbuOARptJUHCMjaMmX1i87ccIrs7O8XEYLlkPAYHcUDOZlUC9kF",
+	"D6+94PUlvlnYvwz03H9KtMOq36QrGO8gDpWTPLdQIzp+AcU535Ma4D15JVEygVAeJ5004OCvCsa56cUf",
+	"NJcmwuXPYNw3tgG6Xq4Gy3H4RKBlVW8ynGdv7ZseHOAJXWzoaF0ZPfojH6/CGjbsMSomV91fiypZjLKo",
+	"4bB5k7+vK3FMr1N35IoRFrZP70Jqmm7wjEA5yjRHc9s0PqnX+QexKuarYqyKziRlGBGdVwpJXXEpYQTe",
+	"hcyNQBXwNowwkkNrHa2Vy1eE9uVMO4Hf4w+tiFQhlmCmilCHeHpAupaVA4Laymir3IP34OHDhzvb+6u8",
+	"eM7EWJGpBH8P2J5m8MWcRjMevLKqoTnnQs499Yvqxp0WwVaQJvixlNZ6b5DluU6G5JoqbZYu5SvcAGUe",
+	"SsVBlqZK1deg2HqbpC2jEdU1nKyVZRPAV71m3HajJ1x1SCRFwgWLoI4/PixGFq+rTx06GopMWOluQmNM",
+	"9jG/lIrSUjIf84QdnAoAVgNgNKgIUsdWC/PSu+UkP8BYg2xli6pWHHBexBYZE8zTZQ8ekEgOhzCZnqva",
+	"M1M29E6P2akQ7L0G2zmZwOtc2/g7cojYrW4x4CDKmJH37/tZHSDGYnvkSsButk/UQu36BWGALQVhYBfR",
+	"orbZOkAwwQqelXuhRekeRwKvs77dJ0+LY8geE5WnnmRjcp985cbmPnjrxljIQPZpq57AQV9UYEM2bNFd",
+	"0tI/AipfvSWo1xiC+IaRTEJWa+57W1seCkNdIEy4RiTMMzb1TPUZm9JUT5jQhMdhdtNUOXi3XYTs8wnl",
+	"Hifd8y3zOaFxnDKlGsYMS/vvC8FKfnhAf7DRJCRD0+6s3ObQ18ZL2ee+GD/83EUNt1/YN2MpPM3Bx+u3",
+	"9stf1pv65S/Xb+cto0lz4Ulh6wipcaXYUXDYROFvpW/RzM3pDlsqk0aKjNnFEpPOGrrLMfcWpmJ9xfU6",
+	"gWGNKILAlUIQKkPSn6kFRhwDSys328Aba3h/WfqOYziF3cnOul1ge04L+T3IWTLSd4cso2NHgEA6dn3q",
+	"FzQgIg1mKdeLY7OoyAH7gPzgwU4tAUT0LEIEOXn91fNXUViAvQCXOwSYIeDvfS4ES++PmH4HD4A8BrsI",
+	"ojh2lw1urPXU7AW89BVrKDIN35JztsiYuhRDPpqlrpLVYMCmmsVkmFr0T/cAizOeA8nAKoODM7w6GDOK",
+	"K4peoeDbLcAe2zIjybXiKTd/X4aB9uNqfC5TArFUx3KWDtCr0E/lXLFU3SHfsP6xHJwz7S5s6y1STBNK",
+	"cAQdcqSJAIscnU4Z6Dp5EfZsuL+eMQgMtaPVFkejMs5LWM+hbBAkNTl8c2SaH6ZSaLxMvp1R8X5GBbn7",
+	"4+/+6sff/dU9QDOlSWJ3H3ra6lPFYvL2+fEJqtZZqAWRZuTHx8/DfLbwhBGKTsVUJknnVJyKzz57DpE2",
+	"rl4YZA1mYvxnn/VI9P0pCMqnRlE5BWH5NOj982//8jLCGqkcw2BYHBaffRWeYuzIadA7DagnnOVU5NEr",
+	"p0GhNRtcE9rl70s9RuPMlycnbwh6EDAgJgsZAiUsJEoS6hAgjD6fSHlOqCaMY1rNiRHtcH9J9O2W1cO3",
+	"juLI+gZL9fcL241LdTxlScLFyCyLfQpR1pWg5+zdgCpAbES48zdUDWjy1H5mdXXbgLMi3Y3A9B+FgOd9",
+	"FEfhqYjKrvsqwPdRHN0rZs+YZgH+nZhHOEZ1g8/L0NSYQm1zHL5RKdVnn8GI66A4Deav+VgmzMbtK1hh",
+	"7VLhFH9PYj7idhF+w1KpUOA115XActz2YBxO6WDMtnY63SAMZqVMjfl83qHwdUemo/v2XXX/xdHT56+O",
+	"n8M75qRjEkBgDsaIQhlWO+OgF2zjM3LKBJ3yoBfsdrqdXYTzGANXvT8Ys8H5Oyxx9G5QiSmaSqVXleez",
+	"kV8OpZa950q7A1OOtAEftcOzwwKgWfwYREU+NWOpQ0UFeEcxpZ/IeNF0/+aPcFap42regotOTaVZQ9PE",
+	"TrdrTUHOy1gweNz/lYUFxku9HUKWNQAAV1sr8Ig8z8qMFz52N4jHwdLBzEFbAaFpOexk79t4vrdsmmB8",
+	"iJpNIG6/FxyV6uMXey5nRRrWTUeqaopSwZlp7z6Ce7aknuUlP8hhU0FlchdxUu9ZzbUElF2o2mFhhqZM",
+	"cMPSuSZ6DgHncOUiywN4jZwnZfySW8jxClnWQGzrFLmCjqwgBpQHJl8grmwfrB3YnF2azFgDeG23ULuk",
+	"4CEU5WAiRPjfsXJ+sY+GhV3R63al1zMg8HYHoxn+97Iseep0xhpO6HLirlT/skS+mdOBoyfUGemNbD1l",
+	"ornm94pjYisRtzwnRlYDeGMq6Ajq1h15qs6HNvIXuAd8Cx4h8BrkZVdzO02NuG1V4Q/Fbz/ebtqJuu0E",
+	"48FIyriwaeBL5Urj8thdM/pB6Vjsdidq9A7sde/0mFkHQjOz47HNPc7uQIe6OzkgQwZgQGMqyG4XS9Mk",
+	"ia2vT1PWIYcQsDMHr58LBuKKjGzRQiQGiiHlYSEsjY/GfTlLy+Vu6tv/BdPFRYe5HZqpnYzZUXwVSsgA",
+	"Za5OBg7MZqP7b7Zit1st0UrN8hZIwH29fPMRTuTnuftPYG4/++23iDDr7n/MtDUb+rf8qFg41OxFER0j",
+	"2yCjrJndrQrSS6RlzOIkCT9nVrSuS90Qwrl/b+U+P8NJ3HaxuthZs3BdrUrotD+7kopZ1PkN0dHr9e78",
+	"GgEZeni32303wYC6hrt/BV9YtcEvqNK73ZdqdN09fqlG6hYeZDhUhdO8xgE2r0rBlq//IUnMeUKUIRD8",
+	"qLCBSubszS2ebmrrxmfne8F0q72Rgv3MN6dQNqnlxhTKMjYLxK7WBzkSTcoxckauMFfOyMUrt8ThSN52",
+	"hliG5WzghVk5lA1t6TdjaVazhpRU2lpbs79hZ43EtHgHZu0lZ86GB+53uwcksrCakTNo2ogVaIOMZRIr",
+	"G/h5rKlNf2QidiHgI37BhNP153RBIOxiNR2o0ZMFAEtdVcH3Rhe1TTJCLCgb5FQEe2pIFy6DO7mHdnbc",
+	"Q293g9aaehVRa1P6+Y1xmYIgp+fM8OO5JDxWIRjGCReDZIbFr1ozIDVSS42eCMMKJjqEF7TFb6x8XxLu",
+	"rdDdIxEKmlHJ2CSwPmlVGOU6JBHoJRGGW8gkNs+5mvShkewzSyLwWSkwkYEmSafp1BRhaB1/VDxmHXIi",
+	"wYgAxaDmNDWrN5JEilORxZYkEoaKE84haF39VKqyGR5g+gcFtATbWtYMwDIqRHTHGYL4i0ta0m9ORZOC",
+	"47PN1U+wus7Zxak0nrhrHm2M9Uv4hOugt99tb0arzPAN/UQO6ltDDeVrg0yNoNRfwH/bn061XMv2yQHg",
+	"/gmJtbqxGM+KYwwhYXQwRgLlK5U2XSkbcSomND1XHfKiVHgc01dTAKmCCENhREL4JCtDHhJq9H5insSY",
+	"RdPB0MiYDgeK4lXYs5AVtvR5BDX3T0Wpujl4smxdc3IC52hMLxihJDJDcxAREZQWFBI/Re/aAaHqHM2C",
+	"KOKqc4fYylOCiq5qceauc+BaH4FS1eJLS/QfQO9U7RXPzYlczUVyQnQ8tlA61/LoAeqUi/YuFEEBGAp0",
+	"AVsTc1ahMgOvr9FGGwdee45cqOUS7LWXZ5YUnLlh6mmu6uOnIZ6i2KKvxMY2S3PFQTd4K4kctqC+gpa9",
+	"zED6OXA9G5kAzBO963nyKYpWkFCmzlURiXKMdp4JiD4+OswVbR7fftWuABvcwGt4XLZEYAjXCmPEBqkD",
+	"84bLt/kdtYa6P2FtvMJ3lKtwvW7FDQ8NvGQ/t8spqynSdCNZxrxB7b/ECApbPFNlpR/Te9qKbc/KDM1J",
+	"Tbl7pEOKpodSohQaeBTlMVJ+iFXNC3Ic3GRGAvOShQ9M4mdGJ82wHg2Eg7uX4aZskHGMlmC7rLhLxjxu",
+	"G1cCSH7RkTrEqscR0SxJXPxW8UIdSQiuNKooqntNMV4CMaYzJAHf7VxAzShT2Zc8ZpuSga6sdmJxaKsT",
+	"tqObYhXsTyFIw253Vcu0GMtGeoBbEwpfu7rXxWvKbLAlNowHXiuYCUNE4gxvIA/mzSof20pWILmXBSnD",
+	"suD2tkntIivHryIYtM3Ec0hYERRoBjRJCVaSSvAUMEcMFwGXF3lSRLRAUHvTAqKe9VkhqwjEh7ssUQyK",
+	"Gz6859P7Gip6b4yysygnF9EE1XeLNZjzROLW9LyiDPktJnEbAg+4VXnU+Xdnl2feIKUS+VfNGivYbB4J",
+	"v55LpkRgIYbiDcvmFFsCxh2HsIH4On5q+4OjZkNk0uTFQTR6B7JhdKxGv04lXWKlVicnUyoWrswq3J1W",
+	"CEALVZIyCpJAzIiapQhqkFc7VbaiouOJmLRhuWnUTC+uZueVeVJeu3C7UJp7HeODG8X6TGYj1FdMR26g",
+	"PcyIcSUxPgQB2pq2maHTIpgaRgVJ51plaagFCsyr7xdI0MiNLe9nB8OTW2adfuDIz3xmOjZX9gUEICdJ",
+	"xqPQhAt6TogZkVmUdhyzGKW/7XsNxPgLycUm4yrdZG5VfGXL3Y/jbOW1zNU5q3QgYsAKznPOB+dypq+8",
+	"82AasZtf3fQTSHCZyAsWw5daJnFIaGKIczSuWRuyuCujY6Cy6ieBr3DMf6AC6w4yK5ztAgTk0yz0fdne",
+	"K+sOX25AymRuwVjmISmmFsDNgtJ2f1G4Wdx5l4IdlHHgiLmol4jLp8LKy+SQRCUEvihPkS9j4wGwEXp2",
+	"snlFjfK2xQ+8lpBdBga0cHzZ+1bO/tff//WP//B3P/3F3//0u7+9jqtTZ+jwawjoFZTED3xhlmEnG8W1",
+	"LPwWMe8+zL0JpdDzKoc2uDEXp8FxRyiQdrP51Z0i/Y6ivtzWSofqNejOCj2meJqsWAc1uOr1tyEhDhEv",
+	"FNNOPe07YOQDEn1OecIK+YVSMSeJTsybJSen8oXVWbrR1gCwKWNelfBhNVuR/lkYcOXWd02ri53ER6J/",
+	"23sz/T+DMMj+TNs9orqygx9IhrS2nopLNDPvIPItHZyHBbB8JLmVCvAF12y1wnuYgXsjNtrHky/NeDek",
+	"Dt9KiSK3INNzVAmN9prLjo0CwxragRHQsxJyNlVKZdhV5Ai7m6b8gmprxiY2MElTo8z0bfk+j/Np08L/",
+	"7dwcM0uzRAXfQePGJIxetLWrQplf6zcYUOFiEtAlNKYKIxTGgD9g5HoIbRtCiJyFIGQKOEFmZbUQYLiJ",
+	"AF7pNA8lJwyOXQbVNiG+TLkXZvw//y2Faa48ZQm/YL+BbFbmZZMY62g2CmpyoNQyTeWAKdxRi6xAAbb8",
+	"gKQMolkBNcHhHVgly7MT0PlVFu5LZnS6zWo8Z56MajdTatapsIhj6N+toRzxZWn2bhELlhPpamT14FdX",
+	"JAv+x/I6WeSYj4CzmdMJzM25sOgkf4wATDYEmjKaJpylOVIK3GfZg3cxaSlldKLIiGkC6GRyOIzuHdjk",
+	"a/esQnB5CCJTnVNRda0lcnCuoCSmBa6CkDMmyIQLKPOJwa56nDJmK7o4uxDiLMQSxMKU6XRhprXd3e7u",
+	"+dSnF7C815AEqcPcyqC0MgtVL9je2d3bN/pOwVzYWtyDoX0kYQ/6bhb1jp2S27mZA2LaN2SJ5dotDUCR",
+	"t5XWv0SO5Ewvz71zRGq0JtSxU3Yhz1kcdchrDJ02JJ5VCHYnSGm6IBc04Z4sgRfY7w3uCQQGtLLYqgKC",
+	"nx3uhvj+cxvmih0BVIqDfBnQNOWlLKvKzkxmrT2mmCBpw7vMPe1S24A3HeThYGos5/Y2dkZiShTkcdyE",
+	"v/7lTH98fz3WQF5LcywWev4U/PVmvKuc9QnT5fLODQ57BHVqlEJsQcm8upo55ebKcxY+IDxzz2R1uRTK",
+	"j5RErn5bZLEUKsXYpABrSI+AVGtGfyqyVkIkbCt/uvLllh9h9oPDbQBVA6pqc6UAAiklsZz1ExYDPNE3",
+	"lvSjKZQVi3rm6vx6OkppXIBkMkJCAb0rQpixHhSQvQ9z30LGGJlnAf6KigX2DU5/SjLoq6xHm4hCLU8l",
+	"fTbiwpyy+QHhw/wQzynXWCKzxFH7bEBnijmdFmqZu7slhEgMaO9U2OQXMGthvostYtMhh3kdTpfVl7M/",
+	"gHrihVwUx+8V01GPpCyR1LC01JnwT8WYKy2N2OCOPiKWQ85LDsmW9YlpZIiuTp4siKV/1ClyIIHcX6AA",
+	"sOoZ1TSyKTRFSjooVZ/E+CRrpDjnwmUkQHYNiQCmLYId2SKffaYUoo7xuAd7WBrn3SKmmwKpzka6wJBe",
+	"UKW34JGto2fRvdAOowdJRtA1pqJPJkzoU0HwCAjsbAsm2zdimx3r9j5RBAz5lPx6xpm2HPuOykckRQfH",
+	"PVdm2L84fv0Ki+UPUzAXmZ0F4oMWd0yLXJGhTBI5t8b570+xvCgApbmGT4PwNCutCN/882//8jS4jDrk",
+	"aSIVIwMZM9Uzk9jrdrf9uLl73e6OveascABYjO+nhm2GRqDcsZQMl4tVTVSvcKorR1nZsm88SbjFBCMJ",
+	"BXwJB55GlRSGOHW6eDdRf/wKc7TsKpnDZ9aJ5nqTkhiiZrRTPKiufGxIbDKk6SHLDos0nzA505EDJbMS",
+	"losWTrjSPin5FfJQI9uarcFqAd95YaUde+uQFzY/ICwiw91RFiNQQXmVai1KLGroQwdE1ha0vfGyAouX",
+	"l6FvnDnLkPZkwwqF9mQ5VQfOAAZUgyY6MnycaxQuHBhe+ehULwHkHUxhjD6w5uJJLFghbMSyQ3hE7kdR",
+	"Cl6/ZKdvEWGOpTUsluza8wB/1oA0vVwpuz3zSrphAwOsYuQmDUNFJlgaq4OCpt6Sl/WxYoiJOTYhBIiD",
+	"lUFLuIvgJsqPjZb25ISGDThYv1JJxv0G1Eo8UaWBZiKQeSlDr3+wovr05VlFDNvubvtdmDkqJVeANnWA",
+	"t0LOPPG2z+4ZctcO6Z5NDnA3hxHY2ukoJck1xhA8hy4PdZ/+TdRGXq9ydWv5vFDU2LxUk8jKSmIlvA6N",
+	"JXJoruLI3dsWWh5KCJCEi2p1HB73yMoZnAqUAfKsW9Nej3x/6rYabtfiZsPdW95ueKbNhsO7hS2HF/fg",
+	"U9h2+Nuz8fCE28tTz2ae2t20MKxmP81jVSlh9XoEl6fCA498WS83YrjOHSd2ogPWich5HecN+sMc8PF3",
+	"Z4YP2ti7qmvsS0bTYpV5Re5WUG6NXgXWNJkk9woKleXGqFFZpNCOYw1evcowXy1lYr1eIyaMQMGsGAiY",
+	"6UZ5J7EczIxIaTErq5LHa+zrF8oq29ewrfjLxWC6dZ3HunF1gjr0dH2/BTEDPXxzRAA8tfD2jdjHTsZc",
+	"ZX0YkcXIzk0WZHAxNpvhd7pdK6nKc4wox79iBvpjHGG1iebwJqTxA7Lf3SUSUYpz2zZXRI1nWptLNpZz",
+	"zw6/xeFtwFC/3929Bcb94zFEJYBtTMiYgSlcp3Q45IPmLTKqUjt0mzLc40ePYMNwrX8TTuarRKalUE14",
+	"DTRPt7WYRlkAFW0G+q1ZOocyHTGt0ElGCY4hrgT/U4UV01l8ADSVV682h7abWTpAT/dsu2nzo9tCK7C2",
+	"beWtco3nT8Ei+oUnfcmZDAXWXVgKULo6NvJZEbSsRE5j6qLZQPX9xpqsKoGMRfh3ixCAoYwMsCrmPEl6",
+	"aGCrBcnBtYHGTtBjzHuaZwXHSqa7TK+28O8dclh8Hp7BZbHkB0lQthQQfg3WfZ+Z4wOEUVYUoysTvsrV",
+	"k3VjKf8thlE2REo2x0KqappTXoq2mXdDcSRblNZXsIlE+F1UR2skWpK+L8kUKtCVm/S5rMDYchfjjHou",
+	"Pc9D4KUocyzrey3vt10VWxb3iuS8BulWShF/Cqz7mC6yrKXVG0nTFry8QpvFcrpNYSLWwusetXFMHGx1",
+	"N+IrrdCaKzJ8LeaazTOv7vsBSK5aH/lTILo34Akv1+7ESMWMAhC4FGO0G3yndUorVQverBQL4XyYIO06",
+	"wYrDgNno7MhFsfSg7LkgiRF6iwG9FujeVR9srBphJByoFX63JefMazZfT+zNV7NQ/fhDkHSt5vSnxEnz",
+	"otbLAEfb8c68xHFbldvquhgNlGHN2uochTAUYe3w6CCGtGdko3O6qNfctGW0YDhqDIzZXOZzrthKakQY",
+	"j4+igLnlWyscpVYQ+1MgvtdY1QN3WcscORgY2wAcy1yvpD9N0zWsAWXcK4x2ypBtNE2NWgR+xZu5wjVN",
+	"P7qKj2W016OvQp3wT4KvQdHvSsq9xOq75argvnt6iSvgzHxlqMHvrjfMiWpmq41jZbH7gXnLdvK9J+7T",
+	"RQyLGEXHwyyYh7sUszBPnzSsk0NsRcwGfEKTA0IxODkr/+WiibEIu7XoZLGDPve9OWpziPG/YMUo4XqO",
+	"WaFFBKKqN/cFJBCETbKBygvQ+WpsZc2XE4bq3QDyUA0XLZOTzJUWS7TEgVlOpogyajUGM4gV6qUD/Xe+",
+	"/jL78Y3Ij/ZQaMPZMhunY8Us5DU14Ddwso/5BAAEyKscHNJQnpwbmrjgA6ZsjkaVBpDC630bHR6i/kQM",
+	"UMJQLdvKh6XBW42+YfTWBwYhHzz7s1MLQfAHFkDcWJ8mVAzA1G7hWadMThOkTiig6ALeDt8c3VGk0Eyh",
+	"H+sKuDy7/P8BAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
