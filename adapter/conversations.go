@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -72,7 +74,7 @@ func (a *Adapter) PublicConversations(ctx context.Context, u legacy.UserID) (mod
 	for _, row := range rows {
 		list = append(list, model.PublicConversation{
 			ConversationID: model.ConversationId(row.GID), Name: string(row.Name), Creator: string(row.CreatedBy),
-			CreateTime: row.CreatedDate.Unix(a.zone) * 1e6, Subject: int64(row.Subject),
+			CreateTime: a.createdAt(row) * 1e6, Subject: int64(row.Subject),
 			MemberCount: len(row.Members), Joined: row.Has(u),
 		})
 	}
@@ -111,7 +113,7 @@ func (a *Adapter) conversation(row legacy.ChatRow, last legacy.MessageRow) model
 	c := model.Conversation{
 		ConversationID: model.ConversationId(gid), IsDelete: dismissed(row), Subject: int64(row.Subject),
 		Name: string(row.Name), Public: row.Public != 0, Creator: string(row.CreatedBy),
-		CreateTime: row.CreatedDate.Unix(a.zone) * 1e6, LastSendTime: row.LastActiveTime.Unix(a.zone) * 1e6,
+		CreateTime: a.createdAt(row) * 1e6, LastSendTime: row.LastActiveTime.Unix(a.zone) * 1e6,
 		Members: sessions(row.Members), Admins: sessions(row.AdminList()), Committers: sessions(row.CommitterList()),
 		IsStar: own.star, IsArchive: own.hide, IsMute: own.mute, Category: own.category,
 	}
@@ -121,6 +123,25 @@ func (a *Adapter) conversation(row legacy.ChatRow, last legacy.MessageRow) model
 		c.LastMsgID, c.LastSendTime, c.LastSendSession = c.LastMsg.MsgId, c.LastMsg.SendTime, c.LastMsg.FromSession
 	}
 	return c
+}
+
+// firstChats is when there could be chats: before Xuanxuan's first release, in Unix seconds.
+const firstChats = 1_400_000_000
+
+// createdAt is when a chat was made, in Unix seconds; 0 where legacy has forgotten it. An edit writes the date back as Unix
+// seconds into a column that reads ten digits as YYMMDDhhmm (LEGACY: the date corruption). Mostly that is no date; but
+// 1801152345, a day of January 2027, is one in January 2018. So a date of an edited chat that is such a reading of a time
+// before the edit is none.
+func (a *Adapter) createdAt(row legacy.ChatRow) int64 {
+	at := row.CreatedDate.Unix(a.zone)
+	if row.EditedBy == "" || at%60 != 0 {
+		return at
+	}
+	read, err := strconv.ParseInt(time.Unix(at, 0).In(a.zone).Format("0601021504"), 10, 64)
+	if err == nil && read > firstChats && read <= row.EditedDate.Unix(a.zone) {
+		return 0
+	}
+	return at
 }
 
 // describe is what a chat's members are told of it, asking legacy as u for its last message unless that is known.

@@ -32,12 +32,11 @@ func (a *Adapter) lastMessage(ctx context.Context, u legacy.UserID, chat legacy.
 	if err := h.fetch(ctx, 0, 1); err != nil {
 		return row, err
 	}
-	rows := h.older(maxMessageID+1, 1)
-	if len(rows) == 0 {
-		return row, nil
+	if rows := h.older(maxMessageID+1, 1); len(rows) > 0 {
+		row = rows[0]
 	}
-	a.chats.putLast(gid, rows[0], as)
-	return rows[0], nil
+	a.chats.putLast(gid, row, as) // that there is none, too
+	return row, nil
 }
 
 // knownLast is lastMessage without asking.
