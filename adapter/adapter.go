@@ -101,11 +101,12 @@ type Adapter struct {
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
 
-	users  *users
-	chats  *chats
-	lanes  *lanes
-	sent   *sentDrafts
-	doubts *doubts
+	users   *users
+	chats   *chats
+	lanes   *lanes
+	lookups chan struct{} // of last messages that are under way
+	sent    *sentDrafts
+	doubts  *doubts
 }
 
 // New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.
@@ -140,6 +141,7 @@ func New(c Config) (*Adapter, error) {
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
 	a.chats = newChats()
 	a.lanes = newLanes()
+	a.lookups = make(chan struct{}, allLookups)
 	a.sent = newSentDrafts()
 	a.doubts = &doubts{}
 	return a, nil

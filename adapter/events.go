@@ -30,6 +30,8 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		return k.hearChange(ctx, row, what)
 	}
 	switch method {
+	case "star", "hide", "mute", "category":
+		return k.hearMark(ctx, p, ownMarks[method])
 	case "message":
 		var rows legacy.List[legacy.MessageRow]
 		if !k.decode(ctx, p, &rows) {
@@ -82,20 +84,14 @@ func (k *link) hearChange(ctx context.Context, row legacy.ChatRow, what model.Co
 		return err
 	}
 	defer leave()
-	for {
-		at := a.chats.moment()
-		rows, err := a.listNow(ctx, op, k.user)
-		if err != nil {
-			return err
-		}
-		now, ok := among(rows, k.user, legacy.ChatGID(row.GID))
-		if !ok {
-			return nil // left meanwhile
-		}
-		if !a.chats.changedSince(at, now) {
-			return a.tell(ctx, k.user, now, what)
-		}
+	row, err = a.chats.steady(func() (legacy.ChatRow, error) { return a.ownNow(ctx, op, k.user, legacy.ChatGID(row.GID)) })
+	if code(err) == model.NotFound {
+		return nil // left meanwhile
 	}
+	if err != nil {
+		return err
+	}
+	return a.tell(ctx, k.user, row, what)
 }
 
 // decode reads a push; one of an unknown form is noted and passed over, for servers are upgraded before we are.
@@ -123,7 +119,7 @@ func (k *link) hearMessages(ctx context.Context, rows []legacy.MessageRow) error
 		}
 		e := messageEvent(a.message(gid, row), gid, row, audience(chat))
 		k.saw(row.Date.Unix(a.zone))
-		a.chats.putLast(gid, row, row.Date.Unix(a.zone))
+		a.chats.putLast(gid, row, stamp{active: row.Date.Unix(a.zone)})
 		a.chats.mark(gid, legacy.MessageID(row.ID))
 		k.keep(e)
 		if err := a.sink(ctx, e); err != nil {

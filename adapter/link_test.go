@@ -434,7 +434,7 @@ func TestPushesBecomeEvents(t *testing.T) {
 			row, ok := a.chats.get("team")
 			require.True(t, ok)
 			require.False(t, row.Has(5))
-			require.Equal(t, []string{"getlist", "getlist", "history"}, d.script.methods())
+			require.Equal(t, []string{"getlist", "getlist"}, d.script.methods())
 		})
 	})
 	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {

@@ -217,7 +217,7 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 }
 
 // errNotHere is for users whose password we never had.
-var errNotHere = refuse("find the link", model.Unsupported, "in mode xxd this works for users who are signed in here: let the user sign in with /login first, or use mode xxb")
+var errNotHere = refuse("find the link", model.Unsupported, "in mode xxd this works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
 
 func (l *links) isOperator(ctx context.Context, u legacy.UserID) bool {
 	row, ok, err := l.a.users.get(ctx, u)

@@ -20,6 +20,7 @@ import (
 type script struct {
 	t       *testing.T
 	answers map[string]func(legacy.Call) (legacy.Response, error)
+	slow    func(legacy.Call) // takes its time before each call; nil takes none
 
 	mu     sync.Mutex
 	calls  []legacy.Call
@@ -27,6 +28,9 @@ type script struct {
 }
 
 func (s *script) Call(_ context.Context, c legacy.Call) (legacy.Response, error) {
+	if s.slow != nil {
+		s.slow(c)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)

@@ -77,14 +77,17 @@ func (e Code) Valid() bool {
 
 // Defines values for ConversationEventChanged.
 const (
-	ChangedAdmins     ConversationEventChanged = "admins"
-	ChangedArchived   ConversationEventChanged = "archived"
-	ChangedCommitters ConversationEventChanged = "committers"
-	ChangedCreated    ConversationEventChanged = "created"
-	ChangedDismissed  ConversationEventChanged = "dismissed"
-	ChangedMembers    ConversationEventChanged = "members"
-	ChangedPublic     ConversationEventChanged = "public"
-	ChangedRenamed    ConversationEventChanged = "renamed"
+	ChangedAdmins      ConversationEventChanged = "admins"
+	ChangedArchived    ConversationEventChanged = "archived"
+	ChangedCategorized ConversationEventChanged = "categorized"
+	ChangedCommitters  ConversationEventChanged = "committers"
+	ChangedCreated     ConversationEventChanged = "created"
+	ChangedDismissed   ConversationEventChanged = "dismissed"
+	ChangedMembers     ConversationEventChanged = "members"
+	ChangedMuted       ConversationEventChanged = "muted"
+	ChangedPublic      ConversationEventChanged = "public"
+	ChangedRenamed     ConversationEventChanged = "renamed"
+	ChangedStarred     ConversationEventChanged = "starred"
 )
 
 // Valid indicates whether the value is a known member of the ConversationEventChanged enum.
@@ -94,6 +97,8 @@ func (e ConversationEventChanged) Valid() bool {
 		return true
 	case ChangedArchived:
 		return true
+	case ChangedCategorized:
+		return true
 	case ChangedCommitters:
 		return true
 	case ChangedCreated:
@@ -102,9 +107,13 @@ func (e ConversationEventChanged) Valid() bool {
 		return true
 	case ChangedMembers:
 		return true
+	case ChangedMuted:
+		return true
 	case ChangedPublic:
 		return true
 	case ChangedRenamed:
+		return true
+	case ChangedStarred:
 		return true
 	default:
 		return false
@@ -367,6 +376,21 @@ type Code int
 
 // Conversation A conversation as the caller sees it.
 type Conversation struct {
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Category The category the caller has put it into; empty for none.
+	//
+	// Example:
+	Category string `json:"Category"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
+
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
@@ -402,6 +426,19 @@ type Conversation struct {
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
 
+	// IsMute The caller has muted it.
+	//
+	// Example: false
+	IsMute bool `json:"IsMute"`
+
+	// IsStar The caller has starred it.
+	//
+	// Example: false
+	IsStar bool `json:"IsStar"`
+
+	// LastMsg A message.
+	LastMsg MsgData `json:"LastMsg,omitempty,omitzero"`
+
 	// LastMsgID The last message's id; empty when there is none.
 	//
 	// Example: 22222-333E-NVN2-9L4
@@ -431,6 +468,11 @@ type Conversation struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationAnswer The envelope around `data`.
@@ -467,6 +509,16 @@ type ConversationAnswer struct {
 
 // ConversationBase What is the same for every member.
 type ConversationBase struct {
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
+
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
@@ -526,14 +578,34 @@ type ConversationBase struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationEvent A conversation that came to be or changed.
 type ConversationEvent struct {
-	// Changed What changed.
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Category With a mark that you set yourself, the category you have it in now; empty for none.
+	//
+	// Example: 项目
+	Category *string `json:"Category,omitempty"`
+
+	// Changed What changed. `archived`, `starred`, `muted` and `categorized` are marks of your own, which nobody else is told of.
 	//
 	// Example: ["members"]
 	Changed []ConversationEventChanged `json:"Changed"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
 
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
@@ -560,7 +632,7 @@ type ConversationEvent struct {
 	// Example: alice
 	Creator string `json:"Creator"`
 
-	// IsArchive Only with `archived`, whether you have it archived now. Archiving is each member's own mark.
+	// IsArchive Only where one of your own marks changed, whether you have it archived now.
 	//
 	// Example: true
 	IsArchive *bool `json:"IsArchive,omitempty"`
@@ -570,6 +642,16 @@ type ConversationEvent struct {
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
 
+	// IsMute With a mark that you set yourself, whether you have it muted now.
+	//
+	// Example: false
+	IsMute *bool `json:"IsMute,omitempty"`
+
+	// IsStar With a mark that you set yourself, whether you have it starred now.
+	//
+	// Example: true
+	IsStar *bool `json:"IsStar,omitempty"`
+
 	// LastMsgID The last message's id; empty when there is none.
 	//
 	// Example: 22222-333E-NVN2-9L4
@@ -599,6 +681,11 @@ type ConversationEvent struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationEventChanged defines model for ConversationEvent.Changed.
@@ -608,6 +695,47 @@ type ConversationEventChanged string
 //
 // Example: 87ba7679-b682-47e7-8499-0385dda22b66
 type ConversationId = string
+
+// ConversationMembers Who is in a conversation.
+type ConversationMembers struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"ConversationId"`
+
+	// Members The members.
+	//
+	// Example: ["4","5"]
+	Members []Session `json:"Members"`
+}
+
+// ConversationMsgsPageRequest Which messages of a conversation.
+type ConversationMsgsPageRequest struct {
+	// After A MsgId: only messages after it. Not together with `before`.
+	//
+	// Example: 22222-322E-NVN2-9R3
+	After string `json:"after,omitempty,omitzero"`
+
+	// Before A MsgId: only messages before it. Not together with `after`.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	Before string `json:"before,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Desc Newest first. Which messages are answered does not depend on it.
+	//
+	// Example: false
+	Desc Desc `json:"desc,omitempty,omitzero"`
+
+	// Limit How many messages at most.
+	//
+	// Example: 50
+	Limit int `json:"limit,omitempty,omitzero"`
+}
 
 // ConversationMsgsRequest Names a conversation, and the order of the answer.
 type ConversationMsgsRequest struct {
@@ -693,6 +821,51 @@ type ConversationSessionsRequest struct {
 // Example: 0
 type ConversationType = int64
 
+// Conversations The caller's conversations.
+type Conversations struct {
+	// Conversations The conversations, the system one first.
+	//
+	// Example: []
+	Conversations []Conversation `json:"Conversations"`
+
+	// Partial Some last messages could not be looked up in time.
+	//
+	// Example: false
+	Partial bool `json:"Partial,omitempty,omitzero"`
+}
+
+// ConversationsAnswer The envelope around `data`.
+type ConversationsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The caller's conversations.
+	Data Conversations `json:"data"`
+}
+
 // CreateConversationRequest What to create. The caller is always a member.
 type CreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
@@ -714,6 +887,11 @@ type CreateConversationRequest struct {
 	//
 	// Example: false
 	Public bool `json:"public,omitempty,omitzero"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"subject,omitempty,omitzero"`
 }
 
 // Desc Newest first. Which messages are answered does not depend on it.
@@ -856,6 +1034,19 @@ type HealthAnswer struct {
 	Data Health `json:"data"`
 }
 
+// HideRequest A conversation and whether it is archived.
+type HideRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Hide true archives it, false brings it back.
+	//
+	// Example: true
+	Hide bool `json:"hide"`
+}
+
 // InnerCreateConversationRequest What to create, and all its members.
 type InnerCreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
@@ -873,10 +1064,48 @@ type InnerCreateConversationRequest struct {
 	// Example: 周报
 	Name ConversationName `json:"name,omitempty,omitzero"`
 
+	// Owner The session that creates it, and is a member; left out, the operator creates it.
+	//
+	// Example: 4
+	Owner string `json:"owner,omitempty,omitzero"`
+
 	// Sessions Users by their sessions.
 	//
 	// Example: ["5","6"]
 	Sessions Sessions `json:"sessions"`
+}
+
+// InnerSendMsgRequest A message, where it goes, and who says it.
+type InnerSendMsgRequest struct {
+	// ClientMsgId Your own id of this message, unique among the sender's messages in the conversation. Makes the request safe to repeat.
+	//
+	// Example: a-1
+	ClientMsgId string `json:"client_msg_id,omitempty,omitzero"`
+
+	// Content The message. How long it may be depends on the chat server: 65,535 bytes of UTF-8, less behind an xxd.
+	//
+	// Example: 值班表已更新
+	Content string `json:"content"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Session The member who says it; left out, the operator.
+	//
+	// Example: 4
+	Session string `json:"session,omitempty,omitzero"`
+
+	// Status As at sending; 0 unless the sender chose another. 1 and 2 also mark broadcasts and notices of the chat server itself.
+	//
+	// Example: 0
+	Status MsgStatus `json:"status,omitempty,omitzero"`
+
+	// Type 0 text (Markdown), 1 plain, 2 emotion, 3 image, 4 file, 5 object. Any other number is kept as it was sent.
+	//
+	// Example: 1
+	Type MsgType `json:"type,omitempty,omitzero"`
 }
 
 // Joined Membership.
@@ -1156,9 +1385,41 @@ type MeAnswer struct {
 	Data Me `json:"data"`
 }
 
+// MembersAnswer The envelope around `data`.
+type MembersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Who is in a conversation.
+	Data ConversationMembers `json:"data"`
+}
+
 // Messages Messages, in the order asked for.
 type Messages struct {
-	// HasMore The range holds more messages than one answer takes.
+	// HasMore There are more than one answer takes: in the range, or on the side of the cursor that was asked for.
 	//
 	// Example: false
 	HasMore bool `json:"HasMore,omitempty,omitzero"`
@@ -1345,6 +1606,19 @@ type MsgStatus = int64
 // Example: 1
 type MsgType = int64
 
+// MuteRequest A conversation and whether it is mute.
+type MuteRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Mute true mutes it, false lets it ring again.
+	//
+	// Example: true
+	Mute bool `json:"mute"`
+}
+
 // Notification A notice of the chat server or of an application, for one user.
 type Notification struct {
 	// Actions Buttons.
@@ -1529,6 +1803,97 @@ type Problem struct {
 // Protocol A transport of `/notify`.
 type Protocol string
 
+// PublicConversation A group that anybody may join.
+type PublicConversation struct {
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationID ConversationId `json:"ConversationID"`
+
+	// CreateTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	CreateTime Time `json:"CreateTime"`
+
+	// Creator Account name of the creator.
+	//
+	// Example: alice
+	Creator string `json:"Creator"`
+
+	// Joined Whether the caller is a member.
+	//
+	// Example: false
+	Joined bool `json:"Joined"`
+
+	// MemberCount How many members it has.
+	//
+	// Example: 2
+	MemberCount int `json:"MemberCount"`
+
+	// Name Its name.
+	//
+	// Example: 周报
+	Name string `json:"Name"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject,omitempty,omitzero"`
+}
+
+// PublicConversations Groups that anybody may join.
+type PublicConversations struct {
+	// Conversations The groups.
+	//
+	// Example: [{"ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","CreateTime":1698119710000000,"Creator":"alice","Joined":false,"MemberCount":2,"Name":"周报"}]
+	Conversations []PublicConversation `json:"Conversations"`
+}
+
+// PublicConversationsAnswer The envelope around `data`.
+type PublicConversationsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Groups that anybody may join.
+	Data PublicConversations `json:"data"`
+}
+
+// RenameRequest A conversation and its new name.
+type RenameRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Name At most 60 characters, not all of them blank. The chat server cannot keep emoji in names (10006).
+	//
+	// Example: 周报
+	Name string `json:"name"`
+}
+
 // SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
@@ -1606,6 +1971,76 @@ type Session = string
 //
 // Example: ["5","6"]
 type Sessions = []Session
+
+// SetAdminsRequest The system conversation and all its admins.
+type SetAdminsRequest struct {
+	// Admins All its admins; whoever is not named is none any more. The chat server keeps 255 characters of ids and commas.
+	//
+	// Example: ["7"]
+	Admins []Session `json:"admins"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetCategoryRequest A conversation and where it is put.
+type SetCategoryRequest struct {
+	// Category At most 40 characters; empty for none. No emoji, as in names.
+	//
+	// Example: 项目
+	Category string `json:"category"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetCommittersRequest A conversation and those who may speak there.
+type SetCommittersRequest struct {
+	// Committers The members who may speak; empty: all may. The chat server keeps 255 characters of ids and commas.
+	//
+	// Example: ["4","5"]
+	Committers []Session `json:"committers"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetPublicRequest A group, and whether anybody may join it.
+type SetPublicRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Public Whether anybody may join.
+	//
+	// Example: true
+	Public bool `json:"public"`
+}
+
+// StarRequest A conversation and the star on it.
+type StarRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Star true stars it, false takes the star away.
+	//
+	// Example: true
+	Star bool `json:"star"`
+}
+
+// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+//
+// Example: 0
+type Subject = int64
 
 // Time Unix time in microseconds; 0 where the chat server knows none.
 //
@@ -1785,6 +2220,9 @@ type CheckJoinedConversationJSONRequestBody = ConversationRequest
 // CreateConversationJSONRequestBody defines body for CreateConversation for application/json ContentType.
 type CreateConversationJSONRequestBody = CreateConversationRequest
 
+// DismissConversationJSONRequestBody defines body for DismissConversation for application/json ContentType.
+type DismissConversationJSONRequestBody = ConversationRequest
+
 // GetConversation30msgAfterTheIdJSONRequestBody defines body for GetConversation30msgAfterTheId for application/json ContentType.
 type GetConversation30msgAfterTheIdJSONRequestBody = MsgAnchorRequest
 
@@ -1800,8 +2238,17 @@ type GetConversationLast30MsgJSONRequestBody = ConversationMsgsRequest
 // GetConversationLastoneMsgJSONRequestBody defines body for GetConversationLastoneMsg for application/json ContentType.
 type GetConversationLastoneMsgJSONRequestBody = ConversationMsgsRequest
 
+// GetConversationMembersJSONRequestBody defines body for GetConversationMembers for application/json ContentType.
+type GetConversationMembersJSONRequestBody = ConversationRequest
+
 // GetConversationMsgByRangeJSONRequestBody defines body for GetConversationMsgByRange for application/json ContentType.
 type GetConversationMsgByRangeJSONRequestBody = MsgRangeRequest
+
+// GetConversationMsgsJSONRequestBody defines body for GetConversationMsgs for application/json ContentType.
+type GetConversationMsgsJSONRequestBody = ConversationMsgsPageRequest
+
+// GetConversationsJSONRequestBody defines body for GetConversations for application/json ContentType.
+type GetConversationsJSONRequestBody = EmptyRequest
 
 // GetJoinedConversationJSONRequestBody defines body for GetJoinedConversation for application/json ContentType.
 type GetJoinedConversationJSONRequestBody = JoinedConversationsRequest
@@ -1812,8 +2259,17 @@ type GetLastoneMsgidJSONRequestBody = ConversationRequest
 // GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
 type GetMeJSONRequestBody = EmptyRequest
 
+// GetPublicConversationsJSONRequestBody defines body for GetPublicConversations for application/json ContentType.
+type GetPublicConversationsJSONRequestBody = EmptyRequest
+
+// HideConversationJSONRequestBody defines body for HideConversation for application/json ContentType.
+type HideConversationJSONRequestBody = HideRequest
+
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
+
+// InnerGetConversationMembersJSONRequestBody defines body for InnerGetConversationMembers for application/json ContentType.
+type InnerGetConversationMembersJSONRequestBody = ConversationRequest
 
 // InnerGetTokenJSONRequestBody defines body for InnerGetToken for application/json ContentType.
 type InnerGetTokenJSONRequestBody = GetTokenRequest
@@ -1824,8 +2280,14 @@ type InnerJoinConversationJSONRequestBody = ConversationSessionsRequest
 // InnerKickoutConversationJSONRequestBody defines body for InnerKickoutConversation for application/json ContentType.
 type InnerKickoutConversationJSONRequestBody = ConversationSessionsRequest
 
+// InnerSendMsgJSONRequestBody defines body for InnerSendMsg for application/json ContentType.
+type InnerSendMsgJSONRequestBody = InnerSendMsgRequest
+
 // InnerSetArchiveConversationsJSONRequestBody defines body for InnerSetArchiveConversations for application/json ContentType.
 type InnerSetArchiveConversationsJSONRequestBody = ArchiveRequest
+
+// InviteMembersJSONRequestBody defines body for InviteMembers for application/json ContentType.
+type InviteMembersJSONRequestBody = ConversationSessionsRequest
 
 // JoinConversationJSONRequestBody defines body for JoinConversation for application/json ContentType.
 type JoinConversationJSONRequestBody = ConversationRequest
@@ -1836,8 +2298,32 @@ type LeaveConversationJSONRequestBody = ConversationRequest
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
 
+// MuteConversationJSONRequestBody defines body for MuteConversation for application/json ContentType.
+type MuteConversationJSONRequestBody = MuteRequest
+
+// RemoveMembersJSONRequestBody defines body for RemoveMembers for application/json ContentType.
+type RemoveMembersJSONRequestBody = ConversationSessionsRequest
+
+// RenameConversationJSONRequestBody defines body for RenameConversation for application/json ContentType.
+type RenameConversationJSONRequestBody = RenameRequest
+
 // SendMsgJSONRequestBody defines body for SendMsg for application/json ContentType.
 type SendMsgJSONRequestBody = SendMsgRequest
+
+// SetConversationAdminsJSONRequestBody defines body for SetConversationAdmins for application/json ContentType.
+type SetConversationAdminsJSONRequestBody = SetAdminsRequest
+
+// SetConversationCategoryJSONRequestBody defines body for SetConversationCategory for application/json ContentType.
+type SetConversationCategoryJSONRequestBody = SetCategoryRequest
+
+// SetConversationCommittersJSONRequestBody defines body for SetConversationCommitters for application/json ContentType.
+type SetConversationCommittersJSONRequestBody = SetCommittersRequest
+
+// SetConversationPublicJSONRequestBody defines body for SetConversationPublic for application/json ContentType.
+type SetConversationPublicJSONRequestBody = SetPublicRequest
+
+// StarConversationJSONRequestBody defines body for StarConversation for application/json ContentType.
+type StarConversationJSONRequestBody = StarRequest
 
 // AsMsgData returns the union data inside the Event_Data as a MsgData
 func (t Event_Data) AsMsgData() (MsgData, error) {

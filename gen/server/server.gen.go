@@ -31,6 +31,9 @@ type ServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx echo.Context) error
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx echo.Context) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -46,9 +49,18 @@ type ServerInterface interface {
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx echo.Context) error
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx echo.Context) error
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx echo.Context) error
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx echo.Context) error
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -58,9 +70,18 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx echo.Context) error
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx echo.Context) error
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx echo.Context) error
@@ -70,9 +91,15 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx echo.Context) error
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx echo.Context) error
@@ -88,6 +115,9 @@ type ServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx echo.Context) error
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx echo.Context) error
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx echo.Context, params NotifyParams) error
@@ -97,9 +127,30 @@ type ServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx echo.Context) error
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx echo.Context) error
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx echo.Context) error
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx echo.Context) error
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx echo.Context) error
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -122,6 +173,15 @@ func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
+// DismissConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissConversation(ctx)
 	return err
 }
 
@@ -170,12 +230,39 @@ func (w *ServerInterfaceWrapper) GetConversationLastoneMsg(ctx echo.Context) err
 	return err
 }
 
+// GetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMembers(ctx)
+	return err
+}
+
 // GetConversationMsgByRange converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationMsgByRange(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationMsgByRange(ctx)
+	return err
+}
+
+// GetConversationMsgs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMsgs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMsgs(ctx)
+	return err
+}
+
+// GetConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversations(ctx)
 	return err
 }
 
@@ -206,12 +293,39 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// GetPublicConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublicConversations(ctx)
+	return err
+}
+
+// HideConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HideConversation(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetConversationMembers(ctx)
 	return err
 }
 
@@ -242,12 +356,30 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 	return err
 }
 
+// InnerSendMsg converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
 // InnerSetArchiveConversations converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerSetArchiveConversations(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSetArchiveConversations(ctx)
+	return err
+}
+
+// InviteMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteMembers(ctx)
 	return err
 }
 
@@ -293,6 +425,15 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Logout(ctx)
+	return err
+}
+
+// MuteConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) MuteConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MuteConversation(ctx)
 	return err
 }
 
@@ -353,12 +494,75 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// RemoveMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveMembers(ctx)
+	return err
+}
+
+// RenameConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenameConversation(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendMsg(ctx)
+	return err
+}
+
+// SetConversationAdmins converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationAdmins(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationAdmins(ctx)
+	return err
+}
+
+// SetConversationCategory converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCategory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCategory(ctx)
+	return err
+}
+
+// SetConversationCommitters converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCommitters(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCommitters(ctx)
+	return err
+}
+
+// SetConversationPublic converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationPublic(ctx)
+	return err
+}
+
+// StarConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StarConversation(ctx)
 	return err
 }
 
@@ -417,19 +621,36 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_joined_conversation", wrapper.GetJoinedConversation, options.OperationMiddlewares["getJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_conversation_detail", wrapper.GetConversationDetail, options.OperationMiddlewares["getConversationDetail"]...)
+	router.POST(options.BaseURL+"/get_conversations", wrapper.GetConversations, options.OperationMiddlewares["getConversations"]...)
+	router.POST(options.BaseURL+"/get_public_conversations", wrapper.GetPublicConversations, options.OperationMiddlewares["getPublicConversations"]...)
 	router.POST(options.BaseURL+"/join_conversation", wrapper.JoinConversation, options.OperationMiddlewares["joinConversation"]...)
 	router.POST(options.BaseURL+"/create_conversation", wrapper.CreateConversation, options.OperationMiddlewares["createConversation"]...)
 	router.POST(options.BaseURL+"/leave_conversation", wrapper.LeaveConversation, options.OperationMiddlewares["leaveConversation"]...)
+	router.POST(options.BaseURL+"/get_conversation_members", wrapper.GetConversationMembers, options.OperationMiddlewares["getConversationMembers"]...)
+	router.POST(options.BaseURL+"/invite_members", wrapper.InviteMembers, options.OperationMiddlewares["inviteMembers"]...)
+	router.POST(options.BaseURL+"/remove_members", wrapper.RemoveMembers, options.OperationMiddlewares["removeMembers"]...)
+	router.POST(options.BaseURL+"/rename_conversation", wrapper.RenameConversation, options.OperationMiddlewares["renameConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_public", wrapper.SetConversationPublic, options.OperationMiddlewares["setConversationPublic"]...)
+	router.POST(options.BaseURL+"/set_conversation_admins", wrapper.SetConversationAdmins, options.OperationMiddlewares["setConversationAdmins"]...)
+	router.POST(options.BaseURL+"/set_conversation_committers", wrapper.SetConversationCommitters, options.OperationMiddlewares["setConversationCommitters"]...)
+	router.POST(options.BaseURL+"/dismiss_conversation", wrapper.DismissConversation, options.OperationMiddlewares["dismissConversation"]...)
+	router.POST(options.BaseURL+"/star_conversation", wrapper.StarConversation, options.OperationMiddlewares["starConversation"]...)
+	router.POST(options.BaseURL+"/hide_conversation", wrapper.HideConversation, options.OperationMiddlewares["hideConversation"]...)
+	router.POST(options.BaseURL+"/mute_conversation", wrapper.MuteConversation, options.OperationMiddlewares["muteConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_category", wrapper.SetConversationCategory, options.OperationMiddlewares["setConversationCategory"]...)
 	router.POST(options.BaseURL+"/get_lastone_msgid", wrapper.GetLastoneMsgid, options.OperationMiddlewares["getLastoneMsgid"]...)
 	router.POST(options.BaseURL+"/get_conversation_msg_by_range", wrapper.GetConversationMsgByRange, options.OperationMiddlewares["getConversationMsgByRange"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_before_the_id", wrapper.GetConversation30msgBeforeTheId, options.OperationMiddlewares["getConversation30msgBeforeTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_after_the_id", wrapper.GetConversation30msgAfterTheId, options.OperationMiddlewares["getConversation30msgAfterTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
+	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
+	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
+	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
@@ -530,6 +751,54 @@ type CreateConversationdefaultJSONResponse struct {
 }
 
 func (response CreateConversationdefaultJSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationRequestObject struct {
+	Body *DismissConversationJSONRequestBody
+}
+
+type DismissConversationResponseObject interface {
+	VisitDismissConversationResponse(w http.ResponseWriter) error
+}
+
+type DismissConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response DismissConversation200JSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response DismissConversationdefaultJSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -777,6 +1046,52 @@ func (response GetConversationLastoneMsgdefaultJSONResponse) VisitGetConversatio
 	return err
 }
 
+type GetConversationMembersRequestObject struct {
+	Body *GetConversationMembersJSONRequestBody
+}
+
+type GetConversationMembersResponseObject interface {
+	VisitGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMembers200JSONResponse MembersAnswer
+
+func (response GetConversationMembers200JSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMembersdefaultJSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationMsgByRangeRequestObject struct {
 	Body *GetConversationMsgByRangeJSONRequestBody
 }
@@ -806,6 +1121,98 @@ type GetConversationMsgByRangedefaultJSONResponse struct {
 }
 
 func (response GetConversationMsgByRangedefaultJSONResponse) VisitGetConversationMsgByRangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsRequestObject struct {
+	Body *GetConversationMsgsJSONRequestBody
+}
+
+type GetConversationMsgsResponseObject interface {
+	VisitGetConversationMsgsResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMsgs200JSONResponse struct{ MessagesReplyJSONResponse }
+
+func (response GetConversationMsgs200JSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMsgsdefaultJSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsRequestObject struct {
+	Body *GetConversationsJSONRequestBody
+}
+
+type GetConversationsResponseObject interface {
+	VisitGetConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetConversations200JSONResponse ConversationsAnswer
+
+func (response GetConversations200JSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationsdefaultJSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -961,6 +1368,100 @@ func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWrite
 	return err
 }
 
+type GetPublicConversationsRequestObject struct {
+	Body *GetPublicConversationsJSONRequestBody
+}
+
+type GetPublicConversationsResponseObject interface {
+	VisitGetPublicConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetPublicConversations200JSONResponse PublicConversationsAnswer
+
+func (response GetPublicConversations200JSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationRequestObject struct {
+	Body *HideConversationJSONRequestBody
+}
+
+type HideConversationResponseObject interface {
+	VisitHideConversationResponse(w http.ResponseWriter) error
+}
+
+type HideConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response HideConversation200JSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HideConversationdefaultJSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -992,6 +1493,52 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersRequestObject struct {
+	Body *InnerGetConversationMembersJSONRequestBody
+}
+
+type InnerGetConversationMembersResponseObject interface {
+	VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetConversationMembers200JSONResponse MembersAnswer
+
+func (response InnerGetConversationMembers200JSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetConversationMembersdefaultJSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1151,6 +1698,52 @@ func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutCon
 	return err
 }
 
+type InnerSendMsgRequestObject struct {
+	Body *InnerSendMsgJSONRequestBody
+}
+
+type InnerSendMsgResponseObject interface {
+	VisitInnerSendMsgResponse(w http.ResponseWriter) error
+}
+
+type InnerSendMsg200JSONResponse SendMsgAnswer
+
+func (response InnerSendMsg200JSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerSetArchiveConversationsRequestObject struct {
 	Body *InnerSetArchiveConversationsJSONRequestBody
 }
@@ -1180,6 +1773,54 @@ type InnerSetArchiveConversationsdefaultJSONResponse struct {
 }
 
 func (response InnerSetArchiveConversationsdefaultJSONResponse) VisitInnerSetArchiveConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersRequestObject struct {
+	Body *InviteMembersJSONRequestBody
+}
+
+type InviteMembersResponseObject interface {
+	VisitInviteMembersResponse(w http.ResponseWriter) error
+}
+
+type InviteMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response InviteMembers200JSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InviteMembersdefaultJSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1429,6 +2070,54 @@ func (response LogoutdefaultJSONResponse) VisitLogoutResponse(w http.ResponseWri
 	return err
 }
 
+type MuteConversationRequestObject struct {
+	Body *MuteConversationJSONRequestBody
+}
+
+type MuteConversationResponseObject interface {
+	VisitMuteConversationResponse(w http.ResponseWriter) error
+}
+
+type MuteConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response MuteConversation200JSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response MuteConversationdefaultJSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type NotifyRequestObject struct {
 	Params NotifyParams
 }
@@ -1630,6 +2319,102 @@ func (response ReadyzdefaultJSONResponse) VisitReadyzResponse(w http.ResponseWri
 	return err
 }
 
+type RemoveMembersRequestObject struct {
+	Body *RemoveMembersJSONRequestBody
+}
+
+type RemoveMembersResponseObject interface {
+	VisitRemoveMembersResponse(w http.ResponseWriter) error
+}
+
+type RemoveMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RemoveMembers200JSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RemoveMembersdefaultJSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationRequestObject struct {
+	Body *RenameConversationJSONRequestBody
+}
+
+type RenameConversationResponseObject interface {
+	VisitRenameConversationResponse(w http.ResponseWriter) error
+}
+
+type RenameConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RenameConversation200JSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RenameConversationdefaultJSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1676,6 +2461,246 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type SetConversationAdminsRequestObject struct {
+	Body *SetConversationAdminsJSONRequestBody
+}
+
+type SetConversationAdminsResponseObject interface {
+	VisitSetConversationAdminsResponse(w http.ResponseWriter) error
+}
+
+type SetConversationAdmins200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationAdmins200JSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationAdminsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationAdminsdefaultJSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategoryRequestObject struct {
+	Body *SetConversationCategoryJSONRequestBody
+}
+
+type SetConversationCategoryResponseObject interface {
+	VisitSetConversationCategoryResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCategory200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCategory200JSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategorydefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCategorydefaultJSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersRequestObject struct {
+	Body *SetConversationCommittersJSONRequestBody
+}
+
+type SetConversationCommittersResponseObject interface {
+	VisitSetConversationCommittersResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCommitters200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCommitters200JSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCommittersdefaultJSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicRequestObject struct {
+	Body *SetConversationPublicJSONRequestBody
+}
+
+type SetConversationPublicResponseObject interface {
+	VisitSetConversationPublicResponse(w http.ResponseWriter) error
+}
+
+type SetConversationPublic200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationPublic200JSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationRequestObject struct {
+	Body *StarConversationJSONRequestBody
+}
+
+type StarConversationResponseObject interface {
+	VisitStarConversationResponse(w http.ResponseWriter) error
+}
+
+type StarConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response StarConversation200JSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response StarConversationdefaultJSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1684,6 +2709,9 @@ type StrictServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -1699,9 +2727,18 @@ type StrictServerInterface interface {
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx context.Context, request GetConversationLastoneMsgRequestObject) (GetConversationLastoneMsgResponseObject, error)
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx context.Context, request GetConversationMembersRequestObject) (GetConversationMembersResponseObject, error)
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx context.Context, request GetConversationMsgByRangeRequestObject) (GetConversationMsgByRangeResponseObject, error)
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx context.Context, request GetConversationMsgsRequestObject) (GetConversationMsgsResponseObject, error)
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -1711,9 +2748,18 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx context.Context, request InnerGetTokenRequestObject) (InnerGetTokenResponseObject, error)
@@ -1723,9 +2769,15 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx context.Context, request InviteMembersRequestObject) (InviteMembersResponseObject, error)
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx context.Context, request JoinConversationRequestObject) (JoinConversationResponseObject, error)
@@ -1741,6 +2793,9 @@ type StrictServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx context.Context, request MuteConversationRequestObject) (MuteConversationResponseObject, error)
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx context.Context, request NotifyRequestObject) (NotifyResponseObject, error)
@@ -1750,9 +2805,30 @@ type StrictServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx context.Context, request RemoveMembersRequestObject) (RemoveMembersResponseObject, error)
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx context.Context, request SetConversationAdminsRequestObject) (SetConversationAdminsResponseObject, error)
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx context.Context, request SetConversationCategoryRequestObject) (SetConversationCategoryResponseObject, error)
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx context.Context, request SetConversationCommittersRequestObject) (SetConversationCommittersResponseObject, error)
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1853,6 +2929,52 @@ func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
 		return validResponse.VisitCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DismissConversation operation middleware
+func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
+	var request DismissConversationRequestObject
+
+	var body DismissConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DismissConversation(ctx.Request().Context(), request.(DismissConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DismissConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DismissConversationResponseObject); ok {
+		return validResponse.VisitDismissConversationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2089,6 +3211,52 @@ func (sh *strictHandler) GetConversationLastoneMsg(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationMembers operation middleware
+func (sh *strictHandler) GetConversationMembers(ctx echo.Context) error {
+	var request GetConversationMembersRequestObject
+
+	var body GetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMembers(ctx.Request().Context(), request.(GetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMembersResponseObject); ok {
+		return validResponse.VisitGetConversationMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationMsgByRange operation middleware
 func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 	var request GetConversationMsgByRangeRequestObject
@@ -2129,6 +3297,101 @@ func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationMsgByRangeResponseObject); ok {
 		return validResponse.VisitGetConversationMsgByRangeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationMsgs operation middleware
+func (sh *strictHandler) GetConversationMsgs(ctx echo.Context) error {
+	var request GetConversationMsgsRequestObject
+
+	var body GetConversationMsgsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMsgs(ctx.Request().Context(), request.(GetConversationMsgsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMsgs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMsgsResponseObject); ok {
+		return validResponse.VisitGetConversationMsgsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversations operation middleware
+func (sh *strictHandler) GetConversations(ctx echo.Context) error {
+	var request GetConversationsRequestObject
+
+	var body GetConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversations(ctx.Request().Context(), request.(GetConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationsResponseObject); ok {
+		return validResponse.VisitGetConversationsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2279,6 +3542,101 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// GetPublicConversations operation middleware
+func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
+	var request GetPublicConversationsRequestObject
+
+	var body GetPublicConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublicConversations(ctx.Request().Context(), request.(GetPublicConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublicConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublicConversationsResponseObject); ok {
+		return validResponse.VisitGetPublicConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HideConversation operation middleware
+func (sh *strictHandler) HideConversation(ctx echo.Context) error {
+	var request HideConversationRequestObject
+
+	var body HideConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HideConversation(ctx.Request().Context(), request.(HideConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HideConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HideConversationResponseObject); ok {
+		return validResponse.VisitHideConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -2319,6 +3677,52 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetConversationMembers operation middleware
+func (sh *strictHandler) InnerGetConversationMembers(ctx echo.Context) error {
+	var request InnerGetConversationMembersRequestObject
+
+	var body InnerGetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetConversationMembers(ctx.Request().Context(), request.(InnerGetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetConversationMembersResponseObject); ok {
+		return validResponse.VisitInnerGetConversationMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2463,6 +3867,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerSendMsg operation middleware
+func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
+	var request InnerSendMsgRequestObject
+
+	var body InnerSendMsgJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendMsg(ctx.Request().Context(), request.(InnerSendMsgRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendMsg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
+		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerSetArchiveConversations operation middleware
 func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 	var request InnerSetArchiveConversationsRequestObject
@@ -2503,6 +3953,52 @@ func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSetArchiveConversationsResponseObject); ok {
 		return validResponse.VisitInnerSetArchiveConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteMembers operation middleware
+func (sh *strictHandler) InviteMembers(ctx echo.Context) error {
+	var request InviteMembersRequestObject
+
+	var body InviteMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteMembers(ctx.Request().Context(), request.(InviteMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteMembersResponseObject); ok {
+		return validResponse.VisitInviteMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2693,6 +4189,52 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 	return nil
 }
 
+// MuteConversation operation middleware
+func (sh *strictHandler) MuteConversation(ctx echo.Context) error {
+	var request MuteConversationRequestObject
+
+	var body MuteConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MuteConversation(ctx.Request().Context(), request.(MuteConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MuteConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MuteConversationResponseObject); ok {
+		return validResponse.VisitMuteConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Notify operation middleware
 func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 	var request NotifyRequestObject
@@ -2764,6 +4306,98 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// RemoveMembers operation middleware
+func (sh *strictHandler) RemoveMembers(ctx echo.Context) error {
+	var request RemoveMembersRequestObject
+
+	var body RemoveMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMembers(ctx.Request().Context(), request.(RemoveMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveMembersResponseObject); ok {
+		return validResponse.VisitRemoveMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenameConversation operation middleware
+func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
+	var request RenameConversationRequestObject
+
+	var body RenameConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameConversation(ctx.Request().Context(), request.(RenameConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenameConversationResponseObject); ok {
+		return validResponse.VisitRenameConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -2810,180 +4444,458 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// SetConversationAdmins operation middleware
+func (sh *strictHandler) SetConversationAdmins(ctx echo.Context) error {
+	var request SetConversationAdminsRequestObject
+
+	var body SetConversationAdminsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationAdmins(ctx.Request().Context(), request.(SetConversationAdminsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationAdmins")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationAdminsResponseObject); ok {
+		return validResponse.VisitSetConversationAdminsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCategory operation middleware
+func (sh *strictHandler) SetConversationCategory(ctx echo.Context) error {
+	var request SetConversationCategoryRequestObject
+
+	var body SetConversationCategoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCategory(ctx.Request().Context(), request.(SetConversationCategoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCategory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCategoryResponseObject); ok {
+		return validResponse.VisitSetConversationCategoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCommitters operation middleware
+func (sh *strictHandler) SetConversationCommitters(ctx echo.Context) error {
+	var request SetConversationCommittersRequestObject
+
+	var body SetConversationCommittersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCommitters(ctx.Request().Context(), request.(SetConversationCommittersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCommitters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCommittersResponseObject); ok {
+		return validResponse.VisitSetConversationCommittersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationPublic operation middleware
+func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
+	var request SetConversationPublicRequestObject
+
+	var body SetConversationPublicJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationPublic(ctx.Request().Context(), request.(SetConversationPublicRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationPublic")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationPublicResponseObject); ok {
+		return validResponse.VisitSetConversationPublicResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StarConversation operation middleware
+func (sh *strictHandler) StarConversation(ctx echo.Context) error {
+	var request StarConversationRequestObject
+
+	var body StarConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StarConversation(ctx.Request().Context(), request.(StarConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StarConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StarConversationResponseObject); ok {
+		return validResponse.VisitStarConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIgZDK/mM5YpFuePWIUJH5J46kkqM0bMrmFPVDj+NKWX",
-	"rGRlmrA8Bme4fFsXWOCju6cSzwOgD8KgDGX41lFbGDgIoT9JMSABCw/8BjeK7AI3Cepevp2gfHtXWsKK",
-	"ifZbpvE67Kbqk0yrl7ljmR3lzgWwMeWYDC1ULVLsFanHSrK/+OUdLbnvQ8KF0ozGleH9XvySkbrX2+iQ",
-	"cKS08bC65wrFvbWK5ZNfJtJ2deerEbZ1oL1lVPm89d9Ml3iNbBQQWXWIBeWYhXnlenY1zMyy+foE8uKI",
-	"xGyS0RhkI4zFxSQko7leiYrI9SCjlhyROKNccDHpEzWdaw3iMJYL48C250ZeYBi4GR/+aV+pkjY+VY+S",
-	"rLJPu/6zRqh/jga+pYdt7fpjIVj2aYwjw+pokpT9RJ/IJFoZ5Fxse/fotCt4OzQ+5pVRwUAFgeW/iywx",
-	"jt3NjOOmVtHtWv3a3MWstft/h569VWDay4Epn61itekdZ6vpqt1cMpi3Cxy08zQv+3M8q3bR255V81qZ",
-	"JtS64I47ajXWtNlP6hnqOMaItV8wYLV1MLBqC7DPlxyq27kF2rixhqbYJsKxvMV351ShP2CulrUcrZjo",
-	"ZGBcfXcUwQSI8Vyx2DBejFFbDQUoMdidRz4pvgKWF3LChe/yA/XPQhkH1RqUH6WpiFEpXd30M1Sb1cAb",
-	"bWziGKxaCzp9SN4LfkVSHmXSppFUNrTzoG4dt/BinmypOIaBCV1bdXMwEeMtqSLDwVxPZcb/YJxBjxnN",
-	"WFZTja8m57OvH6TPen/+8U8+jQ9t6H4bO7tG1nlkXR4DUEDZDnvWhNbP8Sgbetv28OJbNz6uaOkqwi05",
-	"S2Fjry+4QHMnZpc8Yh9hPBHrSi0pTrdiObmgSe8C8kBbLkiUMJp1yW/5JTO2jczI0D1wnsYHNXLd2d3b",
-	"Pzisa2S9NWuAQTwKztMDdw3sHgRDkkzZVeiCF2OmLrSckSjhTGiMb1J1n23Adno0jvYe7T8a0YNHdDRi",
-	"B4esd/BgvNsbP3y4B7CbUa1ZBrP+6+96nUe0Mx50np992Nu9/k1wK2ZnjSYd9n30+JK1j5pp5T4recTC",
-	"RnlhyHcqFwRQHEkhWGT803LFPswzR9cxATPspz/0L9nWJ97lcPqUape3aU+diUbIfV6r2/mSqpcyazB2",
-	"MiomjExlEivjmMrvHdAzJUUey6HpBVPtrhowyfbDmqTTqpb4K8zGbamxFl7p9aoqAGwdGXyOoiwn0a1p",
-	"u542v+0t+iyhEQqdX0uATlFwYCO5tAhSyEdrAK7/5mngDp/XzNOsSdCX3irkVe2Uro3TuUmweeX4+lZl",
-	"woQxXthaD6dB7zQorsDKskArloxbBQ7rppBCLgi7hEX30ReBIDGmCCVTPpmyjCDysIiClpj8OgZ2atQR",
-	"wbrkjaFaTUZLdHjh8y0cGjnrakU7N7kdKrO/duHShQd3w5Lsg9eOdW58wTjsVtmjzeatxRaX6aS0i3yB",
-	"dtowJ/GGI+MPjnSkT6yjox51TZTMNCp6hobqMrlOiErLjBkO5RWEDbKppKTu+3RUXP9nKSFgYUb+bS8i",
-	"7JsbcwZWt7HNcfESWsOK3oKqdDOZ9W4hjdRSvy6xxUR8vpXoCgOlaabPb1feVcasrKoBVU03TANFqLHB",
-	"MC6kR+YiYUq59GQAf4T+LRtl1iU7iJ1dQhMlMQycjDJJ44gqrfAnITWP/Km7HsHTzo3j+KAnfk6zK03u",
-	"vqTZRSwX4l5IdoCwwLbfJSyVhqD2CE/phIVkn4x5wkJyQAx4umQgljYETMwxX5krzNAFLmZrACkmqubp",
-	"TqtFV0IgfOHECCgfnGRmQ45KBWRCFOXAcefKdwwGUYNT+vFc6xU/9IfgBR2xBKT5DP1JBrzBLOMpxbuZ",
-	"9xn8OtV6pvr379s3u5FM72uqLu7vBK11/jIczCp9ST+NOtexVojkqmSYsiSR3gyyBveIgXbNyxDvx4fj",
-	"w6jT29vb6+zH9EHn0U4cdXpx9HBvtLfzaJf672u31Q7wJG0DJ/sGvDsfaa4Tb0C6cZOShAvMdMC8qOoO",
-	"fat/5x8O4Qw/1TTbP/73//NP//TTP/xH71Db6DCWpjyu4AzVwITRWIUNG1lDiJtup1FTMpsuyCxXhHJc",
-	"+jinh3Q9aBjhCcMjWyKzWnZx5H1XEB7Bq62RZ4+tj8LNMu74Tos95I34W42IAHxIeaH6RACnS0JiWUNI",
-	"1DyKmFIhiUH+ZyFZ0ExgYAIXYxkSns5kpqnQmAkTcZpUF1PwmFW3uJ9AqIb1yBmrsbGPoQoDSDPlJtQX",
-	"59fj9y1YNBmxKRfxGioYXFJNPQO9f/vClB1RZMYjPc+2Oc9NHM9K9fIKq4NpGXtZ6Pr8y4aVvfMOtnoU",
-	"fbB+U/LN1g9X1SkfWilt8maWct4lrwUjiZxwQWaYE2/Cy0ATcS7fuuxO6RVP56mLvk65MH/2fFL8jUyS",
-	"DWGrRHERsYaQO8+12KWrTOopsDY0VvXf0CTBPL1aSG1Zgjtz4NcXwWojPEtRc4WNHhywnbgX7Y726eGj",
-	"8QP2sNOr/LdL22seLp51RdnY6I8tl/Cqo+Wz89VuBbyf37V7C/G5a+Ny4YR+jtY+co5tDf0yqBrdvMBp",
-	"EjkBtmjosktez+j3c2Yi+xkV3koYljeGRGdUKBDS1mCLazpfGypaTaW3JStvkEpRrmf5cXhh/gKAg6LW",
-	"Fk5YlMHkypUsEnGtMGYplLNqgPdJOlfaZQahLNwo+SzeWWPdvTeZ1DKSiTf2IseXHJPhfYxnXg7LoZwL",
-	"FYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZMJPMFXeJtdcmNUx3r7+Q8w+AdHhuD",
-	"nis3ekjmgn8/Z4SmQGdLeDK/U3SBApWs85f0wgb3u6pVio4xoz1jM0Zruj3t7NQifXYfbgwliNrccBAw",
-	"BLDiW5EvZNKslKsHVvJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxqLMjVVbzd3cnHp31u75zXH+GcX3XX",
-	"RWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyjT2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu",
-	"13l09sVvtivL+l6xTNkF8twaUJ8qcXNtQVDnIaqtUPArorkJEioHux2RnmVCdXfghZALT7GfVe2thVMS",
-	"48d+KRGwOhuG/20TOrelgMjjaHylPrAwCDCqpePea2NoVmFQHr1NNA/wl1V+kY+ybgPmVa+rpt3qCVdd",
-	"MpQi4YINsWi4eVhMbNLQiLpEMJPTMmJcTEhKY4Y+OfhHpQImJYspT9jRqcAcMkzwWsq5L40sLOp8VqO/",
-	"MJ0Mw1htdlh5wUXFTIy0Mft0YWVHZCjHY9xM3xZTBhakCNchjHQqBLvSGNFEUnyda1uOnAxM0rkDBh5E",
-	"GTNydTUKbSigYCy2R66SambnNDzdwi8IAzNSEAYWiDaPzBYqwg3WkmrcCy1qDzkSeJ3P7b55Ul5D/pio",
-	"PfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLl8nAt68FhtaTVkTANLySRTFPjPRWyXuDbO9p69xt1",
-	"zrdwC+/bUzbzbPUpm9FMp0xowuOQ9GxR0zoH77W7SXqWUu4xDJ514HtC4zgDFcu/ZgTtvyw5SP05in4H",
-	"ZxqSMYw7r4459o3xUo64717BfO9u19oD9s1UCs9w+PX2o3399epQX3+9/ThvGU2aqzQKW3lKTeWiOtag",
-	"icLfSh/QQHK6w5bJpJEiY3a5RkHaQrM54T7x8g0bKa63cUY3pjIiVwoJXdBlSEZztTS3nMjSqsM28MaV",
-	"pMM8zMUxnBJ28rNuAWzPaSkOxnCWnPTdIcvp2BEgko6Fz6qAxvSyaJ5xvTwBoBoOOMKUAE+aeCVzoG9T",
-	"B8i71189ezUMS/kQaOajU9vUNrjPhWDZ/QnT5/jAMG91gZFRZrp8cVOtZ1iRHl76ii39tIq/kgu2zJm6",
-	"FGM+mWeu9lkUsZlmMRlnNgXZPcDinOdgtKzKU/yAV9uGIoFL2Au+7WDOZAdWUmjJMw5/g6nlT7h4LjOC",
-	"/tsTOc8iY6OPMrkABf8O+YaNTmR0wbQT2Lbet2KaUGJW0CXHmggGqgSdzRjNVL1ZCC73+znDyyi7Wm0T",
-	"LGrrvEZ4jmWDIqnJ4M0xDD/OpNBGmHw7p+JqTgW5+9Mf//GnP/7jPUyppklisY8zdUZUsZi8fXbyzsS9",
-	"5O4dImHlJyfPwmK3+AQoRadiJpMEy9J/8cUz9O65CnMYXZer8V980SfDD6eoKJ8G/V54isryadD/849/",
-	"uh7mDSpMnfuw/Oyr8NT4q06D/mlAPS60U1F4zE6D0mjWoRda8I+knprKP7XmNCU3JVbsCImShLrUgJQu",
-	"8RKSUE0YN+En70C1M/glw3KzmCEy36rbpIxuA6qTGUsSLiYAFlfcHQvKKEEv2HlEFWbhmsoub6iKaPLE",
-	"fmdCkpQdAK/rYkXuDtGQHoZYuuQ4HoanYlh1/NdrmRzHw3vlKBMY1rQWgke4uUlGDxLQ1JRinWmzfDAp",
-	"1Rdf4IpXs6XIu7rhyNhMkcVUJsx15kEIaxcypvgVifmEWyD8gWXS1lYAcSVMpWV7MAYzGk1ZZ7fbC8Jg",
-	"XokOWSwWXYo/d2U2uW/fVfdfHD959urkGb4DJ90EHgRwMCYUq5zaHQf9YMc8I2dM0BkP+sFet9fdM3ke",
-	"U+Sq96Mpiy7OTdm886hWB3wmlW7XxCZPlWdXXGl3YKr5tZUOBhJDlnKfNd7EPIG1rOYQBmGp3eCySf5W",
-	"OhLeX2lHWO+Qttvr3VpjqUqOr6e71IZ0Y4K8Bq2t0tdOgpiiZbWCdTiFLfbUBA672fuVXlooXOcpxgr0",
-	"g+NK6fPyzHSljQ+dqLojTgXYMOy+ybRvST3ra5WRQVP1YXLX5L7fs5ZrpVpHqdyYzT+bMcGBpXNN9AIv",
-	"uVHkGpZHFI9LPCnnlzw2B7VGliuFCVYpsl2zOKQ8rAWGxJXjwVa5hLNLkzlrKEjQKxVdK/nbLCux5S2v",
-	"TTGjXavnl+doAOyGWXdqs55dt28S11zSwd+y0XdC1xO3t9HhLZ0Os3pCXTlB0K1nTDQXyN5wTEDTrAB4",
-	"r5eqyTl6fs71lFk/fPOx4bGN9sy5Kd5+6ClLj8iYYf7UlAqy1zP13JLEljWnGeuSAV6kLDDy1F3ScEUm",
-	"tqSqqfxOzYWoOUQgwgTjk+lIzrNqjbhV5v1bpsvIwL1hJ5d3U3Yc34SHVxt43og8qk0db4kuABV7vVLt",
-	"POO6A/CWKMD9vB75JoHjrxP7j3Fvf/Xotzk42+I/Zto6oPwoPy6XNQZclPMRcgRhiyeQmjWVbI3eZWIQ",
-	"ScIvmFXSVvW3u9iT595GPD81m/jcFTRPI5c27WqbO8PcBh29/kjpAfRwvtc7T81Fp5+Knm/gC5sQ/IIq",
-	"vdd7qSYfi+O8l/bndZDxUJVO8xYHGF6Vgq2H/4AkcJ5MXheqEFTYXhtw9uqtR/LzvWS6FW6kYH/lyClV",
-	"AWyJGJSry3N0o63BjC04f9DrHZGhTV8fOgcKNdXg6onrXXKiqQ3xYiJ2ARwTfsmEsy0WdEky13lgLQJf",
-	"qsnjJSZ83dSguL1m5eUkrIaQyGrSlXtod9c99HZvq67mlUy327IHPhktlsS9XjA4tQtJeKxCdMQRLqJk",
-	"bir+rSHTrdwsmH7gKkmXShZhPKLxy9k72rx2YV5qYoXs2nhV2pNcqfJSsEUr+zXloa6vrz+9h8ZXg8uv",
-	"B/DM4LbBAePamOfNb4CZq5wIurdJeBVdoMGFROS4hfZQEljrbI3n2APKuouRExqXZxFfZ6wQrKuoLlTe",
-	"+IZrLEALBgloGV46LGQWjz97tbGc89ygL/K4KtTNvdoGuX6L1GFCI6veujtqC8mZsjauujvKVVjetj6O",
-	"hwZefoy4a81sKiXdPzF7ySsANVkVljHfEuK/mcoqIyihGNt8WPyaC86tvLO2GVcejljcTho0Aq2bm+GQ",
-	"LKayyoSwLRZQvmnPw0Ve5FgNDd2kVFgWskoZDUVgb001yp2ozmH64//6v//+v5TLjhb99lpT2YbKtZ+x",
-	"m9PesGO2TXGp/d3Z9ZnXB1oRfxh5Vqqnu0H41C7aN4oemc6oWLrKjSh+leuEcAkWbMYo6kUxI2qeMaTE",
-	"ooCiskXaigLeMqvW7/YQnqso/jHkVpRD2ymV195GQ6rXNW9PP7fCx8qBrA2szJZMt0UHfg4StGUybW/K",
-	"PN/GdQTD/M6i87Gjw6KWcIkEQf9uyQhdOLTtS5LlDTpz8oPvYGLgjZd4dZUkJollxDC8WJieS7Z7e36/",
-	"F8csNg62nXsNxAjq6m3egLrN3NzG/8UY0CCOc8hrWVzGmLY8tjF+K/6DTQjm+sb4Ry3OkkAd9VjkjqXy",
-	"ksX4o5ZJHBKaAInaRvTewvKaGW9c2kAIX5k1/zMtIC28RQjnWMALXZpfnW6mAMX0ue3IeR7Vq043eIk2",
-	"t+z0FCbFgBAT8a2YdvrRyPXNPiLD55QnrBRfI5VJKlxMZYq9mOU8yftkKdakLp0wbbuUVgs33547SW1V",
-	"YFs5+Oayqp3gsZv4hcSenb1Z8D1F5+1ori2OqK5h8GeShGadVZcAipdRxu1VIBnR6CJcadW+4XxsIRhB",
-	"NmEFBExbMPkeecOuLjkWyKVnGb8ExdF077SXjJqCHB/Z2kAe4/C25d5nxeNyNMIuAURGgrVhXwmjl20t",
-	"OKwkiIMq7OhuPYddAlbjlCrjR5xi6CaINJkxUybDWGiRBIYERJTbczZ7yqCSq5LoVTJlqNdol12ZEtPP",
-	"u4rXF7D+v37E4jZbSqSEX7I/YDgQ84kdG5kE6MJEatuXKpMRUwavNjQVlJMkOSIZQ/c8hp26gFGrZXjw",
-	"gZPfBHymwcvtivwzT0ia2ykFOJVAOTUNZiwMXV39BtntgFgyIKQrbNLHf7rKJtIUIc6Lm5ATPkEuBycV",
-	"GZ29VccwMfcYltg3iVGMZglnWRFqjmpj/uBdc1dvunFNmC5ahN07stFr7lmF7laTa6m6p6Ief5rI6EJh",
-	"HTOb+YPVSJkgKRdznYej6GnGmE3Dd+aRCVSNJeoVGdPZEra109vp7fvi3kwZ+Y9QJfLa7nkuUlFtvSiP",
-	"XrKaW+sLlVr1P7O2UC7779EVTlyqXvfTHBAYH8jS1IW1NICVeTYawYmcyLleH3LiiJQJ2wUj703XJa9N",
-	"FCuQeF6K0J0gpemSXNKEe649X5h5PyFOym1H1zsuVCkF0i73lrj/MxvNbibCWHMXMx/RLOOV4IIaZkx6",
-	"QqM4sOWYitokrkWIqwCAViQc+LyqhbKNr8jwTd7lkAtPKRMp0K7pE1QygA2einwUTAdkTh3I2yIbwkBG",
-	"Yx27rjsoVyTlSmEwP9i581HCYgy0/8b6a4YzLMox7AMPez/DRmlFcgFw61IeytAkzPSx/Np93HvHtXLk",
-	"yiRyVFv/U5InceQzmoUSaombjNiECyCExRHh4+Jia0G5ZkUPLkfaIxbRuWLOh4PVK90hD7HWMo53KvJq",
-	"zHlfRXNI0i4ZFFWstC2RUtAhJi3A1l0DXnfwTNtJ01YSEOycCadiyrHfV1H0xdQJnUhAU55clM9pAhTw",
-	"QqpLHi+JpXfb97LcBNh6LlTRNfZU2BLUBSUdVWo3oRdDWXPjgos4NJYyRTE1NG1mESMd8sUXSpn8GR73",
-	"EYeVdd4tZye5LhaG/GBJL6jSHXykc/x0eC+0y+gPcRSY2oTCpSkT+lQQcwSEmayDmx2B/LRr3TkgCrt+",
-	"Ekq+n3Om7a3nHVXuANo1614oWPbvTl6/MuVRxxkafoBZJD4ccRdGxH6SSSIX5h5l+OHUFOfClB838GkQ",
-	"nuaFifCXP//4p9PgetglTxLT/Chmqg+b2O/1dvwZ4Pu93q7lN5ZLY1ah6ayJP+/dqD+ozczhyiHIkHMI",
-	"usKuHRGVEat1qn6JT9SYgyIpFUuS8iThNl+GJBQjZl1iEVVSALnrbHmeqr95ZaJwLNzhOAPkaaESK2mC",
-	"81TeJtmVcwuJDdyBGZS2utBQ85TJuR66hB0rPN2lbcKV9ilArwxXBrUFkK1NDLy35IJjmF3ywoZphOWs",
-	"qTvK5s8pLORRrw1ligz5MucMswza6kV5waPr69DbzyZnQtLyCoRQaM+q02LxVJl7bTQyJkATXBs/p0sU",
-	"qx7Gulgx3IgpEyqBzL58tktmpr04dtmPhp9So+BsX0LLB0TcYwWGpaIph/uepNiVJFMvn8vlcVHZLmxg",
-	"qfX88aRhqYatVtbqyiRQbwmq1bWaSzQ4NiHe06MBqSVKN5RtxbHR0p4crCnvaxC2e9CQ0WlOVGWhuRIF",
-	"L+X1IA83VIO8PqvphTu9HX8oQpGxyQ0bOzJypmDHRn/IJRe5a5d0z8ZoOFkEKl879bPiGI3N/bGrvIIV",
-	"hv6/qFW4XSXJ1lZcqcgg9s2r63hV/b9WgdvYwXIMwn3oNAFbdgXL62AJ51ptWx73ycYdnAqjVbhTfCpg",
-	"vD75cOpQjfK6jGyU5lV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bogz4hMfqesdmeATXp55K",
-	"x6tm1gC5zh2nyJrIKKd0F3UVb9FX7ooCfHcGfNBGF9Td5l8ympWrvipyt5YBLjPDJWH590pWmuXGxkaz",
-	"WbRdxxq8lhowXy1lYu8NJ0yAQsGsYon1RBQw5VhGc1BS8wrCVc3jtZnrd8q1Ub+52ewv3me6wKzyWLeu",
-	"brBalmEV34LAQgdvjgkmFpfe/iSuj3egkbo5QGUBbbzJOYiX9M0e1t1ez2qq8mKIlGr+cq27h6YS0+ae",
-	"4Ae9PSLzUsXWbcnVaofwKobfmuXdgg/2oLf3GfhtT6Z4Y1k0fZ8wDWrxeMyjJhQpG3Te7JF6Wk6SqOBh",
-	"ig1xsJIfKKbfWBO1UlJyWClcYMOoTblHFoOlsOBJ0jcGdSknzg4LSDXODdQy4D1tlOcVUz3Xem3hArAK",
-	"S8/jM8ZzYo/tqfA1mz30GSG2HOdHXelW62za6pZRk9py44QCVSgPOq9L3U4VqBUd/ZldutUqrg0OxBUK",
-	"uTXPIfbBpRviddeIPjiIeCr85ilXZEI1W1AsJ2OqTNzHgt92ng8eF7a7/AArB9sk504E1LFN0UoT52lb",
-	"jVXqVB4RagvIu1IQ7mLEhH5aMyJ3g/rMValMZJ/1SOTObn8jWDuiiX9dHe63eCMaNqVuq6IYia/eQj58",
-	"9SpvdZoT1x9AxAQkEJb7K7XhssPkiF0doVQFX4W2YY79s7tiJ/qtP3QXjmhCRYQeE2F8mjMmZ4kBKVaA",
-	"cX7OwZvjO4qUhinNY/n19dn1/wsAAP//",
+	"7H1bjyNJdt5fCaQFdPcgq5p16wsLAlx9mZna6dt21WhGnmo3g8wgGVvJCG5GsNjcmQJWDzYMvRh+2Rc9",
+	"7YMlvVgWBMGCIP8a2TOS/4VxzonIe5LJKnZ39WgbuzVVZGZcT5w41+98Hwz0ZKqVUNYE3e+DRPx6Jox9",
+	"pCMp8IPHWl2IxHArtXqkowV8NtDKCmXhVz6dxnKA3979ldEKPhPv+GQaC/dk+vZbGQXd4MH9Pr9/7/7D",
+	"rf69B7tb+/fF/a0H+w8fbnX2HhxEEd/d7d+7F1yGgRmMxYRDG3+UiGHQDf7d3Wykd+lbczc/utc09ODy",
+	"8jLEechEREHXJjNxGRbm8dyMzAebSxhEwgyC7pDHRlxpYjDc9pM7EcZIrT7kBI3rMuh+FxwEYXAveHOl",
+	"ifqhL5/sczM6UoOxTj7OFobBxIzo5V34t7W3t/d068WfvNjdevhsvz3pptNYNlv8xEy1MtXT+FoMX4tp",
+	"3GYJrnKYhkfKzEVCw4L5J3IK3wTd4HQsWH4pmbRszg2LtBLM6m1YhC8Fj+14swOkNpvH9aWeMzuWhikd",
+	"CSYNDuS5MIaPhGk7lAK5RCLodsIg4hYH99yMgu53uA3URPDT//ovP/3Z//zxP/+nH//mH4PiQTx+0p6+",
+	"Pk/0xFF/0A32A6Ty4yYaC4MToaJTORFBd+fewwc7Ow/v73ToXxicWG5nBsd9upjCI5dvLtuTpVuu5bs/",
+	"cU+FTMeRMJYNZWJsyHTClJinH7C5tGPWg/d7uBmvEt2PxWSzZOEarRvrsWWRjJjSls11cn7IerCnPcZV",
+	"xOxYsC9PT18xgwvGDF+w+XgRsp5IEp304APD5mNumdUs0ttBGIwFj0SCR/G1sMli62hoRQJ/Fvv9BuYN",
+	"W7KLXcFvD0PG4WE21nM24WrBjBhoFRlo3SYLxkdcKugkm3VKi7thYHEvA6msGOHGhMG3W453bAGplMfw",
+	"gk+EofPgbnUmFdOzhMV6ZBo6Cu59sfvly2//w5/+4vG3r5/tPXp19PXTR3/y1aOTg6MgHYOxiVQjWO+M",
+	"rnBNjpLBWF4IRzuVEQHlCHUhYj0VjCd6piLWg7PVg9FMEz0ViXVyB529VQwrEkBV/ngue9YN7bUws9gG",
+	"RVb7HfXmGnqTzlP3fyUGFnpwb3/OZTxLRHVmR0V+aIFoBnoWE+n1YbbYQMSGOmFGT0RfR4vqrB+vMesC",
+	"r4nWYe7HEbz/FKi8hnTHOK6MIpRmZjYYF2ZYpQXgSV4KKDf5uU7YfKwncE8UVsUIe8hiMbRMzyybj4XK",
+	"HqGvcb2U9quVjuo7EDLCQFoxMaum7hnrZTponiR8USGC0hKFtBt+oZaQhb/BgYtFkYT3efwqt7FOcCgv",
+	"NHEWRxrAO/uwlqzPB+d1B6Igu5j645V/ypRWrNVd1HZRq/Q04e+O6c0duIYmUvk/y+seBtK8ddOuTgME",
+	"H78oJmS4drQyJl2adFbwcNp8X+tYcFVzuktLVxjA0o1FblFzRuB884lgeuiGKtWoumfAL0TU9H7+JIDo",
+	"dMjEZGoXdA54HINMVdzCtptTYlerCN8Ns24hPENaMn9pt1mnizKgTs5FtH2mztQPDFgq+4Fu2B/YRHAF",
+	"tP3Dmfpha2sr/T88CbfjDvuB7Xc67Acm1QWPZcSmPOETYUVyiDe1ESApDIS/leVgzNK3d9kP7KCzx37A",
+	"RwcwOiOSC5GwAVduhRPBB2MRHWZ3rbuPe7mbvJe1uYcjgp/QAI9jPRdR9vU+drlf06XV+hx+sFi7CeML",
+	"B9jevmtvCJcfyUvQOpuISV8k2dP38OmHDNZRDWM5sIaEKVwLyy3yC/iD92UsgeBgL8pjSdu7j8PdweFK",
+	"w2ZTYxPBJ2wCu+QWKdKwiekrD2AIO7ioMBmejET2JYxsf/eh+xLFGSdkmLYrvNPBDjpuCafaSFImQH7H",
+	"xRMJOxdTe8gSEWsOEluiZyNag7E0VicLBseNuF3WMBHTAZKdHeuobgd3HMntuO6tPhfY90ydKz1XIRPv",
+	"pnBAYJ0TcaHP8+/upe8aOVIiAslKxEbMxyIRDCUAoNSJYNOY26FOJtm7++m78wQohA8GeqYs9DPlxsx1",
+	"kuvoIKVC3Gv3qDQs1oNzJ04oPc9euNf0QiQN78fZJA7wtNFPEAqHfBZbOmupuBixoQQJVRZER2gB2JKa",
+	"TYLud50Qzy/+3MWfe/hzH38e4M97+PM+/nwQkjSMFIA/4d2dDv3cw5/7+PMAf8K7B53Omxwf7FSk4TB4",
+	"twXj2brgiQK5F9jay6+CMDgmdvLKc5MgDL5WyAtgNYIweKHtEZFGEAanWp/Eek4ffw5nlJQ6PIH4qplN",
+	"pzqx/ulncCzo1+dcLZwkADfMK0fPz7SBN58jJRY6c0M7BcoDnQ4p6Vg99XQUhME3QCGvHFUEYXBE+/kM",
+	"Nz/7+4nbW2zUikTxGE0w+UsapZM4fjlEDbbt1f6IG7g/vi/LqdyKkU4WDUKI+5bYEY9j0Hq4YdOZJVKy",
+	"2t91RL9KFEXOOvHy2Bw1SQynxW5SWVvaQrNOCisLC9D085ld3e5kZtdq9MTyZGWjxvIkWaPZZ9xYNEOs",
+	"tC49AWWmfNVnq5iOMJ1/mG1rVRR4Ey5XebjJ77YRwuCUSkR4EzXDwiFZVzGsnJV6WUma7EYAkhcXIlm4",
+	"S786w6NoIuv0qGNrGMfvttnjRHCrE4P2BTObisR9BZcxH5U0AZQdQMfqC5DCgEVGDHjM1eTLRo0KFmQy",
+	"kdY6I0l5l7URoAmyCV8wMxX83PGBkFYE1Dz47j2MqmiXW1e3yX9CRrX2LeDzNW284JMmnpNJcLcM03PF",
+	"UCgg4aLcDNDWzkGRf6JoVMdEkWoEWQ6XzwCf8W/U2Qnc1YO0lIqe9HBxMDyWA1HP0Z+IWNQx3ifSTKQx",
+	"IK1LUDQUM1bGsRPjo7U4JW13dZFjbqy3Y94yTEYF9cviWqMoWr6c6i2yldlB9ydCRalZt8UgjFARKDzt",
+	"BrK023X2+DnyoQaLAjGpsi0B+j4INnAy608BcDogrLyYwJlWYsvqLa2K3K24Kj/+t7/+6c//e93SvJr1",
+	"Yzmo49ACVplxlTIg9istVTsyO5nRZbBqCdxjS41OT4I82ZY2M3dgahhSleDc2qbzzs5ygQ9k2x/6i6fA",
+	"xbMZrrr/nl54U/77FzPRwM7ZhCfnZG1d6BnaCxd6lhgRD0MnjjhJFL4e8wvhVBml58sl0P/3+3/8l7/4",
+	"mwoVgZ4x0lvw4ZY5l9MtPSVr39ZUgy6SZH7ex2OuRs3GH/p2m/W8tNoLWc8Jg/ArCpvkqOi5Wcjf4CeJ",
+	"wGmjvg+zZaitkkWELKWoiqLMoeOI6WHp7LoTXTi9TpkLkIOjIpEIlBKCMH0+DKaekrgnlEGeUCLPtuEJ",
+	"N60gDNysoKUZtZ2bUI6qcmtc0eXcaj5Oh+c+eJ2O0n2QEbP7IKN++jujcddkfgbusye5ifjXsvm4T07S",
+	"afmuZ4WhPc5PsobzLVFoXqp4wbwtQeQ32m29Ix/YduJdefpO9R+l56uNpWuQdJOe1OIw1o2T9KnyIOsZ",
+	"7VqjrFe8rjhKr6BtdjHLt4BjFuvrXTY1xVoN8pFOUt5S7yRa1to2O7Jsoo1l+x02TaSyvB8LdnTy+PgY",
+	"mk34AA5Kqk2YKR8IE4IoH1sm3vGBjRegCs4F46jqMWkP4WK1Y9A7PF9KLaBFptvSWT6R6plQIzvOuxZy",
+	"Mm4+dKZJsvlmrGEgUjFekSXKLrnrudk+nnC1yr31PLsHlt7rz83IvOKjK7u54GLyAQPoMFmx4rzep37E",
+	"MCaiyzRwx7RBMjFLu81eaMusHtERpsiDvhjqRPRqBfjdXS/Av94L0H3lqWq/s5LIqOHWg6THm0aJU+i1",
+	"0TLWG2Ql3Gld2qWwp+VvPYFnLsMglhPpXGVoSg66e526AB30FWS7R/ymMPeDDk5UTkAk8b5E91dtHMQS",
+	"X18r4r4aYVN8RZGYwzSyRCeRSLxeTLxwpU/3fW7QNZepXk07SrV/t4/sXid3T2yzIzZK9GyaXhggzUjj",
+	"7E/+5BrPBkNUu0TE+gv2f377Zw16Xe4M3Ous4P+vYVm+b7Fxm+b7y3nvqtXOou9urKUUVvY6xtLNnbmN",
+	"H6trHpVyFOt6Myyb1VWE4UJsZpycsGEOYnJROy2kDLNyeXJNrlopb0ktrkCHeEbIdnIGn5DtMrMwVkxC",
+	"tsemiYb2QrYPv0Yz+PWAJbqvbch2DhhXGq/X20YI1qszvPbuFLhLJwyGOplwSzfLvZxpLb1oimM3yzw7",
+	"t0w1EKeZu7QJ5SFzBq0AclGMr7yanbzo8Kgqpq94YiWPq6M6AULMmyxNMYgl1ugln01BrrZyItpY0JZw",
+	"ytUUZG46mzTrM0k0cVyfVfrwMrLobLOc31EaxuM5X5g08GQFY7FXdHlMluk+dETdI4d576ESIqUpFBVK",
+	"+pHLMVhfPyqEqHWqlK/4ZK15olR0mdrF8sJvw57UW5px8sj12tmczfVsztW9rSPEJ062XD6lF7lw721W",
+	"UvZ44mVfEbFIC9L8IzEVKmKYN9Buvk8nU7toddRBFFVZUBCZR2gI2HlqhrgOG6g70XUriMO+oqBDQ0X/",
+	"F1AJcFcXJ1tYsu8v6/r1hvgq+6YFwFUZ8+lUKDpcxZV44phcDUPxL3VZz4UY9MLiDYudw4dfG5HAf19o",
+	"K4cusr/HdMJ6X7vos95huiVDF8020MomOmbnUkVFs8inl3URBlqJFo6QNFYjbM95aItXvQFbsPKh/P6s",
+	"btFtXXD5Jk9oy17Bh76SCsVNHxW1MqfDP1c+bNRlrqE3TQcAu6xQcc8xJ6DMPB+Ev0HG7rHb00QYoQYi",
+	"BOFyKGNxJ2Q9VaBidMv4IMoeG/AkWTC40rdZzwcy9pwNSF8IU4xw1OrwTPWgF9vrFr/ixkf1YYyfsaEL",
+	"fjxkvXM5ONfDYa/bHHQoTRpweMh6LmzRDdfFM7oeKd5xzA0TKhLQPAaRGBGljzg5Hh/SeOrZRCeC0axh",
+	"Tlx5/jTmFyJn/KCkIAFnOB8rGLjFD4q2qSAMYOmDMMivMnzqqS0M/AqhZ8oIIAG3HvgJThTZBU4StJB0",
+	"OkE+djA3hIrl4AthMRjvqgKXnhRDSYc6OUyt4s6R03Or6jbFBWjWSKXum/r7jueCL0ImlbGCR4Xm62Mw",
+	"craTvdX2Q09KKw+rfy7TJ1sLZXX3F+X5VWdeze8rL9prwU1drMU34wV6fkkA0cUcgiAfMT0rBIdWk1wc",
+	"my93oM8PWSRGCY/gboS2pBqFrD+zlZjsVA4iseSQRQmXSqpRl5nxzFq4DiM9p/ADd270OSahUvvwq3ul",
+	"SNr4VDlHq8g+3fjfNK76TVSoHD2sq0l9KSOxMSOMdw0SFXkX63swyIxltCophklbyouRdjOpMYHrv245",
+	"j5USyfvRTunm4HGctwa/J5200shbtW4gnhdW4e2QfDiVVtnOAd7/9YF5OT68u5oPX1Ut1XPVdJT93U7u",
+	"Y9wEIivYCJkZBrL0PLJAkWalk9w71aC03Ox2HpZnN+XWigTG8R+/29l6+Oa7ztbDN5/9UR2z3axt0lKY",
+	"1FLrJNI4iPnPzeiqrMMJGKEL4JCWjbQwoeMimhKYaNlK5B1LoexbDy9Q3rY/9SEgMiK/kjRZXzMlfw0c",
+	"YqJRvRMulPCWyZRxZ2Yo+vuf83MnnfqkD8OHGEuQiKngpc3lWzul7d190MYLaUWTIONGt83gbseEqUzh",
+	"JTuB8ek0ucPYZfcOwoO9A9ZfWPIpf336+daDkMXCGNYXYwnsRLF370oRBj/+9n//y3/9H//6+7/+8R/+",
+	"7qe/+Puffve3wfvwm5plMZ8u1StHCk2H7D2erFSMWaGYOnkhldJWvkBsduUt44mi7hD+Ap2A1cVz8Qpj",
+	"Oa2enaZ3vMXNFq2fObPnevel66d52DdRfnKDXld+otc+nNPjOMKj/BFTmFvHz5i2C3ZzyeF6XoqaNq6s",
+	"NRuxinDcBV8XwFagP7gdHe89rJhN2RF5BW8ZhpAYw5kREUlvmLW4kttWNavKsjzTI6nq4iTQJpAZSGaG",
+	"VAljOdxwQ13jgXmKpgxzVJt/TpkBztQAt2TIvlbyHZvIQaIdsEhhQjv3yxbLFg7PkzWV+TCgZMaq6VmA",
+	"WGkZN6x3NLNjncjfkG71SPCkEvz0bvR2+sv7k6edf/7tX9ZdX2jX7LaxfZbIOs21TGPks1V2zb5p2tab",
+	"eJSJ3tY9vPjWlY8rWh9BnCRy1srFnp+D0KWHLBIXciCuYdBKJdVM4NuINcun0dYOIE29looNYsGTbfaF",
+	"vBAkZuuE9fwDbyfRQYlcd3b39g/uldW6zpIxQCM1As6TAx8x5h8MYTxj8S70CZaRMOdWTxkpCyjmV5Uw",
+	"sdPh0WDv4f7DPj94yPt9cXBPdA7uD3c7wwcP9mDt8sJiZ+sh3xoebX3+5vu93ctagXF9U2CJJv3u19Hj",
+	"c9E+a6SVSyPnpQgb7wsi37GeM9jigVZKDMhnqCs2uxRLbBkToGbf/6F/LtY+8U50vunREj4ief3pkY5b",
+	"pzN4oDLHVCguM3WzVOf3JTfPa0N7T1Gdx/QbnQjyfmiVBrpb0KS7vpuEK1DLdZKCQcgoS5OcJQZNSJxw",
+	"8wqjWe0Nd+nfzahsRaH5E4SraynAZ47T5ZI7LNgysrmJxyIl6bXPQhlXcl371TTmA1HNjLi5oc0ZIudK",
+	"cmkR3pm21rC49cERqdmvVutdbf8qXN+lU7o0wvkq2eyF41tvHXbGw1SZOgs6Z0EWpZG/Gq0R8bBVZrJt",
+	"SnWTiokLGHQXTTO4JKSZcTaWo7FIKK0CuSUmNbqECpLOlNhmr4hqLesv0ImAz7ew76SsqxXtXCWAIc/+",
+	"2uVjn6xvnTu9hnWO5hZWU5HzdJKbRTpA122YknjDkalPPEtNv87uU07rZkYnFuVeoqHyHV4mRGN1IohD",
+	"1V6E7VJqKmSL47+RNwQMrBbkpcUV4d5cCUpQncY6x6WW0BpG9BokpqvdWadzTbeW+bSuLaGit2tdXZRL",
+	"bd9u9r4rtFkYVcNWNQVBHGE+F1weGLrYYTOFDpnMH8UGaO5z8fnbbAd3Z5fx2GjKzO0nmkcDbiwh2yht",
+	"5aAe267m4mln1fJ8sCbzwIp3lt1+zpPzSM/VnZDtAGFJFbJdJiaaCGqPyQk63fbZUMYiZAeMlmebHamF",
+	"i2tWM/TySIMQdsDFHEi2Eaqore+0G/TMvq9ghsnMivdwEia1ueIYyABf5aMYYmFxfRD+NMVBvm4kAw6g",
+	"joQLEY91SW1IdHU0pxMXYZxDqw5RLILba2Zq0ZwGDf6ORzNrKy6O74NnvC9ikIymaKokUg2miZxwjB34",
+	"OoFvx9ZOTffuXffm9kBP7lpuzu/uBK31p/w60CgbsJPq5ddja/DAFG/ZsYhjXQv302B5o9UuGbCi/eje",
+	"8N5gq7O3t7e1H/H7Ww93osFWJxo82Ovv7Tzc5fXhWetKWsiV1lkn9wYBv1hp49q0SLLAs1gqzMhHpJHV",
+	"EHen9c3hOsNXJS3hd3/7f//pn37889/XNrWOPOhoqsbLQPELseCRCRsmsoQQVwWjodRJk87ILBUq071c",
+	"dYQd6dZsQx9PGOWcZ2RWPJ7Hg9p3FZMDeLX15rljW0fhNIxbdafFHfLG/asGQMJ+aH1uukzBrRGHzLGG",
+	"kJnZYCCMCVkEslQSsjlPFMYhSjXUIZOTqU4sVxYRGwaSx8XBZDym6nGpJxCOgI56Kkps7DpUQQtJXa7a",
+	"+uz81rgUMhadhoQ0UsHRBa8FDfn69TPCODZsKgd2lqxznps4npOQ8iMsNmZ1VMtCl4NlNYzstLax6lGs",
+	"W+tXObN/+XAV/T2hk3goe3uhZ9vspRIs1iOp2BQhISniDOQP700oy0H5rP982n+nTiJ6peN4RZYKM1IN",
+	"REOEfY3H9cKXQapBjumRheKPeRz3QioLkc+gyd/gXrX69BJWXEJHLkg+s3cEB2In6gx2+/v83sPhffFg",
+	"q1P4t8vbSx4+faUibKy0befrBZS35cbZvddavA9vJt9AOs7SNBw4oTfRcoKcY12jSX6pGk3mwGliPQK2",
+	"SHS5zV5O+a9nghL5BFe1QLCON4bMJlwZuKSd8huVZL42VFTFPXT1ca6QOZkvnnO9fRH11UaOMmB/7DCr",
+	"uSONx0dHhTVfhSeXuVFU+rpsMjPWpw7jXbjy5nP7LhqLfLxKtNUDHdeG9aT7pYesdxfTlxa9fObG3ARh",
+	"YAy63IHs3jQCU5bBust9EZKKS2itIlUuQS+5CuDtTQKK3UBwZ7MzFZ99XB+ZksMrQsc0HOJxqSjHbp1s",
+	"slxQawtYumloUYcHuhQGlFYiXBboWiXXGpnpC6BWcxVybQgyRfKvc21f6SbP03f1sk1pOaVJT4KOjgpU",
+	"s+v3229l65u55uBfPwq1Zntu5CVcQ0Xr3smE/rkxsyhoeUrM0zO6YYNofZ7RUR1yVuhLljiGOWH9mKtz",
+	"h+JRrW9zLsSUiYn+lUR0W0RJuo2VN+60Q9FaGju30tKKM6vbIJdKcxPp70QoLKSwLs1tJjvIm+GzBKH3",
+	"mA+E4LF/yANaI8Li+hlANznBxpN+vXGK3OhL/b9Pru7/fdIwooZolCN0qoSsvyjv/S3jougxZDcSAzkp",
+	"2zM3mTHVXN3wawOSIQ1QpnYu874wi5bW1TsRlvCtr+hIzzDGKpejz851BUiq4d0NRUuOCu8dsvlYCwqp",
+	"xTuOoCBdfQOGsrZORPWigxvOsN2DgzwOsR4yGZGjeKAnk3K5vOD+tRe8usTvF1wwhVavPyXWI+Jv0hVM",
+	"d5DE+kw1t1AjBn8OKzrbkwqsPnuhSTLBUB4vnTSg7a8Kxnnfiz9oLoBEy5+CxW9sA2y1KA4V/agTgZbV",
+	"1knRpGsr7HTxAE/4YkNH68oY1R/5eOXWsGGPSTG56v467Mp8lEUF7a02+fu6Esf0OtVNrhhh4fqsXUjL",
+	"kw2eESx6mWSYcZtGQa11/mGsCnyVj1WxqaSMI+LzUrmqKy4ljqB2ITMjUAkijiKM9NBZRytF+Q3jfT2z",
+	"XuCv8YeWRKqQCj1zw7jHVT1kHcfKEadtZbRV5sG7d//+/d2dg1VePG9iLMlUSr5DBFEYfD6nEcZDV1Y5",
+	"NOdc6XlNlaSqcadFsBWmCX4spbXaG2Z5rpMhuaZKm6ZL1ZWHwGIShRIkS1OlqmuQb71N0hZoRFUNJ21l",
+	"2QTo1VozbrvRM2m2WU+rWCrRO0SEOHxYjRxeV597DDYSmaie3oRHlOwDvxRK33I2H8tYHJ4phG9DbDWs",
+	"O1JFcAuzAr/FJD9EcsNsZQfMlh9wViqXGBPO02cPHrKeHg5xMl1fG2hmXOidHYszpcQ7i7ZzNsHXpXXx",
+	"d+yIEGL9YuBB1JFg797102pDQkTuyBVQ3lyfpIW69QvCgFoKwsAtooNwc9WGcIIlPCv/QosCQZ4EXqZ9",
+	"+08e58eQPqZKTz1Kx+Q/+cqPzX/w2o8xl4Fcp63WBA7WRQU2ZMPm3SUt/SOo8lVbQgS8EMU3imRSulzZ",
+	"v7a15aEw3AfChGtEwjwR05qpPhFTntiJUJbJKExvmjIH77SLkH064bLGSfd0Cz5nPIoSYUzDmHFp/30u",
+	"WKkeHrA+2GgSsiG0Oyu2Oaxr47nuy7oYP/rcRw23X9hXY61qmsOP12/tl7+sNvXLX67fzmvB4+bylspV",
+	"KzLjUkml4KiJwl/rukWDm9MftkTHjRQZiYslJp01dJcTWVv+SvSNtOsEhjWiCCJXClGoDFl/ZhYUcYws",
+	"rdhsA2+s4P2l6Tue4eR2Jz3rboHdOc3l9xBnSUnfH7KUjj0BIum49ale0IiINJgl0i5OYFGJA/YR+aEG",
+	"obUAENF1CBHs9OVXT1/0whzsBbrcMcCMYIXvSqVEcnck7Ft8AOUx3EUUxam7dHBja6ewF/jSV6KhlDV+",
+	"y87FImXqWg3laJb4elmDgZhaEbFh4tA//QMiSnkOJgObFA4OeHUwFpxWlLxCwbdbiD22BSPJtOKphL8v",
+	"w8DW42p8rhOGsVQnepYMyKvQT/TciMTcYt+I/okenAvrL2znLTLCMs5oBNvs2DKFFjk+nQrUdbJS7+lw",
+	"fz0TGBjqRmsdjkZpnJe4nkPdIEhadvTqGJofJlpZuky+nXH1bsYVu/3j7/7qx9/91R1EM+Vx7HYfe9rq",
+	"cyMi9vrpySmp1mmoBdMw8pOTp2E2W3wChKIzNdVxvH2mztRnnz3FSBtflQyzBlMx/rPPuqz3/RkKymeg",
+	"qJyhsHwWdP/5t3952aNKrJLCYEQU5p99EZ5R7MhZ0D0LeE04y5nKolfOglxrLrgmdMvf13ZMxpkvT09f",
+	"MfIgUEBMGjKESljIjGbcI0CAPh9rfc64ZUJSWs0piHa0v6z37ZbTw7eOo57zDRaq/Oe2m5bqZCriWKoR",
+	"LIt7irDcjeLn4u2AG0RsJFD1V9wMePzYfeZ0ddeAtyLd7qHpvxciavhx1AvPVK/oui/DiB9HvTv57Blo",
+	"FkHmGTwiKaobfV5AU2OOFdRp+KBSms8+wxFXQXEazF/zsY6Fi9s3uMLWp8IZ+Y5FciTdIvxGJNrBGsN1",
+	"pajotzsYR1M+GIut3e1OEAazQqbGfD7f5vj1tk5Gd9275u6z48dPX5w8xXfgpFMSQAAHY8Sx2KubcdAN",
+	"dugZPRWKT2XQDfa2O9t7BOcxRq56dzAWg/O3VEjp7aAUUzTVxq4qAugivzxKrXgnjfUHphhpgz5qj2dH",
+	"ZUbT+DGMinwMY6lCRQV0RwljH+lo0XT/Zo9IUaoWC2/hRWemGtYQmtjtdJwpyHsZcwaPu79ysMB0qbdD",
+	"yHIGAORqawUesadpMfPcx/4GqXGwbFPmoKuz0LQcbrJ3XTzfazGNKT7EzCYYt98NjgtV+PM9F7MigXXz",
+	"kSmbokzwBtq7S+CeLalneWERdtRUtpndJpzUO05zLQBl52qDOJihqVASWLq0zM4x4ByvXGJ5CK+R8aSU",
+	"X8qIDmqJLCsgtlWKXEFHThBDykOTLxJXug/ODgxnl8cz0QBe28lVSMl5CFUxmIjqCOw6OT/fR8PCruh1",
+	"p9TrGyTwdgejGf73sih52mQmGk7ocuIu1RhzRL6Z00GjZ9wb6UG2ngrVXFl8xTFx9Y5bnhOQ1RDemCs+",
+	"wup4xzW17UMX+YvcA79FjxB6DbLirpmdpkLcrnbxh+K3H2833UT9dqLxYKR1lNs09KVKY2l53K6BflA4",
+	"FnudiRm9RXvdWzsWzoHQzOxk5HKP0zvQo+5ODtlQIBjQmCu216ECOHHsqvjzRGyzIwzYmaPXzwcDScNG",
+	"rjQiEQOnkPIwF5YmR+O+niXFojrV7f9C2Pyi49yOYGqnY3EcXYUSUkCZq5OBB7PZ6P7DVux1yoVgOSxv",
+	"jgT818s3n+BEfp67/wjn9rPffocIs+7+R8I6s2H9lh/ny5PCXuTRMdINAmUNdrcsSC+RlimLk8XyXDjR",
+	"uip1YwjnwZ2V+/yEJnHTxep8Z83Cdbn2odf+3Eoa4VDnN0RHL9e78ysEBPTwdq/zdkIBdQ13/wq+sGqD",
+	"n3Fj9zrPzei6e/zcjMwNPMh4qHKneY0DDK9qJZav/xGL4TwRyhAKfly5QCU4e3OHp5u46vTp+V4I22pv",
+	"tBI/883JlU1quTG54o/NArGv9cGOVZNyTJxRGsqVA7l45ZZ4HMmbzhCLsJwNvDAth7KhLf1mrGE1K0hJ",
+	"ha2l9WvaWZCYFm/RrL3kzLnwwINO55D1HKxmzxs0XcQKtsHGOo6MC/w8sdylPwoV+RDwkbwQyuv6c75g",
+	"GHaxmg7M6NECgaWuquDXRhe1TTIiLCgX5JQHe2pIFy6CO/mHdnf9Q6/3gtaaehlRa1P6+XvjMjlBzs4F",
+	"8OO5ZjIyIRrGmVSDeEbFr1ozIDMyS42eBMOKJjqCF3TFb5x8XxDundDdZT0SNHsFY5OiKqhlYVTakPVQ",
+	"L+lRuIUrjOcr34cg2aeWROSzWlEiA4/j7aZTk4eh9fzRyEhss1ONRgQsBjXnCazeSDOtzlQaWxJrHCpN",
+	"OIOg9VVauUlneEjpHxzRElxraTMIy2gI0Z1miOIvLWlBvzlTTQpOnW2ueoLNdc4uTaXxxF3zaFOsXywn",
+	"0gbdg057M1pphq/4J3JQXwM1FK8NNgVBqb/A/7Y/nWa5ll0nB6D7J2TO6iYiOiueMYRM8MGYCFSuVNps",
+	"qWzEmZrw5Nxss2eF8uaUvpogSBVGGCoQCfGTtNh5yDjo/QyepJhF6GAIMqbHgeJ0FXYdZIUrsN7Dyv5n",
+	"qlBDHT1Zrno6O8VzNOYXgnHWg6F5iIgelhZUmj4l79oh4+aczIIk4ppzj9gqE0aKrmlx5q5z4FofgUJt",
+	"5EtH9B9A7zTtFc/NiVzNRXJCcjy2UDrX8ugh6pSP9s4VQUEYCnIBOxNzWqEyBa+v0EYbB157jpyr5RLs",
+	"t5dnlhScec/U01zVp56GZEJii70SG9sszeUH3eCtZHrYgvpyWvYyA+nnyPVcZAIyT/KuZ8mnJFphQpk5",
+	"N3kkyjHZeSYo+tTRYaZoy+jmq3Y52OAGXiOjoiWCQrhWGCM2SB2UN1y8zW+ZNdT9iWjjFb5lfB3tdStu",
+	"1NDAc/Fzu5zSmiJNN5JjzBvU/guMILfFM1NU+im9p63Y9qTI0LzUlLlHtlne9FBIlCIDj+EyIsoPqXZ6",
+	"To7DmwwksFqyqAOT+JnRSTOsRwPh0O6luCkbZByjJdguK+6SsYzaxpUgkl/v2BxR1eMesyKOffxW/kId",
+	"aQyuBFWU1L2mGC9FGNMpkkDd7ZxDzShS2ZcyEpuSga6sdlJxaKcTtqObfBXsTyFIw213Wct0GMsgPeCt",
+	"iYWvfd3r/DUFG+yIjeKB1wpmohCRKMUbyIJ508rHrpIVSu5FQQpYFt7eLqldpeX4TQ8H7TLxPBJWDws0",
+	"I5qkRitJKXgKmSOFi6DLiz3KI1oQqD20QKhnfZHLKkLx4baIjcDihvfv1Ol9DRW9N0bZaZSTj2jC6rv5",
+	"GsxZInFrel5RhvwGk7gLgUfcqizq/Ls3l29qg5QK5F82a6xgs1kk/HoumQKBhRSKNyyaU1wJGH8cwgbi",
+	"266ntj84ajZEJk1eHEKj9yAboGM1+nVK6RIrtTo9mXK18GVW8e50QgBZqOJEcJQEIsHMLCFQg6zaqXEV",
+	"FT1PpKQNx017zfTia3ZemSdltQt3cqW51zE++FGsz2Q2Qn35dOQG2qOMGF8S40MQoKtpmxo6HYIpMCpM",
+	"OrcmTUPNUWBWfT9HgiA3tryfPQxPZpn1+oEnP/gMOoYr+wIDkOM45VFkwkU9J6SMyDRKO4pERNLfzp0G",
+	"YvyFlmqTcZV+MjcqvrLl7kdRuvJWZ+qcUzoIMWAF5zmXg3M9s1feeTSNuM0vb/opJrhM9IWI8Eur4yhk",
+	"PAbiHI0r1oY07gp0DFJW60ngKxrzH6jAuYNghdNdwIB8noa+L9t749zhyw1IqcythEg9JPnUArxZSNru",
+	"L3I3iz/vWonDIg4cg4t6ibh8ppy8zI5Yr4DA18tS5IvYeAhsRJ6ddF69Rnnb4QdeS8guAgM6OL70fSdn",
+	"/+vv//rHf/i7n/7i73/63d9ex9VpU3T4NQT0EkriB74wi7CTjeJaGn5LmHcf5t7EUuhZlUMX3JiJ0+i4",
+	"YxxJu9n86k+RfctJX25rpSP1GnVnQx5TOk1OrMMaXNX625gQR4gXRlivnvY9MPIh633OZSxy+YXaCC+J",
+	"TuDNgpPT1IXVObqxzgCwKWNemfBxNVuR/pswkMav75pWFzeJj0T/rvdm+n+CYZD9mXV7xG1pBz+QDOls",
+	"PSWXaGreIeRbPjgPc2D5RHIrFeALacVqhfcoBfcmbLSPJ1/CeDekDt9IiSKzIPNzUglBe81kx0aBYQ3t",
+	"AAT0tIScS5UyKXYVO6bupom84NaZsZkLTLIclJm+K99X43zatPB/MzcHZglLlPMdNG5MLPhFW7sqlvl1",
+	"foMBVz4mgVxCY24oQmGM+AMg12No2xBD5BwEoTDICVIrq4MAo01E8EqveRg9EXjsUqi2CavLlHsG4//5",
+	"bylOc+Upi+WF+A1ms4paNkmxjrBRWJODpJZpogfC0I46ZAWOsOWHLBEYzYqoCR7vwClZNTuBnV9l4b4U",
+	"oNNtVuN5U5NR7WfKYZ1yizjG/v0a6pFclmbvFzFnOdG+RlYXf/VFsvB/IquTxU7kCDkbnE5kbt6FxSfZ",
+	"YwxhsjHQVPAkliLJkFLwPksfvE1JS4ngE8NGwjJEJ9PDYe/OoUu+9s8aApfHIDKzfabKrrVYD84NlsR0",
+	"wFUYciYUm0iFZT4p2NWOEyFcRRdvFyKchUijWJgImyxgWjudnc5+nfr0DJf3GpIg95hbKZRWaqHqBju7",
+	"e/sHoO/kzIWtxT0c2kcS9rDvZlHvxCu52+/ngED7QJZUrt3RABZ5W2n9i/VIz+zy3DtPpKA1kY6diAt9",
+	"LqLeNntJodNA4mmFYH+CjOULdsFjWZMl8Iz6fY97goEBrSy2Jofg54a7Ib7/1IW5UkcIleIhXwY8SWQh",
+	"y6q0M5NZa48pJUi68C64p31qG/KmwywczIz13N3G3kjMmcE8jvfhr38+sx/fX081kNfSHPOFnj8Ffz2M",
+	"d5WzPha2WN65wWFPoE6NUogrKJlVV4NTDleet/Ah4cE9k9blMiQ/ctbz9dt6DkuhVIxNK7SGdBlKtTD6",
+	"M5W2EhJhO/nTly93/IiyHzxuA6oaWFVbGoMQSAmL9Kwfiwjhib5xpN+bYlmxXheuzq+no4RHOUgmEBJy",
+	"6F09ghnrYgHZuzj3LWKMPXgW4a+4WlDf6PTnLIW+Snt0iSjc8VTWFyOp4JTND5kcZod4zqWlEpkFjtoX",
+	"Az4zwuu0WMvc3y0hRmJge2fKJb+gWYvyXVwRm212lNXh9Fl9GftDqCeZy0Xx/N4I2+uyRMSaA0tLvAn/",
+	"TI2lsRrEBn/0CbEcc14ySLa0T0ojI3R19mjBHP2TTpEBCWT+AoOAVU+45T2XQpOnpMNC9UmKT3JGinOp",
+	"fEYCZtewHsK09XBHtthnnxlDqGMy6uIeFsZ5O4/pZlCqc5EuOKRn3NgtfGTr+EnvTuiG0cUkI+yaUtEn",
+	"E6HsmWJ0BBR1toWT7YPY5sa6c8AMQ0M+Z7+eSWEdx75lshFptU3jnhsY9i9OXr6gYvnDBM1FsLNIfNji",
+	"LrQoDRvqONZzZ5z//ozKiyJQmm/4LAjP0tKK+M0///Yvz4LL3jZ7HGsj2EBHwnRhEvudzk49bu5+p7Pr",
+	"rjknHCAW47spsE38eq9AyaBvaioQi4qmlzEwP9vVnSGXNl6h0vgNInIOQUTddS3ideWUHdPN8YkSczCu",
+	"kJyMY+lQxljMEbHCw7FxoxWQu00Wbyfmj19Q1pdbdzjOsPI808SMpqA30Hfp6PuCtCFz6ZXQQ5pv1rNy",
+	"IvTM9jzMmZPZfPxxLI2tk7tfEFcGaRk2m+oPfFcLVO0Z5jZ75jIOwjzW3C3jUAcNFmwpV7ekMol1eIPE",
+	"LIO2d2hasvHyMqwbZ8aEtOMVuEKhO6teecJTRSHaqNuOgCakJXHFw+sVD2P5WiFuJAxF/SOzz5/tnF3D",
+	"xUB7zEjip5zk6vWLgNYtIs6xsIb5ImD7NVCiFWjOWj6X3sdZbd6wgaWWUXfjhqESWy2M1YNL89oimtWx",
+	"UtAKHJsQQ87RbmE13m54t2XHxmp3ckJgLB4osFDk8aABB5NOVGGgqVAFL6V4+PdW1LO+fFMS7HY6O/VO",
+	"0QznUhIbO6R7JmPHJD+kNxe77YZ0x6Ub+LsIRMB2Wk9BFo4oqM/j1WMlqX8T1ZbXq4XdWuLPlUmGlyoy",
+	"XlHtLAXskflFD+Fy73lJwIHVY1ECFktVrrcjoy5bOYMzRVJFlscL7XXZ92d+q/G+zm823ubF7cZn2mw4",
+	"vpvbcnxxHz/Fbce/azYen/B7eVazmWduNx2wK+wnPFaWO1avR3B5pmoAly+rBUyA69zygiy5dL3QnVWG",
+	"3qCHzUMpf/cG+KCL5is7274UPMnXrTfsdgk3FzQ1tM/pOL6TU9EcNyYdzWGPbnvWUKupAfO1WsfOjzYS",
+	"CgQK4QRLRGE3wJQjPZiBkOpQMMuSx0vq6xfGqe/XsNbUF6ChBO4qj/Xj2g6qYNbV/VYMBnr06pghHGvu",
+	"7fdicTsFidT3ASILSONNNml0WjYb9nc7HSep6nOKUae/IoEaadSj+hXNAVNE44fsoLPHNOEeZ9ZyaZgZ",
+	"z6yFSzbS85odfk3D24Dp/6CzdwPcBSdjjHNApUHpSKBx3SZ8OJSD5i0C5asdXk4RQPKjx8RRANi/Cbf1",
+	"VWLdEqxPvAY+qN9aSszMwZQ2QwdXbKdDnYyENeR244zGEJXSCbihGuwiOkSayuphw6HtpLYT1Pxrth3a",
+	"/OjW1RJQblt5q1g1+lOwsX5RkxDljZCKKjkshTxdHW35JA+DViCnMffxcaj6fuOMYKXQyDygvMMcoOBI",
+	"gegXcxnHXTLZVcLu8Nog8ynqMfCelWkJs4IxMNWrHaD8NjvKP4/P0LI48sO0KldciL5Gf0GdmeMDBGaW",
+	"FKMrE77J1JN1ozP/LQZmNsReNkdXmnLiVFbctpl3Y7klV+a2rgQU69F3vSr+I7Oa9evSVrGmXbHJOicY",
+	"GltuU+RS1yf81RB4IW6dCgVfy5/uVsUV2r0iOa9BuqXixp8C6z7hizQPavVG8qQFLy/RZr5Ab1PgibPw",
+	"+kddZJREW9178b6WaM2XLb4Wc03nmdUL/gAkV664/CkQ3Sv0rRergVLsY0oBBIVKUd8N3tgqpRXqD29W",
+	"isUAQUq59p1QDWNEgfR25LxYelj0XLAYhN58iLCDzvf1DBvrUICEg9XHb7fknFkV6OuJvdlq5uopfwiS",
+	"rlSx/pQ4aVYmexmEaTvemRVNbqtyO12X4otS9FpX7yMX2KKcHZ5czphITWx0zhfVKp6uMBcOx4yRMcNl",
+	"PpdGrKRGAgb5KAqYX761AlwqJbY/BeJ7SXVCaJetzrCIkbEN0FUt7Ur6szxZwxpQRNKi+KkUK8fyBNQi",
+	"9Cu+nyvc8uSjq/hUmHs9+spVHv8k+BqWES8l8Wuq51usM153Ty9xBbyBr4Aa6t31wJy4Fa5+OdUquxvA",
+	"W66T72siSX0MsopIdDxKgyqkT1oLs4RMYJ0SozUiMZATHh8yTuHOaUExH59MZd2dRSeNRqxz38NRm2PW",
+	"AEZopDGn1ay1XIsEbVVt7gtMSQibZAOTlbSrq9qVNl9MQap2g1hGFaS1VE6CKy3SZIlDs5xOCLfUaQww",
+	"iBXqpS8j4H39RfZTN6J6/IhcG96W2TgdJ2YRr6lAyaGTfSwnCEnAXmRwk0B5eg40cSEHwrisjzINEIVX",
+	"+wYdHuMIVYTgxFh/28mHhcE7jb5h9M4HhiEfMv1zuxKCUB9YgJFofR5zNUBTuwN8nQo9jYk6sSSjD6E7",
+	"enV8y7BcM7l+nCvg8s3l/w8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
