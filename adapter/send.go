@@ -26,6 +26,9 @@ func (a *Adapter) SendMessage(ctx context.Context, u legacy.UserID, r model.Send
 	if !chat.MaySpeak(u) {
 		return "", refuse(op, model.NotAllowed, "you may not speak in this conversation")
 	}
+	if err := a.checkFile(ctx, op, u, r); err != nil {
+		return "", err
+	}
 	d, err := a.draft(op, u, legacy.ChatGID(chat.GID), r)
 	if err != nil {
 		return "", err

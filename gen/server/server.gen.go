@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -31,6 +32,12 @@ type ServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx echo.Context) error
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx echo.Context, id FileId) error
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx echo.Context, id FileId) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -40,6 +47,9 @@ type ServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx echo.Context) error
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx echo.Context) error
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx echo.Context) error
@@ -100,6 +110,9 @@ type ServerInterface interface {
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -122,6 +135,38 @@ func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, id)
+	return err
+}
+
+// HeadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) HeadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HeadFile(ctx, id)
 	return err
 }
 
@@ -149,6 +194,15 @@ func (w *ServerInterfaceWrapper) GetConversationDetail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationDetail(ctx)
+	return err
+}
+
+// GetConversationFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationFiles(ctx)
 	return err
 }
 
@@ -362,6 +416,15 @@ func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	return err
 }
 
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -426,6 +489,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/get_conversation_30msg_after_the_id", wrapper.GetConversation30msgAfterTheId, options.OperationMiddlewares["getConversation30msgAfterTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
+	router.POST(options.BaseURL+"/upload_file", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/files/:id", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.HEAD(options.BaseURL+"/files/:id", wrapper.HeadFile, options.OperationMiddlewares["headFile"]...)
+	router.POST(options.BaseURL+"/get_conversation_files", wrapper.GetConversationFiles, options.OperationMiddlewares["getConversationFiles"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
@@ -530,6 +597,186 @@ type CreateConversationdefaultJSONResponse struct {
 }
 
 func (response CreateConversationdefaultJSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile200AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile206AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile206AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response struct {
+}
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile416JSONResponse Problem
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetFiledefaultJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type HeadFileResponseObject interface {
+	VisitHeadFileResponse(w http.ResponseWriter) error
+}
+
+type HeadFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type HeadFile200Response struct {
+	Headers HeadFile200ResponseHeaders
+}
+
+func (response HeadFile200Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadFile304Response struct {
+}
+
+func (response HeadFile304Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type HeadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HeadFiledefaultJSONResponse) VisitHeadFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -668,6 +915,52 @@ type GetConversationDetaildefaultJSONResponse struct {
 }
 
 func (response GetConversationDetaildefaultJSONResponse) VisitGetConversationDetailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesRequestObject struct {
+	Body *GetConversationFilesJSONRequestBody
+}
+
+type GetConversationFilesResponseObject interface {
+	VisitGetConversationFilesResponse(w http.ResponseWriter) error
+}
+
+type GetConversationFiles200JSONResponse ConversationFilesAnswer
+
+func (response GetConversationFiles200JSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationFilesdefaultJSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1676,6 +1969,52 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type UploadFileRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200JSONResponse UploadedFileAnswer
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1684,6 +2023,12 @@ type StrictServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx context.Context, request HeadFileRequestObject) (HeadFileResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -1693,6 +2038,9 @@ type StrictServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx context.Context, request GetConversationDetailRequestObject) (GetConversationDetailResponseObject, error)
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx context.Context, request GetConversationFilesRequestObject) (GetConversationFilesResponseObject, error)
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx context.Context, request GetConversationLast30MsgRequestObject) (GetConversationLast30MsgResponseObject, error)
@@ -1753,6 +2101,9 @@ type StrictServerInterface interface {
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1853,6 +2204,56 @@ func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
 		return validResponse.VisitCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, id FileId) error {
+	var request GetFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HeadFile operation middleware
+func (sh *strictHandler) HeadFile(ctx echo.Context, id FileId) error {
+	var request HeadFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadFile(ctx.Request().Context(), request.(HeadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HeadFileResponseObject); ok {
+		return validResponse.VisitHeadFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1991,6 +2392,52 @@ func (sh *strictHandler) GetConversationDetail(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationDetailResponseObject); ok {
 		return validResponse.VisitGetConversationDetailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationFiles operation middleware
+func (sh *strictHandler) GetConversationFiles(ctx echo.Context) error {
+	var request GetConversationFilesRequestObject
+
+	var body GetConversationFilesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationFiles(ctx.Request().Context(), request.(GetConversationFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationFilesResponseObject); ok {
+		return validResponse.VisitGetConversationFilesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2810,179 +3257,248 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context) error {
+	var request UploadFileRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIjx2ry4VAssjNArUwm7AQgFYVAGBnzriCIM3EbQ7aMY",
-	"YMouG7/B9eCpxrUE5Xu10qwrxtNvmcaLqpsqNjKtXrOOZXaUm/1g/ckxGVoF0YLLXl567Bf7i18S0ZJj",
-	"PSRcKM1oXBne718vmY97vY2uAofkjcfIPVeo1K2VH59kMTGwqztfjX2tA+0to8rnR/9musQLXqMayKqr",
-	"KihHE8wrF6erAWCWAdcnkBdHJGaTjMYgtWAsLiYhGc31SrxCrqEYheGIxBnlgotJn6jpXGsQVLFcGNey",
-	"PSryAgO0zfjwT/tKlbTxqXr8YpWx2fWfNUL9czS9LT1sa3EfC8GyT2O2GFcXTZKyB+cTGSsrg5yLbW8F",
-	"nd4Db4fG+7syKpiOIEr8t4QlxrG7mXHc1F65XXtcm1uStRb579DntgpM67af8tkqVpvecVaUrlq0JVN2",
-	"u5A+O0/zsj/Hs2oXve1ZNa+VaUKtC7u4o1ajQJs9mJ6hjmOMJfsFQ0lbh+mqtgD7fMmhup1boI0ba2iK",
-	"bSIcy1t8t0EV+gPmalnL0YrxTAbGCXdHEUxNGM8Viw3jxeix1Uv6EoPdeeST4itgeSEnXPiuJVD/LC5j",
-	"QJsG5UdpKmJUSlc3/Qw1ZTXwxgGbCAOr1jIRq5C8F/yKpDzKpE3wqGxo50Hdbm3hXzzZUnEMAxNUtuqA",
-	"YCLG+0tFhoO5nsqM/8G4aR4zmrGsphpfTc5nXz9In/X+/OOffBofWrf9NhZwjazzmLf8dr6Ash32rAmt",
-	"n+NRNvS27eHFt258XNEGVYRbcpbCRkVfcIHmTswuecQ+wngi1slZUpxuxXJy4YzeBeQhsFyQKGE065Lf",
-	"8ktmbBuZkaF74DyND2rkurO7t39wWNfIemvWAIN4FJynB+6C1j0IhiSZsqvQhRXGTF1oOSNRwpnQGHmk",
-	"6t7UgO30aBztPdp/NKIHj+hoxA4OWe/gwXi3N374cA9gN6Naswxm/dff9TqPaGc86Dw/+7C3e/2b4FbM",
-	"zhpNOuz76PElax/P0sqxVfJVhY3ywpDvVC4IoDiSQrDIeI7lin2Y53SuYwJm2E9/6F+yrU+8y670KdUu",
-	"o9KeOhMnkHujVrfzJVUvZdZg7GRUTBiZyiRWJJVZkbFJ9JQKdLjYKAtNL5hqdwmA6a8f1qSDVrXEX2Ge",
-	"bEuNtfAXr1dVAWDryOBzFGU5iW5N2/WE9m3vt2cJjVDo/FpCZ4pSABvJpUX4QD5aA3D9d0IDd/i8Zp5m",
-	"TYK+9FYhr2qndG0EzU3CwCvH17cqE8CLkbzWejgNeqdBcTlVlgVasWTcKqRXNwX7cUHYJSy6j74IBIkx",
-	"RSiZ8smUZQSRh+UNtMS01DGwU6OOCNYlbwzVajJaosMLn2/h0MhZVyvaucm9TZn9tQtkLjy4G5ZkH7x2",
-	"rHPjC8Zht8oebZ5tLeq3TCelXeQLtNOGOYk3HBl/2KIjfWIdHfV4aKJkplHRMzRUl8l1QlRaZsxwKK8g",
-	"bJBNJSV136ej4vo/SwkBCzPyb3sRYd/cGM2/uo1tjouX0BpW9BZUpZvJrHcLaaSW+nWJLSbi861EVxgo",
-	"TTN9frvyrjJmZVUNqGq6YRooQo0NhhEbPTIXCVPKJQ4D+CP0b9n4ry7ZQezsEpooiQHaZJRJGkdUaYU/",
-	"Cal55E+q9Qiedm4cxwc9kW2aXWly9yXNLmK5EPdCsgOEBbb9LmGpNAS1R3hKJywk+2TMExaSA2LA0yUD",
-	"sbTBWWKOmcRcYe4scDFbnUcxUTVPd1otuhKc4Av0RUD54CQzGwxUKu0SoigHjjtXvmMwiBqc0o/nWq/4",
-	"oT8EL+iIJSDNZ+hPMuANZhlPKd7NvM/g16nWM9W/f9++2Y1kel9TdXF/J2it85fhYFbpS8dp1LmOtUIk",
-	"VyXDlCWJ9OZ2NbhHDLRrXoZ4Pz4cH0ad3t7eXmc/pg86j3biqNOLo4d7o72dR7vUf1+7rXaAJ2kbONk3",
-	"4N35SHOdeEPFjZuUJFxgDgJmLFV36Fv9O/9wCGf4qabZ/vG//59/+qef/uE/eofaRoexNOVxBWeoBiaM",
-	"xips2MgaQtx0O42aktl0QWa5IpTj0sc5PaTrQcMITxge2RKZ1fJ+I++7gvAIXm2NPHtsfRRulnHHd1rs",
-	"IW/E32pEBOBDygvVJwI4XRISyxpCouZRxJQKSQzyPwvJgmYCAxO4GMuQ8HQmM02FxhyViNOkupiCx6y6",
-	"xf0EQjWsR85YjY19DFUYQJopN6G+OL8ev2/BosmITbmI11DB4JJq6hno/dsXpiCIIjMe6Xm2zXlu4nhW",
-	"qpdXWB1My9jLQtdnRjas7J13sNWj6IP1m5Jvtn64qk750Eppk9GylPMueS0YSeSECzLDbHU0flATcS7f",
-	"uuxO6RVP56mLi065MH/2fFL8jUySDQGlRHERsYZgOM+12KWrGeopfTY0VvXf0CTBDLpasGtZgjtz4NcX",
-	"W2pjL0tRc4WNHhywnbgX7Y726eGj8QP2sNOr/LdL22seLtJ0RdnY6I8tF9eqo+Wz89VuBbyf37V7C5Gz",
-	"ayNm4YR+jtY+co5tDf0yqBrdvMBpEjkBtmjosktez+j3c2Zi7hkV3hoVljeGRGdUKBDS1mCLazpfGypa",
-	"TXK3xSRvkORQrjT5cXhh/tJ8g6IKFk5YFKjkyhUTEnGtZGUplLNqgPdJOlfa5eygLNwo+SzeWWNFvDeZ",
-	"1DKSiTf2IseXHJPhfQxhXg7LoZwLFYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZM",
-	"JPMFXeJtdcmNUx3r7+Q8w+AdHhuDnis3ekjmgn8/Z4SmQGdLeDK/U3SBApV88Jf0wobdu3pSio4x1zxj",
-	"M0Zruj3t7NQifXYfbgwliNrccBAwBLAWW5HJYxKglKvUVfJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxq",
-	"LMjVVbzd3cnHJ2Ru75zXH+GcX3XXRWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyj",
-	"T2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu13l09sVvtiuY+l6xTNkF8twaUJ8qpXJtqU7nIaqtUPArorkJEioH",
-	"ux2RnmVCdXfghZALTxmeVe2thVMS48d+KRGwOhuG/20TOrelgMjjaHxFOLBkBzCqpePea2NoVmFQHr1N",
-	"NA/wl1V+kY+ybgPmVa+rpt3qCVddMpQi4YINsZy3eVhMbNLQiLoULZPTMmJcTEhKY4Y+OfhHpTYlJYsp",
-	"T9jRqcDsLszOWsq5L8ErLCpwVqO/MNELw1htald5wUUtS4y0Mft0YWVHZCjHY9xM35Y5BhakCNchjHQq",
-	"BLvSGNFEUnyda1sonAxMOrgDBh5EGTNydTUKbSigYCy2R66SXWbnNDzdwi8IAzNSEAYWiDZ1zJYQwg3W",
-	"kmrcCy2qAjkSeJ3P7b55Ul5D/pioPfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLlwm0tK7VhHaPV",
-	"kdR8BoIokmlqvKdC1ktve0db736jzvkWbuF9e8pmnq0+ZTOa6ZQJTXgckp4tN1rn4L12N0nPUso9hsGz",
-	"DnxPaBxnoGL514yg/ZclB6k/R9Hv4ExDMoZx59Uxx74xXsoR990rmO/d7Vp7wL6ZSuEZDr/efrSvv14d",
-	"6uuvtx/nLaNJc/1EYWtCqalcVMcaNFH4W+kDGkhOd9gymTRSZMwu1yhIW2g2J9wnXr5hI8X1Ns7oxlRG",
-	"5EohoQu6DMlorpbmlhNZWnXYBt64knSYh7k4hlPCTn7WLYDtOS3FwRjOkpO+O2Q5HTsCRNKx8FkV0Jhe",
-	"Fs0zrpcnAFTDAUeYEuBJ4K5kDvRt6gB59/qrZ6+GYSkfAs18dGqbqgP3uRAsuz9h+hwfGOZNKDAyykyX",
-	"L26q9QxrxcNLX7Gln1bxV3LBljlTl2LMJ/PMVSWLIjbTLCbjzKYguwdYnPMcjJZVeYof8Grb6iNwCXvB",
-	"tx3MmezASgotecbhbzC1/AkXz2VG0H97IudZZGz0USYXoODfId+w0YmMLph2AttW4lZME0rMCrrkWBPB",
-	"QJWgsxmjmaq38cDlfj9neBllV6ttgkVtndcIz7FsUCQ1Gbw5huHHmRTaCJNv51Rczakgd3/64z/+9Md/",
-	"vIcp1TRJLPZxps6IKhaTt89O3pm4l9y9QySs/OTkWVjsFp8ApehUzGSSYMH4L754ht49V/sNo+tyNf6L",
-	"L/pk+OEUFeXToN8LT1FZPg36f/7xT9fDvHWEqUAflp99FZ4af9Vp0D8NqMeFdioKj9lpUBrNOvRCC/6R",
-	"1FNTk6fWNqbkpsRaGiFRklCXGpDSJV5CEqoJ4yb85B2odga/ZFhu4zJE5lt1m5TRbUB1MmNJwsUEwOLK",
-	"rmOpFyXoBTuPqMIsXFNz5Q1VEU2e2O9MSJKyA+B1XazI3SEa0sMQi4ocx8PwVAyrjv96lZHjeHivHGUC",
-	"w5qmP/AINzfJ6EECmppSrABtlg8mpfriC1zxarYUeVc3HBmbKbKYyoS5njkIYe1CxhS/IjGfcAuEP7BM",
-	"KqPwgrgSpgayPRiDGY2mrLPb7QVhMK9EhywWiy7Fn7sym9y376r7L46fPHt18gzfgZNuAg8COBgTivVH",
-	"7Y6DfrBjnpEzJuiMB/1gr9vr7pk8jyly1fvRlEUX56ag3XlUq9A9k0q3ay+Tp8qzK660OzDV/NpKbwGJ",
-	"IUu5zxpvYp7AWlZzCIOw1Ahw2SR/K70C7680Cqz3Ltvt9W6t5VMlx9fT92lDujFBXoPWVulrJ0FMObFa",
-	"KTmcwpZhagKH3ez9SpcrFK7zFGMF+sFxpSh5eWa60mCHTlTdEacCbOV132Tat6Se9VXEyKCpLjC5a3Lf",
-	"71nLtVKto1QIzOafzZjgwNK5JnqBl9wocg3LI4rHJZ6U80tu657UyHKlMMEqRbZr44aUh1W6kLhyPNj6",
-	"k3B2aTJnDQUJeqVyaCV/m2UltvDktSkztGv1/PIcDYDdMOtObdaz6/bt25pLOvibKfpO6Hri9rYgvKXT",
-	"YVZPqCv0B7r1jInm0tUbjglomhUA7/VSNTlHz8+5njLrh28+Njy20Z45N8XbDz1l6REZM8yfmlJB9nqm",
-	"0lqS2ILjNGNdMsCLlAVGnrpLGq7IxBY7NTXZqbkQNYcIRJhgfDIdyXlWrd62yrx/y3QZGbg37LHybsqO",
-	"45vw8GprzRuRR7Xd4i3RBaBir1eqamdcdwDeEgW4n9cj3yRw/HVi/zHu7a8e/TYHZ1v8x0xbB5Qf5cfl",
-	"gsOAi3I+Qo4gbL4EUrOmkq3Ru0wMIkn4BbNK2qr+dhe75dzbiOenZhOfu4LmabHSppFsc8+W26Cj1x8p",
-	"PYAezvd656m56PRT0fMNfGETgl9Qpfd6L9XkY3Gcd7n+vA4yHqrSad7iAMOrUrD18B+QBM6TyetCFYIK",
-	"2wUDzl69KUh+vpdMt8KNFOyvHDmlKoAtEYNydXmObrQ1mLGl4A96vSMytOnrQ+dAoaYaXD1xvUtONLUh",
-	"XkzELoBjwi+ZcLbFgi5J5noCrEXgSzV5vMSEr5saFLfXRrychNUQEllNunIP7e66h97ubdVvvJLpdlv2",
-	"wCejxZK41wsGp3YhCY9ViI44wkWUzE3FvzVkupWbBdMPXI3nUskijEc0fjl7R5vXLsxLTayQXRuvSnuS",
-	"K1VeCrZoMr+mPNT19fWn99D4anD59QCeGdw2OGBcg/G8LQ0wc5UTQfc2Ca+iCzS4kIgct9AeSgJrna3x",
-	"HLszWXcxckLj8izi64wVgnUV1YXKW9JwjfVjwSABLcNLh4XM4vFnrzaWc54b9EUeV4W6uVfbINdvkTpM",
-	"aGTVW3dHbSE5U9bGVXdHudrH29bH8dDAy48Rd62ZTaXY+idmL3kFoCarwjLmW0L8N1NZZQQlFGMDDotf",
-	"c8G5lXfWtsnKwxGL20mDRqB1czMcksVUVpkQNqwCyjeNc7jIixyroaGblArLQlYpo6EI7K2pRrkT1TlM",
-	"f/xf//ff/5dy2dGiE15rKttQufYzdnPaG3bMtikutb87uz7z+kAr4g8jz0r1dDcIn9pF+0bRI9MZFUtX",
-	"uRHFr3I9Ci7Bgs0YRb0oZkTNM4aUWBRQVLZIW1HAW2bV+t0ewnMVxT+G3IpyaDul8trbaEj1uubt6edW",
-	"+Fg5kLWBldmS6bbowM9BgrZMpu0amefbuF5dmN9Z9CR2dFjUEi6RIOjfLRmhC4e2HUOyvHVmTn7wHUwM",
-	"vPESr66SxCSxjBiGFwvTDcn2Vc/v9+KYxcbBtnOvgRhBXb3NG1C3mZvb+L8YAxrEcQ55LYvLGNMwx7as",
-	"b8V/sO/AXN8Y/6jFWRKoox6L3LFUXrIYf9QyiUNCEyBR2yLeW1heM+ONSxsI4Suz5n+mBaSFtwjhHAt4",
-	"oUvzq9PNFKCYPre9Ms+jetXpBi/R5maansKkGBBiIr4V004/GrmO1kdk+JzyhJXia6QySYWLqUyxS7Kc",
-	"J3kHK8Wa1KUTpm3/0Grh5ttzJ6mtCmwrB99cVrUTPHYTv5DYs7M3C76n6LwdzbXFEdU1DP5MktCss+oS",
-	"QPEyyri9CiQjGl2EK03UN5yPLQQjyCasgIBpCybfI2+l1SXHArn0LOOXoDiavpr2klFTkOMjWxvIYxze",
-	"ttz7rHhcjkbYJYDISLA27Cth9LKtBYeVBHFQhb3WreewS8BqnFJl/IhTDN0EkSYzZspkGAstksCQgIhy",
-	"e85mTxlUclUSvUqmDPUa7bIrU2I6bVfx+gLW/9ePWNxmS4mU8Ev2BwwHYj6xYyOTAF2YSG07RmUyYsrg",
-	"1YamgnKSJEckY+iex7BTFzBqtQwPPnDym4DPNHi5XZF/5glJczulAKcSKKemwYyFoaur3yC7HRBLBoR0",
-	"hU36+E9X2USaIsR5cRNywifI5eCkIqOzt+oYJuYewxL7JjGK0SzhLCtCzVFtzB+8a+7qM0ZTRSZMF827",
-	"7h3Z6DX3rEJ3q8m1VN1TUY8/TWR0obCOmc38wWqkTJCUi7nOw1H0NGPMpuE788gEqsYS9YqM6WwJ29rp",
-	"7fT2fXFvpoz8R6gSeW33PBepqLZelEcvWc2t9YVKrfqfWVsol/336AonLlWv+2kOCIwPZGnqwloawMo8",
-	"G43gRE7kXK8POXFEyoTtgpF3jeuS1yaKFUg8L0XoTpDSdEkuacI9154vzLyfECflhqDrHReqlAJpl3tL",
-	"3P+ZjWY3E2GsuYuZj2iW8UpwQQ0zJj2hURzYckxFbRLXIsRVAEArEg58XtVC2cZXZPgm7z/IhaeUiRRo",
-	"1/QJKhnABk9FPgqmAzKnDuQNiw1hIKOxjl3Xt5MrknKlMJgf7Nz5KMFmgqfiG+uvGc6wKMewDzzs/Qwb",
-	"pRXJBcCtS3koQ5Mw08fya/dx7x3XZJErk8hRbcpPSZ7Ekc9oFkqoJW4yYhMugBAWR4SPi4utBeWaFT24",
-	"HGmPWETnijkfDlavdIc8xFrLON6pyKsxMyKTmJm4D7TuyaCoYqVtiZSCDjFpAbbuWuO6g2caQpqGj4Bg",
-	"50w4FVOO/b6Koi+mTuhEApry5KJ8ThOggBdSXfJ4SSy9246U5fa81nOhin6up8KWoC4o6ahSuwm9GMqa",
-	"GxdcxKGxlCmKqaFpAIsY6ZAvvlDK5M/wuI84rKzzbjk7yXWxMOQHS3pBle7gI53jp8N7oV1Gf4ijwNQm",
-	"FC5NmdCngpgjIMxkHdzsCOSnXevOAVHYj5NQ8v2cM21vPe+ocm/Orln3QsGyf3fy+pUpjzrO0PADzCLx",
-	"4Yi7MCL2k0wSuTD3KMMPp6Y4F6b8uIFPg/A0L0yEv/z5xz+dBtfDLnmSmOZHMVN92MR+r7fjzwDf7/V2",
-	"Lb+xXBqzCk0zzRAk+66lZFQdrI6o+qVTXTvKiqRULEnKk4Tb7BaSUIxvdWlAVEkBxKmz5Xmq/uaViZmx",
-	"UILDB3CihQKrpAmlU3m7YVd8LSQ2zAZmUNpqLkPNUybneujSa6yoc1esCVfap668MjwUlAxAjTYR694C",
-	"CY69dckLG1QRlnOc7iib7aaw7Ea9kpMpCeTLczOsLWirxeTlia6vQ2/3mZxlSHuyEUKhPVlO58QzYG6h",
-	"0SSYAB/n2nglXVpX9ejUhYDhHUyZwAZkzeWTWDIK7TWvy1U03I8adWT7glc+IOIeKzAslTg53PeksK6k",
-	"hHq5Ui49izp0YQMDrGd7Jw1LNUywslZX1IB6C0atrtVcecGxCfFWHc09LVEWoSQqjo2W9uRgBXhfO6/d",
-	"g4b8S3OiKgvNVR54Ka/eeLihduP1WU2L2+nt+AMHivxKrjBv4shIhYJ5Gmmfyxly1y7pno2ocJIDFLR2",
-	"ymLFjRmb215XJwXrAf1/UVlwu7qPrW2uUklA7HJX18iq2nqtXraxWuUYRPHQyW1bJAWL4WDB5VolWh73",
-	"ycYdnAqjA7hTfCpgvD75cOpQjdK1jGyUvVV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bUAz4",
-	"hMfqWsJmeATXp566xKtG0QC5zh2ndpo4JqciF1UQb9Gz7VL4vzsDPmhjAepO7i8Zzco1WhW5W8vXlpnh",
-	"krD8eyWbynJjY1HZnNeuYw1euwqYr5Yysbd8EyZAoWBWDcTqHwqYciyjOaiUeb3fqubx2sz1O+X6nN/c",
-	"yPWX2jM9W1Z5rFtXN1gtorCKb0FgoYM3xwTTgEtvfxJHxTuwgN0coLKA7tzkysMr9WZ/6G6vZzVVeTFE",
-	"SjV/uUbbQ1M3aXMH74PeHpF5YWHrZORqtZ93FcNvzfJuwWN60Nv7DLysJ1O8XyxatE+YBrV4POZRE4qU",
-	"DRFv9h89Lac0VPAwxfY1WHcPFNNvrEFZKQA5rJQZsEHPpjgji8FSWPAk6Rvzt5TBZocFpBpXBGoZ8J42",
-	"yvOKYZ1rvbbMANhwpefxGePnsMf2VPhawx76jBBbPPOjLmCrVTFtLcqoSW25cfi/KpQHnVeRbqcK1EqE",
-	"/swO2GrN1QZ33wqF3JqfD7vW0g3RtWtEHxxEPBV+85QrMqGaLSgWfzE1Ie5jeW47zwePw9ldVYCVg02N",
-	"c+cV6timxKSJyrSNwSpVJY8IteXeXeEGd41hAjWtGZE7LX3mqlQmDs+E6BXXE/62rXZEE626Otxv8f4y",
-	"bEq0VkXpEF91hHz46sXb6jQnrpq/iAlIICzOV2qaZYfJEbs6QqlmvQptexv7Z3fFTvRbf+jcG9GEigg9",
-	"JsJ4IGdMzhIDUqzX4rySgzfHdxQpDVOax/Lr67Pr/xcAAP//",
+	"7H1bjxvJudhfKXS80AXNETk3SRwsEEoa7Y5Xt9WMvOtdKupid5EsT3cVt6s4HFo7gM9DguC8BHnxex7i",
+	"k5dcngIEJ7/GyTp/I6jvq+obu8nmaLQr+3gB0xqyuy5fffXdL++9UCYzKZjQyuu/91L2w5wp/UhGnMEX",
+	"j6W4YKmimkvxSEZL810ohWZCm3/S2SzmIfx673dKCvMdu6TJLGb2yeztdzzy+t6D+yN6//D+w87o8MFu",
+	"Z/8+u995sP/wYae79+Agiuju7ujw0LvyPRVOWULNGL9K2djre//qXr7Se/iruldc3Wtcund1deXDPnjK",
+	"Iq+v0zm78kv7eK4m6mfbi+9FTIVef0xjxa61MbPc9ps7ZUpxKX7ODSo7pdf/3jvwfO/Qe3utjbqlr9/s",
+	"czUZiHAq01/mCH0vURN8edf819nb2zvuvPjNi93Ow2f77VE328a63cI3aiaFWr2Nr9n4NZvFbUBwncs0",
+	"Hgi1YCkuy+w/5TPzi9f3zqaMFEFJuCYLqkgkBSNa7hggfMlorKc3u0Acs3ldX8oF0VOuiJARI1zBQp4z",
+	"peiEqbZLKaFLxLx+1/ciqmFxz9XE638Px4BDeH/5n//+L//w33/6d//2p//2v7zyRTx50h6/nqYysdjv",
+	"9b19D7D8pAnHfO+UieiMJ8zr9w4fPuj1Ht7vdfE/3zvVVM8VrPtsOTOPXL29ao+WFlzrTz+xT/lExhFT",
+	"mox5qrRPZEoEW2RfkAXXUxKY9wM4jFepHMUsuVm0sIPWrfVEk4hHREhNFjI9PyKBOdOAUBERPWXky7Oz",
+	"V0QBwIiiS7KYLn0SsDSVaWC+UGQxpZpoSSK54/nelNGIpXAVXzOdLjuDsWap+bM87zdm3+ZIdmEq86+H",
+	"PqHmYTKVC5JQsSSKhVJEyoyu0yWhE8qFmSTfdYaLu76n4Sw9LjSbwMH43rcdSzs6BlWqa3hBE6bwPliu",
+	"Trggcp6SWE5Uw0Te4Re7X7789rvf/vrxt6+f7T16NXhz/Og3Xz06PRh42RqUTrmYGHjneAUwGaThlF8w",
+	"izsrKzKYw8QFi+WMEZrKuYhIYO5WYFYzS+WMpdrKHXj3NhGsiBmsctdz3bN2aa+ZmsfaK5Pa73E2O9Db",
+	"bJ9y9DsWajODffsp5fE8Zas7G5TpoTZIE8p5jKg3MruFASIylilRMmEjGS1Xd/14i12XaE20DXE/icz7",
+	"xwbLa1B3CuvKMUJIoubhtLTDVVwwNMlJAdUhn8qULKYyMXyiBBXF9BGJ2VgTOddkMWUifwR/BngJ6aCV",
+	"rep7I2T4HtcsUZu27gjrVbZomqZ0uYIEFRD5eBoOUGvQwnFwQ8WiiJv3afyqcLBWcKgCGimLRQ1DO0cG",
+	"lmREw/O6C1GSXVT99So+pSoQa8WL2gJ1FZ8SenmCb/YMG0q4cH9W4e57XL2z217dhhF8HFCUTwB2CBmV",
+	"gSbblXk4G34kZcyoqLndFdCVFrD2YIFa1NwRc79pwogc26VyMVk9M0MvWNT0fvEmGNHpiLBkppd4D2gc",
+	"G5mqfIRtD6dCrjYhvl1mHSAcQVqzf653SLcPMqBMz1m0MxRD8SMxJJX8iBz2R5IwKgxu/zgUP3Y6nex/",
+	"5knDHXvkR7Lf7ZIfCRcXNOYRmdGUJkyz9Ag4tWJGUgiZ48o8nJLs7V3yIzno7pEf4dHQrE6x9IKlJKTC",
+	"QjhlNJyy6CjntZYfBwVOHuRj7sGKzKcZgMaxXLAo/3kfptyvmVJLeW4+SCzthuGFAxhv3443NswP5SUz",
+	"OklYMmJp/vQhPP2QGDiKccxDrVCYAlhoqoFemD/oiMfcIJw5i+pasvHuw3J7sFyuyHymdMpoQhJzShZI",
+	"kTSHmL3ywCyhB0A1m6HphOU/mpXt7z60P4I4Y4UM1RbCvS5M0LUgnEnFUZkw8jsAj6XknM30EUlZLKmR",
+	"2FI5nyAMplxpmS6JuW5I7fKBEZkOAO30VEZ1J9izKNez02t5zmDuuTgXciF8wi5n5oIYOKfsQp4X393L",
+	"3lV8IlhkJCsWK7aYspQRkAAMpiaMzGKqxzJN8nf3s3cXqcEQGoZyLrSZZ0aVWsi0MNFBhoVw1vZRrkgs",
+	"w3MrTgi5yF84bHoh4oqO4nwTB3Db8NMIhWM6jzXetUxcjMiYGwmVl0RHM4IhS2KeeP3vuz7cX/jchc89",
+	"+NyHzwP4PITP+/D5wEdpGDAAPs27vS5+7sHnPnwewKd596DbfVugg90Vadj3LjtmPZ0Lmgoj9xqy9vIr",
+	"z/dOkJy8ctTE8703AmiBgYbney+kHiBqeL53JuVpLBf49VNzR1GpgxsIr6r5bCZT7Z5+Zq4F/vM5FUsr",
+	"CRgO88ri8zOpzJvPARNLk9mlnRnMMzodYNKJOHZ45PneNwZDXlms8HxvgOf5DA4///uJPVsYVLNU0BhM",
+	"MEUmDdJJHL8cgwbblrU/osrwj/cVxnaiBk3sG6QQGsdG06EqF3y5LvEyKxJt4Nz5PKvM6a2/XginCskh",
+	"rkUxpmANFbB8irpK6di2VVVWTq+ee3OV0yhDRNgFS5eWDdXpJWW7xrayYfEbNEq0HwGerxnD6LcN6Jdz",
+	"wFuKyIUgQFSROFeHMZDoHZRVHmAtdTrO45RRzdDysn4H8Ix7o07PsleXCCtGAa7iw+XF0JiHrG4xJ+oJ",
+	"i5muAcITrhKulJF2jD5FBVGax7EVg6I2F9H3nlGln6sJHvcqkGOqtLMD3VKERyXxVQOsgZULVt5PvUVr",
+	"ZXdm+lMmosws1mIRionICIztFrJ22m3O+DncmgaNDK9UVRczcx98uAbre/W34EQrQCwHCnPDKZGCdbTs",
+	"SFHWE8tQ+ek//pe//ON/rgPNq/ko5mEdPWEGyoSKpdHTSUKX5HeSi2vQ+wqdKSJh5WgK6F9DXlbRx0Iq",
+	"20V+M0u3Oj/MTbT1+MIZLm+KqT6eUjFpVhfx1woeJflqM0yygpkH1ASEgpQZZDD/cs/73szBgUYJF+ab",
+	"UCYJ1xp/jhwJMU9YHl6AicWKWrnL7uNxNr394nW2CvvF82wx9ov8bPDvgVuaG7K4Qvvdk8JC3WvZemsu",
+	"zBrR5aWIl9Zk7bYc+IaMAHov5ZxM6QUzJDWTaoRc7JCBswAYOmNES3vpLfNJaNrCaGFAOZEd821HnfNZ",
+	"R87QkNSZSSPmps6FWL0yFmu2F5B0psVraViDTHMkqyD7U44ekXa4Dk+v4nfJyfG+2auQEfIW5Nq6STa6",
+	"2lAM2ZawO1GlvNQ9whM6YT7ZJ2Mel5nKvu8ZbY9qVE4OC4suWu6LB2gJFi6y7AoqrLjV8Zrl+Jlzw4KT",
+	"0JGc6zrZ15xTnbnWfO2XHDk1pq36d80xmlVU+N37Gg8XuLcGX3/X/e6bp/rZ2fGx/vUPr9JBb/pMPJp/",
+	"t/vb7ne/O9797ouTvRdnb7q/PYuS335zvNExhuzQMrGdWTQuO8vuPzzY6+3t3j/InGX89+bUHuz2ur5X",
+	"eWjfPYRosO97b9LY63v3YIP3tl361XVMq/YqrVCxL6l6LtN6+Tc1CgsjjKYxZ2nmqzO3PJbynFDdTgB8",
+	"wS51g2srsPMHPmBaMGJj85eZYiKJFEBFa8W+3V13Xq/3ajxKFcMkIFm+2008GZ7/1DU63NSHqHUwwnWd",
+	"DlLZG4qEwnkjV2GAZ9qatq7EVmyrI8Y84RbfwBbl9fe6dR5+MDbCDgjVJJGqjM4HXXBF8MQIQc4TYf/a",
+	"SIurm9h0EnV+1zKX3SEDXCTZ75JZyoWmo5iRwenjkxPDblMaGnkGLowh02pGQ3M2asZiTdglDXW8JFSR",
+	"BSMUMJtwfWRkbT01EgeLlVVvrFG5fOtaxh8kXDxjYqKnRSAV1N6GaKTtcA8d0rQEnpxbyTRiqVOEcacb",
+	"nWDbIxkG8qx/64l55kMxo14vG2TqvkVdctgtYMEOGZBJKuezDB2MrsZRl4usNZ1r5ZRKH/QsFpHRkvyf",
+	"P/xDgyKX0Et3uIfdDaf72oDlfYuD22Aj2vpo1vtiN0E7D1f6ZMm+geyHEP2bu3M3fq0+8KpUw/6222HV",
+	"6isiiK8gc2WtLjdMQVQhzKGFzUZtBE9hyE2QqtdHukgzfNIrWHh8skvUUmmW+GSPzFJpxjMqyyyV0dz8",
+	"84CkciS1T3oHhAoJOu5txRgJ6iytwZ0Sdem20HOcYeXDsdiFSqBFY4cUfAxcERov6FJlTtQNZ66vaX5O",
+	"1hn5EHr2kaOi30Ewljn5gYpXDDg2XnZ7Q2Ap3KK7qiEImmy1T2BYV5ldqCiHNZxJvdUPNg8IeQ373+pJ",
+	"1V2JJ5aJr1/gi6L+Sr6BiIFMFzIKEgoZLCKRZChARWzGREQgorWdjnSczPSyFesxPF/k7mq0vuASYPJM",
+	"mvsQtlTHX+ogCMu+JkfBpYJnwZz5iGURXCWQvb+qm9cZTctjnsqEIQAAKlM6mzGBV6UMiSeW6daQB/dS",
+	"nwTP1cQ8GPhlUgaTmy/fKJaa/38hNR/bmNOAyJQEb2xcRHCUHcnYxlmEUuhUxuSci6hs3fjriwf2PSlY",
+	"C0OeBSTY8trSETziTW+YI9j4UPF8No9oj867eltEtHWvwENfcQF83fnrN0Ybu+eqlw2nLAz0tukCwJQr",
+	"WBxY4mQws0gHzd9GmAnI7VnKFBMh8w0XNyrwHZ8EooTFRv4JXHhPQEKapktiBMwdErgQm4BIES9JIi+Y",
+	"KsfeSHE0FIGZRQf98k9UuXgTiD5R2rdhOUckOOfhuRyPg35zOAxXWSjMEQlsQI1dro20sTNiJM6UKsJE",
+	"BOFkebCJZ2Hkle0Nnu8ZCHm+VwSG+dYhhe+5jYA7RDFzUnbZ8A2sB241rMUrxpsUZl1RnpxlvM4USyw3",
+	"LPijd8iJAEkFTbNwDgglDj55tNVaV2Ul5mKjsGrWgkJqvfaJjn+YB6STqE5htEbT1fBesJRWh3y01Ewd",
+	"mY3mKQE28AJt+LcUCWPOhIbAPVT3u/mWHestG9HRHNtCwNzGmA/G2xrfZcowvn8hIMiMI2JTzS/gB0Dd",
+	"wauTozz+zsaK4eFiSkAZkte0EG8yh4J/wLox4TgsAHBvdeTGYkQDfu6QlzP6w5wBL5/KOFLm7CBs0Z7h",
+	"hGq2oMtbigSKhSnT787ZMoBTw6PEgxTWTKGYJnOheVx8GX7QNNUsIlSwxQ45trEmRfeEto4DolkcQ8RZ",
+	"lg+Rw3V7gG4wbH3BNIRfXduYmpSDB8cyPcqMdgYocmwgB4zcEjsbkldjfbC/1MuRtBAu4hMulGY0Kg1f",
+	"HzVSMP7sdTfCw5HojUzQPZcrxK1Vlzq5EDO7Vne+mtFVBdprRlWdP/Gb6dKSOiPYy7ID1ivGyM5L4YCr",
+	"dM+KT9UJ5PkRidgkpZGROc1YXEx8MrK4XJwh0y9Q3D8iUUq54GLSJ2o619qImYb+7BQYnTyHtEMc3/zT",
+	"vlJmTPDUeqJh1/+2EeqfouHM4sO29rITIVj6cYwOSO5oHBftrx/J1LAyyDuxbayb01rM2z5yrpVRSe8A",
+	"BJD62LcC4djdTDiua224WWuaRlf6Wnvar8FivgpMG4wy5bPVU216x9lAdNkeVTBEbZeoYudpXvaneFft",
+	"ore9q/haESfUumBiI0dWc5ua/Q81Q51EkCHxCyZItU4+U20B9umiQ3k7N4AbH+Lu3oA4lrbUyckl/DPE",
+	"1ZKWoxXTFxmgCf2WIpBwO54rFiHhhZyI1VimAoHtPazj4itgeSYnXNQJ8yB/5q5Uowsb4UdpKiIQSlc3",
+	"fQx6rhrUZrdh3KwVa5mIlE/eCH5JEh6m0qYtlzbUu1+1OrVQ3k63FBx9D1MlVs2HTESgMSgSDOZ6KlP+",
+	"ezSyPmI0ZWlFNL6cvJt9fT857v75D3+qk/jANtVvY7+qRnK5TI4sfCuHsh32bdOxfopXGfFt28sLb137",
+	"uoIFSRFu0VkKm+t3zgWoOxG74CH7AOWpzihzE5qTS9KpXUCW2MUFCWNG0x3yBdgXjG4jUxK4B94l0UEF",
+	"XXu7e/sHh1WJrLtmDWaQGgHnyYELr3APGkWSTNllZrOJmDrXcpaZbBhmf5UXxHpdGoV7D/cfjujBQzoa",
+	"sYND1j24P97tjh882DOwm1GtWWpm/TffdzsPaWc86Dx9+35v9+pX3o2onRWcdKdfh4/Pt4hcbWWWLlia",
+	"/UZ+kUdXmSMOpRAsRL+PXNEPs0ol64gADvvxL/1ztvWNdzVD6oRqZxS0tw6jfDJb8up21gU2kpSKCbOW",
+	"qkSmrBDbOKUCDC42RkrT80oMaqMLD4q6rAlHXgll/aur/tJSYs29PetFVQOwdWjwKbKyDEW3xu1qmaZt",
+	"o1NmMQ2B6fy1BL7lBa5aRX5ujG6xozUAt96jO3CXr1bN06yJ0bu3yEvwtkOcPoHcJ/THZHmPvz59+QKd",
+	"zWWWp8gi5ZodQZ4cCZ7ymAXO2lrmgpW7vzaq7jopk86x1CLRYnNmReaLyfSXodcderlzu8iNtGLxuFWq",
+	"nG5KouGCsAuz1H7B2QXKECVTPpmylAD6QNkwLaHcy9gQdBSIBNshr/DeaDJagskNnm9hUtk2J2R7v+/2",
+	"eSS5DXnDkuyDhdSTDS+gyXCVQNv6NZVsuobckmyBvktGcZes4dLWu5Syy2dNLdU8Q6JkqkHURByqSgVV",
+	"RFRapqyUyqLaZJIWxOT9blPK0CfJo8zCkANvz6TsmxuzZFe3sc11qUW0hhW9NsLa9bjm2UIi31R/XYyT",
+	"iejdVszT98Az+u5mOW5pzNKqGo6qycc1gBQLwzwg4qtL5iJmqujeJyFY2Gz86A7pwensEhorCYmPZJRK",
+	"GoVUaQU/Cal5WF+spobxtDMkOTpYExmr2aUmt5/T9DySC3HHJz2DWFz4ZJewRCJCVRL6fHJAEDw7ZCCW",
+	"NrhTzKFCD1dQk8ZQMVv1UjFRVpB7rRZdCm6qSxQAQNXBSaY2mLBQMtEHVm4o7lzVXYNB2GAWfzTXesUS",
+	"/t57RkcsNtx8BhYtBK83S3lCwTuEmXBTrWeqf++efXMnlMk9TdX5vV77bLciHHCVdflujVLfiVZwyGXO",
+	"MGVxLGtrJjQYaBDaFTtHtB8djg/DTndvb6+zH9H7nYe9KOx0o/DB3miv93CX1nuMt5UO4CZtAyf7hnl3",
+	"PtJc14cgoaGWxFyADAyVAMo7rFv9Wf1wAGfzU0UK/uP/+L///M8//eN/qh1qGxlmbYAO1yRmNFJ+w0bW",
+	"IGKroBrcdI5mmSC0Jv+2fIUt6tYcwwhuGFzZAppVYrvC2ncF4aF5tfXh2Wtbh+G4jFt1t8Ve8sbzW43J",
+	"MOch5bnqE2EoXewTSxp8ouZhyJTySWT4f+qTBU0FhEZwMZY+4clMppoKDTluIadxeTE5jVk1zNcjCAa1",
+	"yRmrkLEPwQoEZHNgVc1trLc85ySajNiUi2gNFgwuqKY1A715/QwL7Sky46Gep9vc5yaKZ7l6cYXlwbSM",
+	"akno+oojDSs7qx1s9SrWwfpVwTpcvVxlt4BvuTRmxC3lfIe8FIzEcsIFmUEVKFB+QBJxRucq7y4mjxaz",
+	"R7t1XPyVjOMNAelEcRGyhmDaGsfchavFX5d3jVr15zSOoTJFJVi+yMGdOvDXF5tuY7cLUbe5ju4dsF7U",
+	"DXdH+/Tw4fg+e9Dplv7bpe0lDxepviJsbLQIF4vWVo/lk7MWbwW8n9+4fAOR92sj7s0N/RS1faAc2yr6",
+	"RVA1GpoNpYnlxJBFxMtSnG/CqKit/WZpo090SoUyTNoqbFFF5muDRavFo2yR9mskSRUruH/YubD6kteD",
+	"vLosTJgXfufKFemEWOdiKfhCMGlZAe+TZK60y/kDXriR89lzZ42Vpl+lUstQxrXRH9l5yTEJ7kEKxDIo",
+	"BpMulOd7SoFn1qDd2watBZwdn95VOWVCG5q87W2xW7qu5yYLUM/i3LkmE8nqwj7BeVAw45TH+q2cpxA+",
+	"xCNU6Llyo/tkLvgPc0ZoYvBsaZ7MvJouVKFUT+I5PbdpO65Oq6JjSFVI2YxVirt4tNOrxBrtPtgYzBC2",
+	"8rEYRQCSBfJMQEygVK4CbsFq0SeHB/7B3gEZLTWaf96cPe088AkYlJxoLMjl5ZZ+lg9P6N7eOK8/wDi/",
+	"aq4L1xjbHerXi/BoIF9r2X1yfcvuk4YVNfiZBmB68o3krVcCkzEkDeJfIhbypKr11QTElXG0GFHS6zx8",
+	"+3238/Dt3V9t14jgjWKpsgvkmTagPlZK9toS+M5CVFmh4JdEcwxTKobbHWVZU1Vz4LmQi5rylqvSW5t8",
+	"KnnOfrFQtNXZIABxm+C9LRnEm1ksafSUx+xprX4J1cxkmvioe9NUW5oMUVvRR/E3jGsTCl1dNRvLb5Zj",
+	"/jQadxk+t4G+3vEKxz3iotagspEwwVKa4caiGykLuNahH1jiGDhDeMY20QDPKyaf90OPR0Ovv+sPPXON",
+	"hsV6bv4Q8hSGXn9YSHYcev7QU/z35nvMPBzCjuGxYlei7FkmzBTgfh56l3MqJlTj41smqA29q/Z2NwCH",
+	"ebYKiz7ZwwKvwvkxoCjU/g0VJmz2BTdUIEQhekEVmVs88Uvys4Efuiv01NBjLcmU0dT2kqji16cokJbw",
+	"f3uiY8MH6yqHQf1NA4mlExnXhg6ubrU4epsgRiPUrO4hG2XdBvDVWvtwu9Wb20sCKWIuWAC9ufBhMbG5",
+	"kiPq8soxcmfEuJiQhEYMHAHmH6VGE5QspjxmR0MBKemQUr6U87qsdD9P5y1HAEF2OkTv23z04oLzxhQQ",
+	"YIj7dNG0RySQ4zFspm97Fhm5R0FKsZ6yoRDsUkMgJ0ng9SzLlQywho0DBnB/GTFyeTnybQS0YCyyfL6U",
+	"Em/nREHSws/zPRzJ8z0LRJvvbusBwwYruYTuhRYlfh0KvMzmdt88Lq4he0xUnnqUrcl985Vbm/vitVtj",
+	"ISK/TuCs8ZDWuT8bosOLVdhbll2HosSrI6n5zEi/oUwSdNkIWe2jVTvaeps/dRZ/fwuT/xM2q9nqE2YE",
+	"mIQJTXjkk67tHVIVG7vt3NfHCeU11ojjjvme0ChKjV5Xv2YA7b8ueGW82tTseq9K4pOxGXdeHrO2ZsFz",
+	"OaqVpvB759JvD9hXUylqhoOvtx/t669Xh/r66+3Hec1o3NwMQdgCz2oqF5Vs+iYMfy3rgGYYpLtsqYwb",
+	"MTJiF2u0si3UqVNex16+YSPF9TYesMYMbqBKPqELuvTJaK6WGFoBJK08bANtXMm1zmLrHMEpnE521y2A",
+	"7T0tBN8hZclQ312yDI8dAgLqWPisMmjIqg3nKdfLUwNUV82VpnXXqZww1bcZU+Ts5VfHL2x1X0wDA9si",
+	"eNKwVNI9LgRL702YfgcPBFlHSQjHxOmyxU21nkHjN/PSV2xZj6vwKzlny4yoSzHmk3nqSqmGIZtpFpFx",
+	"aisvuAdYlNEcSBJQWWazodW2b6fn8pS9bzuQKt4xK8lV8xk3f1/5nq7PM3sqUwJOo1M5T0M0DI5SuVAs",
+	"VbfIN2x0KsNzph3Dtm21FNOEujIh5EQTwYwoQWczRlNV7ckJy/1hzkBhs6vVNq+sss4rgOdYNgiSmgxe",
+	"nZjhx6kUGpnJt3MqjMJCbv/0x3/66Y//dAdim2kc29OHmTojqlhEXh+fnqHgntmUiTQrPz099vPdwhNG",
+	"KBqKmYxj6P529y6W+HAFayGkN5PW797tk+D9EATlodc3+pYRlode/89/+NNVkPWBxHZyfvHZF/4QjeSo",
+	"nNXY7YciN9MPvcJo1ovgW/CPpJ5iIcFKD9iCbwQKgPlESUJdRlRCl66INmEcY97OjGiH50uCYk/WAIhv",
+	"2VZbPG4E1emMxTEXEwMW10MN6tMpQc/Zu5AqKD6AheJeURXS+LH9DuMglR0AFKhIkdsBWO8CHyqhnUSB",
+	"PxRB2dtYLY12EgV3iqFtWI0lVZqYRziGr7hKOGQKZXLs8s94wtTdu7Di1SRRcla1VjE2U2QxlTFzDXAB",
+	"wtrFqSp+SSI+4RYIv2epVCjwGnYlsKGRvRiDGQ2nrLO70/V8b14KSVssFjsUft6R6eSefVfde3by+PjF",
+	"6TG8Y246Rjt531ot3vM9u2Ov7/XwGTljgs641/f2dro7e5jeNgWqei+csvD8HVbhfRdW2m3NpNLtesVm",
+	"FULYJVfaXZhyWYFSo0AJcZKZowzcv4/NWlZTpz2/0NV/2cR/S43/7610/a82It/tdm+sf3OptEFNE+cN",
+	"VRawnBBoW4WvHQfBGqiV+rcwha0d2QQOu9l7pZbVwFznCQQo9b2TUoex4sx0pVsunaiqkU150Jf7HhYY",
+	"aYk960ufkkFTkx9yG0t+3LGaa6lIUaF6qU27nTHBDUnnmugFRNYAy0WSRxSPCjQpo5fcFmuroOVKPZZV",
+	"jGzXkx0wD0qLAnJl52CLZpu7S+M5a6jD0i3UcC0Y+UWxYwQcsBRs18r5xTkaALth1l5l1rdX7XuxN1ey",
+	"uSpLnjqds4Ybuh65KwWqLZLfzO3A1RPqqhMb2XrGRHMfqg3XBGuqvefRFaABa7gcYP/2swLqVGRyxxFa",
+	"ICeG1qJX39wgVwSWC8w7MkKePTFHQ8zMlfojfbS4xvEQI9+x7J21wgaG9aMRlGXRCwk9Z36xHRl21QaD",
+	"6W1olXkHOOpLwUgAuROBeW4qhTTirbVXBSfjjv3R+liD4zM6CY4wHzZLg4W0CSdzlIrdZmYv5MFYB24w",
+	"FJhbO2JLacUKKKqgyH7vcAemfWGO7TnV4TQoAQ4G3Ovuw+pPEnBchzJhJOBozPKhbBISGdu3QRGqNQ2n",
+	"iUGn3DqMgrGTqckCOiSnc0Fuf3n2/JlPTn/zhU++ff7sDqFqKIIiqZChZrpjy16i2BE4D8ndwKX92ZME",
+	"aw8ZWPplfdcg+1jnpV2Bj1EcSzJL5SVnKLFljinEpFIZwEr9icBJm/Yhq6KYqUkwnHe7eyFPJvAPFuT6",
+	"AlSzOCIx0zZbf8LImOkQzw1s/H2zkiAIfqeGIpRCaZIyRT43uizX+PBtONo3aeyT97g61SfvK+peYPW9",
+	"X72HLV0FV1d3joaCJ5MdlYbkc/Lm9bMdZFAvQb988/rZbZwkZWpnFMvR7TvmjSAIzJKgxy/Z6xIADOpB",
+	"wCNRfEbeY0vr+qQm+3DCL4pPgH02K82oSAilVtDwZ84NGnLt7Q6Fe0iROeSlLOgSr9XDO3VM6Qumn6JK",
+	"vUGsuXvvblmSqffL7bRyuF3V1Qso3EPPt5pq0THWecLVrDHuC+8Y1mVNMNUevD/5/SoUriyiv1fkQgXb",
+	"XOE9d38+H3rv3qGrLP/y7ucQwHHr1mfHB5897H02ePDZ8eFnDwafDQ7qS4he+Z4hVU3tJbStk2C2XFCT",
+	"0SOimpY79HY7uYNv6NUB/cr3druHP/u5zmiqy4G+fz/bj3G2e939BjEZac4UPcU0ThmNliD87/cOb0x7",
+	"cYGNDVjg2OqEC1XhrjemhzxxBBLT3AtyFLBbcKEY3KsHk8VKJ+w4QpqLULpwF8pU9EuG0RMNZLSuMxlX",
+	"KPfQv1O8T+1W3AQqQuYDzVk2inAoK9bi5cw1ZlcQP9IU9QKrVShZo1ENqxKBuXRG9TS3lvLIq+pGbRUu",
+	"V0AbSsiDabuk0e11EzV5B67md3rKbHhPs57OI5vTmplvIMZTT1lyRMYM6tQYgX2viyJ6HFv9gKYgnpoB",
+	"FpBf60JRuSITV2sZOjpTDPtGEdpASDA+mY7kPC33uNipk4CK2h/sDaS3syk7ia5jNMpKpayzGK3HLFem",
+	"5UYVUXMUe91C7w+MFTDgLaCk+9lqmw2Hj2Uq/jZP/xHs7W/++G2lkW3PP2Laerzrj/yk2JbNnEWx6kJ2",
+	"QEpDA6MVG/AaQy9mWpKYnzNrFV41GDsDwqZzfoKb+NQtwsXJmu3CZ5XQeOe4sJBUzHKJG8Kjl9uZq1YQ",
+	"aOw65tbjT7FdkQ8HDak5NO9ahCefNYmwNY1Ww19uKd8QDhAmFIR7oJMOhKLMzIJywA55zWg0FLZlKwle",
+	"sEsdQCVN19MVQqryjq99Q3XMakD9lnFUpGUBNPEMXINRdsEEhJjk5QmcTQqRmmryoNsdipw2246e9Sr7",
+	"ahvVa1qSayN12ybg2UalB932htym5q3t7bg3fq+KvXIbLpdt5HyDdNia/wwxREPhOl+JExJrb5Ohru/2",
+	"uu8STI6ov1NPN3DZTTj2jCq9132uJh9KMZ+rifoE2SKwqAJv3IIdmlelYOvhPyCx4U5YCwrMfVRg1A7Q",
+	"goUtNJxZxB2hWzLd6mykYH/jh1PoPNTyYEBKXb4Du8Oak7HtZw+63aOctrv4B4pKf7Xc5g451dSmhTIR",
+	"OcP5hBsyb12DC7okqetDvPYAn6vJoyX4Mn4RKo51nWzqX7FwU0MadblQU20789b8oFod66bceR8NFwvC",
+	"s14wc2sXkvBI+RBHQ7gI4zn2KVmDpltFSYArz/WVLBRahxxmtADYEOus40pWIHcF7doERbRHuUK9eG+/",
+	"/aGvKWp/ZRHgowZY1HUOqGf8PMWzbYifcDJqxFXClWKRIeYqQ4IbFRhKknVDBAiR4xayeIFhrdPcn0K1",
+	"UOeuMpQQI5bynFzU6aEbjDpXhokB4eNoUzPqvZEyavEw51k8+uSVsGKdxAYBkUdlpo4WyA18/QaxA9Op",
+	"ywLkLbUF50xYm0ibW8r1W9y2qncNDjz/EHbXmtiUGrx+ZPKS1S1v0tEtYb4xE7MsE4LCEUPTb3u+GJ+8",
+	"VXAVhqxEWQpzHlyMx2hwHQO7QcMuEyHbylHYZv1cZK3ZVIB4k1BhScgqZjS0rrox0SiLgXLxTn/43//v",
+	"P/zXYrOk/veQhX0AZvl2J7+h39YnHKVkA+TB55DHpH//9uptbQhTif1lGbgusGs986nEyW9kPTKZUbF0",
+	"/WaA/SrXF/mCOY8NJr+peQoBBIW2L8q2lsjbDsq03HWwBvFcH8QPQbe8iUOv0BRwGwmp2o3xZ7aOFJPf",
+	"G0iZbfRoC5X+HChom/tgaFleo8f5ZjEv3bYeyfEw74BWQEEjf7ckhK6Egu1SDp0WMCTOoZ/5zkxsaCP0",
+	"tR3EMRa+GTEoSSAAH7Fio5XUDbmMIhahubp3pwEZjbh6kwHMbjPX1/F/MQI0iKIM8lrmsZTYpB9Bq1vR",
+	"H+h1PNfXPn+Q4iwKVI8e4hxYIi9YBD9qGUc+obFB0cm0uR2mZmiNSxoQ4Stc899xAXDhNUA4OwWIx6ZZ",
+	"5PNmDFBMv6NpOOUXZXFojU9iAI9zjJS1rggzu2VOUN95tZ0S5HNgwrZi2slHo6X91xEJnlIes0J6jFTo",
+	"7VhMZWLeDCFqwFbQUqxJXDplGlfIyu3mbs6cpLZqC6gcfDNe1Y7x2E38QmzPzt7M+J6A8XY01/aMqK6c",
+	"4M/ECXGdZZMAsJcRaJ2geY9oeO4Xitohym24H1swRsOboGoqVB2woTouXHWHnAig0rOUXxjBES4nsS57",
+	"TQ0fH9l64jXK4U3zvU+KxmXHaHZpQIQcrA35ihm9aKvBQfcRGFSRkApnOdwhRmucUoV2xClkXhqWJlOG",
+	"dUdQQwulIUgGiYqt+aGZORwlVwXWq2TCQK7RriJbQrBjeflcn5n1/+0fLGyzJUeK+QX7fWMahwvMrzSj",
+	"n6UyZArP1WaWGuEkjo9IysA8D1mjLt/TShk15wGTXwd82Jb6Zln+25qMMrdTauBUAOUU22JbGLpuoA28",
+	"2wGxoEBIVwy5D/901ZAl5oxkBZHJKZ8AlTM3FQidjVGBLC/3GDQGxbomjKYxZ2meKQ5iY/bgbYx8SRlN",
+	"FJkwTaA6ixyPgztHNi/EPavA3Ir12dQOJlsUZcdYhucKeh/Ywh3QwYgJknAx11lwl56mjNkkH6ceYZ5p",
+	"JEGuSJlOl2ZbvW4PUldWsQTA+wGiRNaRMislkveIzJs6FrTm1vJCqcPmzywtFJuV1sgKp67Szs7HuSBm",
+	"fMgsgV5SFgegmvdGJTiWEznX6wO4HJIyFy4TpOxCnrMo2CEvMQnVoHgWLO1ukNJ0SS5ozGvcns9w3o94",
+	"JmDsbWW4UIUKRna5N0T9j21cO04Eoc0u1CekacpLwQWVk8HqAo3swJZwz+sZu8bGrmooaJHmwmeVcG1O",
+	"GSWBq5gMJZVWyx9LAXpNn4CQYcjgUGSj+JjHZsUB1+TGIgYQGmvYtfKfgW/ClYJcfKPnzkcxiyBp7Btr",
+	"rwlmUMg36Bsa9mY2SWlUqA1gqHWhjESA9S760LLhHuzdZbiZZ6EOAxVLnBtj4ElWgyGbERdKqEVul4sg",
+	"5OKI8HHu2FpQrjFXpYTaIxbSuWLOhgMdb9wl96E/G4w3FFkHN0ZkHDGM+wDtngzyyvcuhi3HQ8i7W0ko",
+	"DFKmmA76JGUQSK6nqTMmDMWUKy0N/XYXDWOKJtIcU1YbJJsTAxTAIbVDHi2JxXcU8fLQs9xyoaBywhOq",
+	"aTAUtm1djklHpXrvYMVQVt045yLyUVOmwKYCqBcSwIl0yN27SmH5Cx71s6TEbJ23i8VFXO9dRD+zpGdU",
+	"6Q480jl5Etzx7TL6AYxipsbA0iRhQg8FwSsgcLIObHZk+Kdda++AKAImBUp+mHOmrdfzlspXJMUOrnuh",
+	"zLKxayK71GScguJnThaQD0bcNSNyRcYyjuUC/SjB+yEW9IeKHW5gqKP4KvujP/T+/Ic/Db2rYIc8jrFl",
+	"e8RU32xiv9vt1Rdw2+92dy29sVQaigJBy+3IN5x912IyiA5WRlT9wq2uXGVFEiqWJOFxzG1xChJTiBZ3",
+	"VTyoksIgp06X7xL1+QuMmbFQMpfPwInmAqySGJhqlAW8qK5hg09smI2ZQWkruQSaJ0zOdeCqY1hW51ys",
+	"Ma+PjnyBNLRFQkVG3nbIMxtU4RdLlNxSWUpQxEJerf6OZcTrytQgafP89olTWNL86sqv7ZmdkQxpbzZA",
+	"yLc3y8mccAfQCw0qwcTQca7RKumycstXp8oEkHYwhYENQJqLN7GgFFo3rys1hNSPojiyfZH8OiDCHksw",
+	"LJRFPtyvyTFaqehUS5Uy7pn3rvAbCGC1WFvcsFQkguU0JVuTkNYWmV9dK7q8zLXxwasO6p6WBLOYrY6N",
+	"10ZLe3Oga6SrL1Nc6u5BQ/kkvFGlhWYij3kp6/hyuKHfy9XbihTX6/bqAwfy8khcQdmDI+QKOfFEbp/x",
+	"GXLbLumOjahwnMOD9NXutmbMCL29rpop1BD/F9GNZLteMa11rkIbEfPSikS2Lpn4EWqtcmxYceD4tq1x",
+	"CiVroUlbpZQxj/pk4w6GAmUAd4uHwozXJ++H7qiBuxYPG3hv+bjhmTYHDu8Wjhxe3Idv4djh75qDhyfc",
+	"WQ5rDnNoT9PWAzvD+su9qpSwGR7e1VC0ydAeANW55cROjGNyInLeOeUGLduuAt/3bw0dtLEAVSP3l4ym",
+	"xb5OityulFuTKVJJs/w7BZ3KUmPUqGzJqh1HGmr1KkN8tZSx9fJNmDACBcs6YRvya4hyJMO5ESmzHmFl",
+	"yeMlzvVrZQ2bH6Dk1rfnwAzOVRrr1rXjrdZAXD1vQcxCB69OCFTxKrz9UQwVZ0YDdnMYkcXIzk2mPHCp",
+	"N9tDd7tdK6nK8wAwFf+KGOiPkcvRaXS0Io4fkYPuHpFZMzJrZOSKqOlca8NkI7moOeHXuLwbsJgedPc+",
+	"ASvr6RT8i2CkEDJiYJPUKR2Pedh0RMqGiDfbj54UUxpK5zCFltfQq8MIpt9YhbLUNCYoVQm0Qc/Y0IVF",
+	"RlNY8Djuo/pbyAe1w5pDRVMESBnmPY3C84pinUm9tkqg0eEKz8MzaOew13YowJYD1ZjxZ0O1D+uUENtw",
+	"54McsOVOOrZ/Tdgktlw7/F/lwoPOOs+1EwUqbYV+ZgNsuU9Tg7lvBUNuzM5nps97+jdH12Lp/3eum0VT",
+	"fhD4BxAvFxI7bPjlFht9qAtfPGQsSyuwvpOt9QSpkKDD1QfjYrUD1OQg/UwNBZZbQPOTIAlLJPQvlVnr",
+	"L2tf5NoFOcBqbZmmEYMcRrycaPvqm1sNi0KOitNhHc38Dg2FDX/CC6swjNSZ8dAKYKtrfjOVQArUjNHz",
+	"1Vbo8BsCGsth6AIwsupIzqqBjZdcjmwBNuC+9EH1I6PlUJjVPThy+aV5IbVlYRNZCBfJGn/GUjGw/URY",
+	"Ds0It0Mv8IGOpDKGbyKe2ojpcEpTGmqWgukQC4a9C/okeEETLH22sJ1ducJY37zsLximCFbRgKw+m820",
+	"e+D6SxkR6agwR57UVNj5ULiSW1piRmB5e4dYke0FWj7RaVwoCUfmQvM4vwwY8GK4/QhD8/okyPhGkFPf",
+	"4AyaeACAHrv2JhmRRivlE+xJMBSZMDZDtybF0qC4DPSRoZesyDrMiRa9p7ZvGZHiyCIYVOjKjhaA5kBd",
+	"V2Fr36JZobqWPxQ0jjHIzzU3jhg53F9XditvuLOWRyTzWHNDDO6ZG9dxSmw7Allp6vMzk+ea1iVrsmtd",
+	"zd0bI884vbu7YxtRvD69do2iYsQmuCr1xkSuyIRqtqBQaRsL8N6DvjB2kvc17kHnWBYRkYhrztUAFhFs",
+	"IoYx9KMlBLiW+oYZwoQNfV2VXOd0xrB6a/TJXEx1xkWpMGoa6WPuTF6NZSuMiLkFq8N9AdEmflNVS5XX",
+	"aa4rRZsNXw6TWJ3m1PVrFhEx+gJ0QrE8tzBMxoZrjG01ydelWc1ZOFp221KpPddTaB9Q6s5K/YGVZj8Z",
+	"MwyKQoCjcGoogAZmhM82BNohx0ZyhdpQWY8nMPRfYHIV8B4a+c6diPWAnoIIAJTGAgDRenX3hZ7MynWP",
+	"sn/urNg06y2VcLVGNKYiBOu+bWM0Y3IWI0JBaXDnQRu8OrmlSGGYwjxWt7h6e/X/AwAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -62,6 +62,7 @@ type site struct {
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	s.node.Files.Dir = t.TempDir()
 	for _, change := range changes {
 		change(&s)
 	}
