@@ -54,7 +54,8 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if op == nil {
 			return next(c)
 		}
-		options := validation
+		options, checked := validation, r.WithContext(r.Context())
+		checked.Body = http.NoBody // of what is not JSON: the validator would read all of it into memory, for nothing
 		switch op.media {
 		case echo.MIMEApplicationJSON:
 			body, err := readBody(c)
@@ -65,6 +66,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			checked = r
 		case "":
 			if r.ContentLength > maxBody {
 				return tooLarge(c)
@@ -75,7 +77,7 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		}
-		input := &openapi3filter.RequestValidationInput{Request: r, Route: op.route, PathParams: pathParams(c), Options: options}
+		input := &openapi3filter.RequestValidationInput{Request: checked, Route: op.route, PathParams: pathParams(c), Options: options}
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
 			return refuse(model.InvalidParameter, "%s", sentence(err))
 		}
