@@ -88,15 +88,15 @@ func TestNamesOfFiles(t *testing.T) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		for given, want := range map[string]string{
-			"周报 (1).pdf":                    "周报 (1).pdf",
-			"../../etc/passwd":              "passwd",
-			"/etc/passwd":                   "passwd",
-			`C:\Users\alice\a.txt`:          "a.txt",
-			`..\x"y.txt`:                    "x_y.txt",
-			"a\u202egpj.exe":                "a_gpj.exe",
-			" a.txt ":                       "a.txt",
-			".profile":                      ".profile",
-			"100%25&x=1;b='c'<d>.txt":       "100%25&x=1;b='c'<d>.txt",
+			"周报 (1).pdf":                     "周报 (1).pdf",
+			"../../etc/passwd":               "passwd",
+			"/etc/passwd":                    "passwd",
+			`C:\Users\alice\a.txt`:           "a.txt",
+			`..\x"y.txt`:                     "x_y.txt",
+			"a\u202egpj.exe":                 "a_gpj.exe",
+			" a.txt ":                        "a.txt",
+			".profile":                       ".profile",
+			"100%25&x=1;b='c'<d>.txt":        "100%25&x=1;b='c'<d>.txt",
 			strings.Repeat("长", 83) + ".txt": strings.Repeat("长", 83) + ".txt",
 		} {
 			f := alice.upload(team, given, "text of "+want)
