@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 )
@@ -50,7 +51,8 @@ type Config struct {
 
 	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
 	// process.
-	Secrets   Secrets
+	Secrets Secrets
+	// SecretKey also signs the ids of files: without it those of an earlier process are unknown.
 	SecretKey string
 	// OperatorPassword is the MD5 of the operator's password, for Upstreams. Without it /inner works for users signed in.
 	OperatorPassword string
@@ -63,6 +65,11 @@ type Config struct {
 	SignedIn func(ctx context.Context, u legacy.UserID) (bool, error)
 	// OnKick is called when a user signed in to the server elsewhere, which ended his link. Nil: nobody is told.
 	OnKick func(ctx context.Context, u legacy.UserID) error
+
+	// Folder is where uploaded files are, for Caller; a server of Upstreams keeps them itself. Nil: there is no place for any.
+	Folder *folder.Folder
+	// MaxFile is the largest file in bytes that goes there; default 32 MiB, as xxd has it.
+	MaxFile int64
 
 	Observe  Observer       // nil: nobody
 	Operator string         // account that /inner acts as; default "admin"
@@ -97,6 +104,8 @@ type Adapter struct {
 	signedIn    func(context.Context, legacy.UserID) (bool, error)
 	onKick      func(context.Context, legacy.UserID) error
 	links       *links // nil where the caller asks for everybody
+	depot       depot
+	fileKey     fileKey
 
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
@@ -130,13 +139,18 @@ func New(c Config) (*Adapter, error) {
 		ownPresence: c.OwnPresence,
 		signedIn:    c.SignedIn,
 		onKick:      c.OnKick,
+		depot:       noDepot{},
+		fileKey:     fileKey(derive(c.SecretKey, "file ids")),
+	}
+	if c.Caller != nil && c.Folder != nil {
+		a.depot = &cellar{a: a, folder: c.Folder, max: cmp.Or(c.MaxFile, 32<<20)}
 	}
 	if c.Upstreams != nil {
 		links, err := newLinks(a, c)
 		if err != nil {
 			return nil, fmt.Errorf("adapter: %w", err)
 		}
-		a.links, a.caller = links, links
+		a.links, a.caller, a.depot = links, links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
 	a.chats = newChats()

@@ -233,19 +233,25 @@ func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error
 		}
 		return up.Call(ctx, c)
 	}
+	up, err := l.upstream(ctx, c.User)
+	if err != nil {
+		return legacy.Response{}, err
+	}
+	return up.Call(ctx, c)
+}
+
+// upstream is the connection of u, waiting for it if need be.
+func (l *links) upstream(ctx context.Context, u legacy.UserID) (Upstream, error) {
 	for {
-		k, err := l.find(ctx, c.User)
+		k, err := l.find(ctx, u)
 		if err != nil {
-			return legacy.Response{}, err
+			return nil, err
 		}
 		up, err := k.ready(ctx)
 		if errors.Is(err, errUnwanted) && ctx.Err() == nil {
 			continue // given up between the two
 		}
-		if err != nil {
-			return legacy.Response{}, err
-		}
-		return up.Call(ctx, c)
+		return up, err
 	}
 }
 

@@ -66,6 +66,8 @@ type Server struct {
 	operations    map[string]*operation
 	public, inner http.Handler
 	streams       *streams
+	uploads       *transfers
+	downloads     *transfers
 	presence      *presence
 	health        health
 }
@@ -93,6 +95,8 @@ func New(c Config) (*Server, error) {
 		streams: newStreams(StreamLimits{
 			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
 		}),
+		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
+		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
 	}
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow
@@ -150,14 +154,14 @@ func (s *Server) handler(serves func(path string) bool) http.Handler {
 	return e
 }
 
-// rest has the operations that take JSON and answer JSON. The two that do not are in handlers, so those of the embedded
+// rest has the operations that take JSON and answer JSON. Those that do not are in handlers, so the ones of the embedded
 // interface, which is nil, are never reached.
 type rest struct {
 	*Server
 	server.StrictServerInterface
 }
 
-// handlers are the strict operations, and the two that write their answers themselves.
+// handlers are the strict operations, and those that read their bodies or write their answers themselves: these and files.go's.
 type handlers struct {
 	server.ServerInterface
 	server *Server
@@ -175,7 +179,7 @@ func (h handlers) OpenapiJson(c echo.Context) error {
 	return c.JSONBlob(http.StatusOK, document)
 }
 
-// subset registers only the routes that one listener serves. The document has no other methods than these two.
+// subset registers only the routes that one listener serves. The document has no other methods than these three.
 type subset struct {
 	server.EchoRouter
 	serves func(path string) bool
@@ -186,6 +190,13 @@ func (r subset) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *
 		return nil
 	}
 	return r.EchoRouter.GET(path, h, m...)
+}
+
+func (r subset) HEAD(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if !r.serves(path) {
+		return nil
+	}
+	return r.EchoRouter.HEAD(path, h, m...)
 }
 
 func (r subset) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {

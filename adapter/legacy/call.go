@@ -68,6 +68,8 @@ type Push struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	// SessionID comes with the frame of that name alone; it opens files (recorded: 01_login_sequence).
+	SessionID Text `json:"sessionID"`
 }
 
 func (p Push) String() string { return p.Module + "/" + p.Method }

@@ -36,6 +36,7 @@ type Conn struct {
 	key   legacy.Key
 	user  legacy.UserID
 	quiet time.Duration
+	files files
 
 	turn chan struct{} // holds one token while nobody writes
 	news chan struct{} // holds one token when there may be pushes to read
@@ -68,7 +69,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		return nil, legacy.Welcome{}, fmt.Errorf("connect to xxd: %w", err)
 	}
 	c := &Conn{
-		ws: ws, key: key, quiet: s.silence,
+		ws: ws, key: key, quiet: s.silence, files: files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.turn <- struct{}{}
@@ -117,6 +118,8 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 			if err == nil && c.user <= 0 {
 				err = fmt.Errorf("refused: %s%s", p.Message, p.Data)
 			}
+		case "sessionid":
+			c.files.session = string(p.SessionID)
 		case "usergetlist":
 			err = p.Decode(&w.Users)
 		case "getlist":

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for Code.
@@ -691,6 +692,122 @@ type ConversationEvent struct {
 // ConversationEventChanged defines model for ConversationEvent.Changed.
 type ConversationEventChanged string
 
+// ConversationFile A file, and the message about it.
+type ConversationFile struct {
+	// FromSession The message's sender.
+	//
+	// Example: 4
+	FromSession string `json:"FromSession"`
+
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	MsgId MsgId `json:"MsgId"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// SendTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	SendTime Time `json:"SendTime"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Type 3 image, 4 file.
+	//
+	// Example: 4
+	Type int64 `json:"Type"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// ConversationFiles Files, newest first.
+type ConversationFiles struct {
+	// Files The files.
+	//
+	// Example: [{"FromSession":"4","Id":"AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE","MsgId":"22222-333E-NVN2-9L4","Name":"周报.pdf","SendTime":1795313275000000,"Size":48210,"Time":1795313274000000,"Type":4,"Url":"/files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE"}]
+	Files []ConversationFile `json:"Files"`
+
+	// HasMore There are earlier messages to look at.
+	//
+	// Example: false
+	HasMore bool `json:"HasMore"`
+
+	// Next With `HasMore`, the `before` to go on with.
+	//
+	// Example: 22222-322E-NVN2-9R3
+	Next string `json:"Next,omitempty,omitzero"`
+}
+
+// ConversationFilesAnswer The envelope around `data`.
+type ConversationFilesAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Files, newest first.
+	Data ConversationFiles `json:"data"`
+}
+
+// ConversationFilesRequest Whose files, and how many.
+type ConversationFilesRequest struct {
+	// Before A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	Before MsgId `json:"before,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Limit How many files at most.
+	//
+	// Example: 50
+	Limit int `json:"limit,omitempty,omitzero"`
+}
+
 // ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 //
 // Example: 87ba7679-b682-47e7-8499-0385dda22b66
@@ -965,6 +1082,39 @@ type Event_Data struct {
 //
 // Example: message
 type EventKind string
+
+// File A file in the chat server. In a message only where it is about one.
+type File struct {
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// FileId A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+//
+// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+type FileId = string
 
 // GetTokenRequest Whom the token is for; exactly one of `session` and `account`.
 type GetTokenRequest struct {
@@ -1482,7 +1632,7 @@ type MsgAnchorRequest struct {
 
 // MsgData A message.
 type MsgData struct {
-	// Content The message.
+	// Content The message. Of an image or a file it is the JSON that desktop clients write; read `File` instead.
 	//
 	// Example: 消息内容
 	Content string `json:"Content"`
@@ -1491,6 +1641,9 @@ type MsgData struct {
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
+
+	// File A file in the chat server. In a message only where it is about one.
+	File File `json:"File,omitempty,omitzero"`
 
 	// FromSession The sender's session; "0" for the chat server itself.
 	//
@@ -2081,6 +2234,89 @@ type TokenAnswer struct {
 	Data string `json:"data"`
 }
 
+// UploadFileForm The form, its parts in this order.
+type UploadFileForm struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// File The file, with its filename.
+	//
+	// Example: (bytes)
+	File openapi_types.File `json:"file"`
+}
+
+// UploadedFile A file that was uploaded, and what to send for others to hear of it.
+type UploadedFile struct {
+	// Content The `content` of the message, as it is.
+	//
+	// Example: {"id":2,"time":1795313274,"name":"周报.pdf","size":48210,"type":"application/pdf","send":true,"xuangate":"AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE"}
+	Content string `json:"Content"`
+
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Type The `type` of the message: 3 for an image, else 4.
+	//
+	// Example: 4
+	Type int64 `json:"Type"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// UploadedFileAnswer The envelope around `data`.
+type UploadedFileAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data A file that was uploaded, and what to send for others to hear of it.
+	Data UploadedFile `json:"data"`
+}
+
 // Upstream A change of your own connection to the chat server.
 type Upstream struct {
 	// Upstream How your own connection to the chat server is. `online`; `connecting` and `backoff`: it is being made, or made again after a while;
@@ -2232,6 +2468,9 @@ type GetConversation30msgBeforeTheIdJSONRequestBody = MsgAnchorRequest
 // GetConversationDetailJSONRequestBody defines body for GetConversationDetail for application/json ContentType.
 type GetConversationDetailJSONRequestBody = ConversationRequest
 
+// GetConversationFilesJSONRequestBody defines body for GetConversationFiles for application/json ContentType.
+type GetConversationFilesJSONRequestBody = ConversationFilesRequest
+
 // GetConversationLast30MsgJSONRequestBody defines body for GetConversationLast30Msg for application/json ContentType.
 type GetConversationLast30MsgJSONRequestBody = ConversationMsgsRequest
 
@@ -2324,6 +2563,9 @@ type SetConversationPublicJSONRequestBody = SetPublicRequest
 
 // StarConversationJSONRequestBody defines body for StarConversation for application/json ContentType.
 type StarConversationJSONRequestBody = StarRequest
+
+// UploadFileMultipartRequestBody defines body for UploadFile for multipart/form-data ContentType.
+type UploadFileMultipartRequestBody = UploadFileForm
 
 // AsMsgData returns the union data inside the Event_Data as a MsgData
 func (t Event_Data) AsMsgData() (MsgData, error) {

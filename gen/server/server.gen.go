@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -34,6 +35,12 @@ type ServerInterface interface {
 	// DismissConversation Dismiss a group for good
 	// (POST /dismiss_conversation)
 	DismissConversation(ctx echo.Context) error
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx echo.Context, id FileId) error
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx echo.Context, id FileId) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -43,6 +50,9 @@ type ServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx echo.Context) error
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx echo.Context) error
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx echo.Context) error
@@ -151,6 +161,9 @@ type ServerInterface interface {
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx echo.Context) error
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -185,6 +198,38 @@ func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
 	return err
 }
 
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, id)
+	return err
+}
+
+// HeadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) HeadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HeadFile(ctx, id)
+	return err
+}
+
 // GetConversation30msgAfterTheId converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversation30msgAfterTheId(ctx echo.Context) error {
 	var err error
@@ -209,6 +254,15 @@ func (w *ServerInterfaceWrapper) GetConversationDetail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationDetail(ctx)
+	return err
+}
+
+// GetConversationFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationFiles(ctx)
 	return err
 }
 
@@ -566,6 +620,15 @@ func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
 	return err
 }
 
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -645,6 +708,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
 	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
+	router.POST(options.BaseURL+"/upload_file", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/files/:id", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.HEAD(options.BaseURL+"/files/:id", wrapper.HeadFile, options.OperationMiddlewares["headFile"]...)
+	router.POST(options.BaseURL+"/get_conversation_files", wrapper.GetConversationFiles, options.OperationMiddlewares["getConversationFiles"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
@@ -816,6 +883,186 @@ func (response DismissConversationdefaultJSONResponse) VisitDismissConversationR
 	return err
 }
 
+type GetFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile200AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile206AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile206AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response struct {
+}
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile416JSONResponse Problem
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetFiledefaultJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type HeadFileResponseObject interface {
+	VisitHeadFileResponse(w http.ResponseWriter) error
+}
+
+type HeadFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type HeadFile200Response struct {
+	Headers HeadFile200ResponseHeaders
+}
+
+func (response HeadFile200Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadFile304Response struct {
+}
+
+func (response HeadFile304Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type HeadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HeadFiledefaultJSONResponse) VisitHeadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversation30msgAfterTheIdRequestObject struct {
 	Body *GetConversation30msgAfterTheIdJSONRequestBody
 }
@@ -937,6 +1184,52 @@ type GetConversationDetaildefaultJSONResponse struct {
 }
 
 func (response GetConversationDetaildefaultJSONResponse) VisitGetConversationDetailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesRequestObject struct {
+	Body *GetConversationFilesJSONRequestBody
+}
+
+type GetConversationFilesResponseObject interface {
+	VisitGetConversationFilesResponse(w http.ResponseWriter) error
+}
+
+type GetConversationFiles200JSONResponse ConversationFilesAnswer
+
+func (response GetConversationFiles200JSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationFilesdefaultJSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2701,6 +2994,52 @@ func (response StarConversationdefaultJSONResponse) VisitStarConversationRespons
 	return err
 }
 
+type UploadFileRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200JSONResponse UploadedFileAnswer
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -2712,6 +3051,12 @@ type StrictServerInterface interface {
 	// DismissConversation Dismiss a group for good
 	// (POST /dismiss_conversation)
 	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx context.Context, request HeadFileRequestObject) (HeadFileResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -2721,6 +3066,9 @@ type StrictServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx context.Context, request GetConversationDetailRequestObject) (GetConversationDetailResponseObject, error)
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx context.Context, request GetConversationFilesRequestObject) (GetConversationFilesResponseObject, error)
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx context.Context, request GetConversationLast30MsgRequestObject) (GetConversationLast30MsgResponseObject, error)
@@ -2829,6 +3177,9 @@ type StrictServerInterface interface {
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -2981,6 +3332,56 @@ func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
 	return nil
 }
 
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, id FileId) error {
+	var request GetFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HeadFile operation middleware
+func (sh *strictHandler) HeadFile(ctx echo.Context, id FileId) error {
+	var request HeadFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadFile(ctx.Request().Context(), request.(HeadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HeadFileResponseObject); ok {
+		return validResponse.VisitHeadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversation30msgAfterTheId operation middleware
 func (sh *strictHandler) GetConversation30msgAfterTheId(ctx echo.Context) error {
 	var request GetConversation30msgAfterTheIdRequestObject
@@ -3113,6 +3514,52 @@ func (sh *strictHandler) GetConversationDetail(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationDetailResponseObject); ok {
 		return validResponse.VisitGetConversationDetailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationFiles operation middleware
+func (sh *strictHandler) GetConversationFiles(ctx echo.Context) error {
+	var request GetConversationFilesRequestObject
+
+	var body GetConversationFilesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationFiles(ctx.Request().Context(), request.(GetConversationFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationFilesResponseObject); ok {
+		return validResponse.VisitGetConversationFilesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4674,228 +5121,298 @@ func (sh *strictHandler) StarConversation(ctx echo.Context) error {
 	return nil
 }
 
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context) error {
+	var request UploadFileRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1bjyNJdt5fCaQFdPcgq5p16wsLAlx9mZna6dt21WhGnmo3g8wgGVvJCG5GsNjcmQJWDzYMvRh+2Rc9",
-	"7YMlvVgWBMGCIP8a2TOS/4VxzonIe5LJKnZ39WgbuzVVZGZcT5w41+98Hwz0ZKqVUNYE3e+DRPx6Jox9",
-	"pCMp8IPHWl2IxHArtXqkowV8NtDKCmXhVz6dxnKA3979ldEKPhPv+GQaC/dk+vZbGQXd4MH9Pr9/7/7D",
-	"rf69B7tb+/fF/a0H+w8fbnX2HhxEEd/d7d+7F1yGgRmMxYRDG3+UiGHQDf7d3Wykd+lbczc/utc09ODy",
-	"8jLEechEREHXJjNxGRbm8dyMzAebSxhEwgyC7pDHRlxpYjDc9pM7EcZIrT7kBI3rMuh+FxwEYXAveHOl",
-	"ifqhL5/sczM6UoOxTj7OFobBxIzo5V34t7W3t/d068WfvNjdevhsvz3pptNYNlv8xEy1MtXT+FoMX4tp",
-	"3GYJrnKYhkfKzEVCw4L5J3IK3wTd4HQsWH4pmbRszg2LtBLM6m1YhC8Fj+14swOkNpvH9aWeMzuWhikd",
-	"CSYNDuS5MIaPhGk7lAK5RCLodsIg4hYH99yMgu53uA3URPDT//ovP/3Z//zxP/+nH//mH4PiQTx+0p6+",
-	"Pk/0xFF/0A32A6Ty4yYaC4MToaJTORFBd+fewwc7Ow/v73ToXxicWG5nBsd9upjCI5dvLtuTpVuu5bs/",
-	"cU+FTMeRMJYNZWJsyHTClJinH7C5tGPWg/d7uBmvEt2PxWSzZOEarRvrsWWRjJjSls11cn7IerCnPcZV",
-	"xOxYsC9PT18xgwvGDF+w+XgRsp5IEp304APD5mNumdUs0ttBGIwFj0SCR/G1sMli62hoRQJ/Fvv9BuYN",
-	"W7KLXcFvD0PG4WE21nM24WrBjBhoFRlo3SYLxkdcKugkm3VKi7thYHEvA6msGOHGhMG3W453bAGplMfw",
-	"gk+EofPgbnUmFdOzhMV6ZBo6Cu59sfvly2//w5/+4vG3r5/tPXp19PXTR3/y1aOTg6MgHYOxiVQjWO+M",
-	"rnBNjpLBWF4IRzuVEQHlCHUhYj0VjCd6piLWg7PVg9FMEz0ViXVyB529VQwrEkBV/ngue9YN7bUws9gG",
-	"RVb7HfXmGnqTzlP3fyUGFnpwb3/OZTxLRHVmR0V+aIFoBnoWE+n1YbbYQMSGOmFGT0RfR4vqrB+vMesC",
-	"r4nWYe7HEbz/FKi8hnTHOK6MIpRmZjYYF2ZYpQXgSV4KKDf5uU7YfKwncE8UVsUIe8hiMbRMzyybj4XK",
-	"HqGvcb2U9quVjuo7EDLCQFoxMaum7hnrZTponiR8USGC0hKFtBt+oZaQhb/BgYtFkYT3efwqt7FOcCgv",
-	"NHEWRxrAO/uwlqzPB+d1B6Igu5j645V/ypRWrNVd1HZRq/Q04e+O6c0duIYmUvk/y+seBtK8ddOuTgME",
-	"H78oJmS4drQyJl2adFbwcNp8X+tYcFVzuktLVxjA0o1FblFzRuB884lgeuiGKtWoumfAL0TU9H7+JIDo",
-	"dMjEZGoXdA54HINMVdzCtptTYlerCN8Ns24hPENaMn9pt1mnizKgTs5FtH2mztQPDFgq+4Fu2B/YRHAF",
-	"tP3Dmfpha2sr/T88CbfjDvuB7Xc67Acm1QWPZcSmPOETYUVyiDe1ESApDIS/leVgzNK3d9kP7KCzx37A",
-	"RwcwOiOSC5GwAVduhRPBB2MRHWZ3rbuPe7mbvJe1uYcjgp/QAI9jPRdR9vU+drlf06XV+hx+sFi7CeML",
-	"B9jevmtvCJcfyUvQOpuISV8k2dP38OmHDNZRDWM5sIaEKVwLyy3yC/iD92UsgeBgL8pjSdu7j8PdweFK",
-	"w2ZTYxPBJ2wCu+QWKdKwiekrD2AIO7ioMBmejET2JYxsf/eh+xLFGSdkmLYrvNPBDjpuCafaSFImQH7H",
-	"xRMJOxdTe8gSEWsOEluiZyNag7E0VicLBseNuF3WMBHTAZKdHeuobgd3HMntuO6tPhfY90ydKz1XIRPv",
-	"pnBAYJ0TcaHP8+/upe8aOVIiAslKxEbMxyIRDCUAoNSJYNOY26FOJtm7++m78wQohA8GeqYs9DPlxsx1",
-	"kuvoIKVC3Gv3qDQs1oNzJ04oPc9euNf0QiQN78fZJA7wtNFPEAqHfBZbOmupuBixoQQJVRZER2gB2JKa",
-	"TYLud50Qzy/+3MWfe/hzH38e4M97+PM+/nwQkjSMFIA/4d2dDv3cw5/7+PMAf8K7B53Omxwf7FSk4TB4",
-	"twXj2brgiQK5F9jay6+CMDgmdvLKc5MgDL5WyAtgNYIweKHtEZFGEAanWp/Eek4ffw5nlJQ6PIH4qplN",
-	"pzqx/ulncCzo1+dcLZwkADfMK0fPz7SBN58jJRY6c0M7BcoDnQ4p6Vg99XQUhME3QCGvHFUEYXBE+/kM",
-	"Nz/7+4nbW2zUikTxGE0w+UsapZM4fjlEDbbt1f6IG7g/vi/LqdyKkU4WDUKI+5bYEY9j0Hq4YdOZJVKy",
-	"2t91RL9KFEXOOvHy2Bw1SQynxW5SWVvaQrNOCisLC9D085ld3e5kZtdq9MTyZGWjxvIkWaPZZ9xYNEOs",
-	"tC49AWWmfNVnq5iOMJ1/mG1rVRR4Ey5XebjJ77YRwuCUSkR4EzXDwiFZVzGsnJV6WUma7EYAkhcXIlm4",
-	"S786w6NoIuv0qGNrGMfvttnjRHCrE4P2BTObisR9BZcxH5U0AZQdQMfqC5DCgEVGDHjM1eTLRo0KFmQy",
-	"kdY6I0l5l7URoAmyCV8wMxX83PGBkFYE1Dz47j2MqmiXW1e3yX9CRrX2LeDzNW284JMmnpNJcLcM03PF",
-	"UCgg4aLcDNDWzkGRf6JoVMdEkWoEWQ6XzwCf8W/U2Qnc1YO0lIqe9HBxMDyWA1HP0Z+IWNQx3ifSTKQx",
-	"IK1LUDQUM1bGsRPjo7U4JW13dZFjbqy3Y94yTEYF9cviWqMoWr6c6i2yldlB9ydCRalZt8UgjFARKDzt",
-	"BrK023X2+DnyoQaLAjGpsi0B+j4INnAy608BcDogrLyYwJlWYsvqLa2K3K24Kj/+t7/+6c//e93SvJr1",
-	"Yzmo49ACVplxlTIg9istVTsyO5nRZbBqCdxjS41OT4I82ZY2M3dgahhSleDc2qbzzs5ygQ9k2x/6i6fA",
-	"xbMZrrr/nl54U/77FzPRwM7ZhCfnZG1d6BnaCxd6lhgRD0MnjjhJFL4e8wvhVBml58sl0P/3+3/8l7/4",
-	"mwoVgZ4x0lvw4ZY5l9MtPSVr39ZUgy6SZH7ex2OuRs3GH/p2m/W8tNoLWc8Jg/ArCpvkqOi5Wcjf4CeJ",
-	"wGmjvg+zZaitkkWELKWoiqLMoeOI6WHp7LoTXTi9TpkLkIOjIpEIlBKCMH0+DKaekrgnlEGeUCLPtuEJ",
-	"N60gDNysoKUZtZ2bUI6qcmtc0eXcaj5Oh+c+eJ2O0n2QEbP7IKN++jujcddkfgbusye5ifjXsvm4T07S",
-	"afmuZ4WhPc5PsobzLVFoXqp4wbwtQeQ32m29Ix/YduJdefpO9R+l56uNpWuQdJOe1OIw1o2T9KnyIOsZ",
-	"7VqjrFe8rjhKr6BtdjHLt4BjFuvrXTY1xVoN8pFOUt5S7yRa1to2O7Jsoo1l+x02TaSyvB8LdnTy+PgY",
-	"mk34AA5Kqk2YKR8IE4IoH1sm3vGBjRegCs4F46jqMWkP4WK1Y9A7PF9KLaBFptvSWT6R6plQIzvOuxZy",
-	"Mm4+dKZJsvlmrGEgUjFekSXKLrnrudk+nnC1yr31PLsHlt7rz83IvOKjK7u54GLyAQPoMFmx4rzep37E",
-	"MCaiyzRwx7RBMjFLu81eaMusHtERpsiDvhjqRPRqBfjdXS/Av94L0H3lqWq/s5LIqOHWg6THm0aJU+i1",
-	"0TLWG2Ql3Gld2qWwp+VvPYFnLsMglhPpXGVoSg66e526AB30FWS7R/ymMPeDDk5UTkAk8b5E91dtHMQS",
-	"X18r4r4aYVN8RZGYwzSyRCeRSLxeTLxwpU/3fW7QNZepXk07SrV/t4/sXid3T2yzIzZK9GyaXhggzUjj",
-	"7E/+5BrPBkNUu0TE+gv2f377Zw16Xe4M3Ous4P+vYVm+b7Fxm+b7y3nvqtXOou9urKUUVvY6xtLNnbmN",
-	"H6trHpVyFOt6Myyb1VWE4UJsZpycsGEOYnJROy2kDLNyeXJNrlopb0ktrkCHeEbIdnIGn5DtMrMwVkxC",
-	"tsemiYb2QrYPv0Yz+PWAJbqvbch2DhhXGq/X20YI1qszvPbuFLhLJwyGOplwSzfLvZxpLb1oimM3yzw7",
-	"t0w1EKeZu7QJ5SFzBq0AclGMr7yanbzo8Kgqpq94YiWPq6M6AULMmyxNMYgl1ugln01BrrZyItpY0JZw",
-	"ytUUZG46mzTrM0k0cVyfVfrwMrLobLOc31EaxuM5X5g08GQFY7FXdHlMluk+dETdI4d576ESIqUpFBVK",
-	"+pHLMVhfPyqEqHWqlK/4ZK15olR0mdrF8sJvw57UW5px8sj12tmczfVsztW9rSPEJ062XD6lF7lw721W",
-	"UvZ44mVfEbFIC9L8IzEVKmKYN9Buvk8nU7toddRBFFVZUBCZR2gI2HlqhrgOG6g70XUriMO+oqBDQ0X/",
-	"F1AJcFcXJ1tYsu8v6/r1hvgq+6YFwFUZ8+lUKDpcxZV44phcDUPxL3VZz4UY9MLiDYudw4dfG5HAf19o",
-	"K4cusr/HdMJ6X7vos95huiVDF8020MomOmbnUkVFs8inl3URBlqJFo6QNFYjbM95aItXvQFbsPKh/P6s",
-	"btFtXXD5Jk9oy17Bh76SCsVNHxW1MqfDP1c+bNRlrqE3TQcAu6xQcc8xJ6DMPB+Ev0HG7rHb00QYoQYi",
-	"BOFyKGNxJ2Q9VaBidMv4IMoeG/AkWTC40rdZzwcy9pwNSF8IU4xw1OrwTPWgF9vrFr/ixkf1YYyfsaEL",
-	"fjxkvXM5ONfDYa/bHHQoTRpweMh6LmzRDdfFM7oeKd5xzA0TKhLQPAaRGBGljzg5Hh/SeOrZRCeC0axh",
-	"Tlx5/jTmFyJn/KCkIAFnOB8rGLjFD4q2qSAMYOmDMMivMnzqqS0M/AqhZ8oIIAG3HvgJThTZBU4StJB0",
-	"OkE+djA3hIrl4AthMRjvqgKXnhRDSYc6OUyt4s6R03Or6jbFBWjWSKXum/r7jueCL0ImlbGCR4Xm62Mw",
-	"craTvdX2Q09KKw+rfy7TJ1sLZXX3F+X5VWdeze8rL9prwU1drMU34wV6fkkA0cUcgiAfMT0rBIdWk1wc",
-	"my93oM8PWSRGCY/gboS2pBqFrD+zlZjsVA4iseSQRQmXSqpRl5nxzFq4DiM9p/ADd270OSahUvvwq3ul",
-	"SNr4VDlHq8g+3fjfNK76TVSoHD2sq0l9KSOxMSOMdw0SFXkX63swyIxltCophklbyouRdjOpMYHrv245",
-	"j5USyfvRTunm4HGctwa/J5200shbtW4gnhdW4e2QfDiVVtnOAd7/9YF5OT68u5oPX1Ut1XPVdJT93U7u",
-	"Y9wEIivYCJkZBrL0PLJAkWalk9w71aC03Ox2HpZnN+XWigTG8R+/29l6+Oa7ztbDN5/9UR2z3axt0lKY",
-	"1FLrJNI4iPnPzeiqrMMJGKEL4JCWjbQwoeMimhKYaNlK5B1LoexbDy9Q3rY/9SEgMiK/kjRZXzMlfw0c",
-	"YqJRvRMulPCWyZRxZ2Yo+vuf83MnnfqkD8OHGEuQiKngpc3lWzul7d190MYLaUWTIONGt83gbseEqUzh",
-	"JTuB8ek0ucPYZfcOwoO9A9ZfWPIpf336+daDkMXCGNYXYwnsRLF370oRBj/+9n//y3/9H//6+7/+8R/+",
-	"7qe/+Puffve3wfvwm5plMZ8u1StHCk2H7D2erFSMWaGYOnkhldJWvkBsduUt44mi7hD+Ap2A1cVz8Qpj",
-	"Oa2enaZ3vMXNFq2fObPnevel66d52DdRfnKDXld+otc+nNPjOMKj/BFTmFvHz5i2C3ZzyeF6XoqaNq6s",
-	"NRuxinDcBV8XwFagP7gdHe89rJhN2RF5BW8ZhpAYw5kREUlvmLW4kttWNavKsjzTI6nq4iTQJpAZSGaG",
-	"VAljOdxwQ13jgXmKpgxzVJt/TpkBztQAt2TIvlbyHZvIQaIdsEhhQjv3yxbLFg7PkzWV+TCgZMaq6VmA",
-	"WGkZN6x3NLNjncjfkG71SPCkEvz0bvR2+sv7k6edf/7tX9ZdX2jX7LaxfZbIOs21TGPks1V2zb5p2tab",
-	"eJSJ3tY9vPjWlY8rWh9BnCRy1srFnp+D0KWHLBIXciCuYdBKJdVM4NuINcun0dYOIE29looNYsGTbfaF",
-	"vBAkZuuE9fwDbyfRQYlcd3b39g/uldW6zpIxQCM1As6TAx8x5h8MYTxj8S70CZaRMOdWTxkpCyjmV5Uw",
-	"sdPh0WDv4f7DPj94yPt9cXBPdA7uD3c7wwcP9mDt8sJiZ+sh3xoebX3+5vu93ctagXF9U2CJJv3u19Hj",
-	"c9E+a6SVSyPnpQgb7wsi37GeM9jigVZKDMhnqCs2uxRLbBkToGbf/6F/LtY+8U50vunREj4ief3pkY5b",
-	"pzN4oDLHVCguM3WzVOf3JTfPa0N7T1Gdx/QbnQjyfmiVBrpb0KS7vpuEK1DLdZKCQcgoS5OcJQZNSJxw",
-	"8wqjWe0Nd+nfzahsRaH5E4SraynAZ47T5ZI7LNgysrmJxyIl6bXPQhlXcl371TTmA1HNjLi5oc0ZIudK",
-	"cmkR3pm21rC49cERqdmvVutdbf8qXN+lU7o0wvkq2eyF41tvHXbGw1SZOgs6Z0EWpZG/Gq0R8bBVZrJt",
-	"SnWTiokLGHQXTTO4JKSZcTaWo7FIKK0CuSUmNbqECpLOlNhmr4hqLesv0ImAz7ew76SsqxXtXCWAIc/+",
-	"2uVjn6xvnTu9hnWO5hZWU5HzdJKbRTpA122YknjDkalPPEtNv87uU07rZkYnFuVeoqHyHV4mRGN1IohD",
-	"1V6E7VJqKmSL47+RNwQMrBbkpcUV4d5cCUpQncY6x6WW0BpG9BokpqvdWadzTbeW+bSuLaGit2tdXZRL",
-	"bd9u9r4rtFkYVcNWNQVBHGE+F1weGLrYYTOFDpnMH8UGaO5z8fnbbAd3Z5fx2GjKzO0nmkcDbiwh2yht",
-	"5aAe267m4mln1fJ8sCbzwIp3lt1+zpPzSM/VnZDtAGFJFbJdJiaaCGqPyQk63fbZUMYiZAeMlmebHamF",
-	"i2tWM/TySIMQdsDFHEi2Eaqore+0G/TMvq9ghsnMivdwEia1ueIYyABf5aMYYmFxfRD+NMVBvm4kAw6g",
-	"joQLEY91SW1IdHU0pxMXYZxDqw5RLILba2Zq0ZwGDf6ORzNrKy6O74NnvC9ikIymaKokUg2miZxwjB34",
-	"OoFvx9ZOTffuXffm9kBP7lpuzu/uBK31p/w60CgbsJPq5ddja/DAFG/ZsYhjXQv302B5o9UuGbCi/eje",
-	"8N5gq7O3t7e1H/H7Ww93osFWJxo82Ovv7Tzc5fXhWetKWsiV1lkn9wYBv1hp49q0SLLAs1gqzMhHpJHV",
-	"EHen9c3hOsNXJS3hd3/7f//pn37889/XNrWOPOhoqsbLQPELseCRCRsmsoQQVwWjodRJk87ILBUq071c",
-	"dYQd6dZsQx9PGOWcZ2RWPJ7Hg9p3FZMDeLX15rljW0fhNIxbdafFHfLG/asGQMJ+aH1uukzBrRGHzLGG",
-	"kJnZYCCMCVkEslQSsjlPFMYhSjXUIZOTqU4sVxYRGwaSx8XBZDym6nGpJxCOgI56Kkps7DpUQQtJXa7a",
-	"+uz81rgUMhadhoQ0UsHRBa8FDfn69TPCODZsKgd2lqxznps4npOQ8iMsNmZ1VMtCl4NlNYzstLax6lGs",
-	"W+tXObN/+XAV/T2hk3goe3uhZ9vspRIs1iOp2BQhISniDOQP700oy0H5rP982n+nTiJ6peN4RZYKM1IN",
-	"REOEfY3H9cKXQapBjumRheKPeRz3QioLkc+gyd/gXrX69BJWXEJHLkg+s3cEB2In6gx2+/v83sPhffFg",
-	"q1P4t8vbSx4+faUibKy0befrBZS35cbZvddavA9vJt9AOs7SNBw4oTfRcoKcY12jSX6pGk3mwGliPQK2",
-	"SHS5zV5O+a9nghL5BFe1QLCON4bMJlwZuKSd8huVZL42VFTFPXT1ca6QOZkvnnO9fRH11UaOMmB/7DCr",
-	"uSONx0dHhTVfhSeXuVFU+rpsMjPWpw7jXbjy5nP7LhqLfLxKtNUDHdeG9aT7pYesdxfTlxa9fObG3ARh",
-	"YAy63IHs3jQCU5bBust9EZKKS2itIlUuQS+5CuDtTQKK3UBwZ7MzFZ99XB+ZksMrQsc0HOJxqSjHbp1s",
-	"slxQawtYumloUYcHuhQGlFYiXBboWiXXGpnpC6BWcxVybQgyRfKvc21f6SbP03f1sk1pOaVJT4KOjgpU",
-	"s+v3229l65u55uBfPwq1Zntu5CVcQ0Xr3smE/rkxsyhoeUrM0zO6YYNofZ7RUR1yVuhLljiGOWH9mKtz",
-	"h+JRrW9zLsSUiYn+lUR0W0RJuo2VN+60Q9FaGju30tKKM6vbIJdKcxPp70QoLKSwLs1tJjvIm+GzBKH3",
-	"mA+E4LF/yANaI8Li+hlANznBxpN+vXGK3OhL/b9Pru7/fdIwooZolCN0qoSsvyjv/S3jougxZDcSAzkp",
-	"2zM3mTHVXN3wawOSIQ1QpnYu874wi5bW1TsRlvCtr+hIzzDGKpejz851BUiq4d0NRUuOCu8dsvlYCwqp",
-	"xTuOoCBdfQOGsrZORPWigxvOsN2DgzwOsR4yGZGjeKAnk3K5vOD+tRe8usTvF1wwhVavPyXWI+Jv0hVM",
-	"d5DE+kw1t1AjBn8OKzrbkwqsPnuhSTLBUB4vnTSg7a8Kxnnfiz9oLoBEy5+CxW9sA2y1KA4V/agTgZbV",
-	"1knRpGsr7HTxAE/4YkNH68oY1R/5eOXWsGGPSTG56v467Mp8lEUF7a02+fu6Esf0OtVNrhhh4fqsXUjL",
-	"kw2eESx6mWSYcZtGQa11/mGsCnyVj1WxqaSMI+LzUrmqKy4ljqB2ITMjUAkijiKM9NBZRytF+Q3jfT2z",
-	"XuCv8YeWRKqQCj1zw7jHVT1kHcfKEadtZbRV5sG7d//+/d2dg1VePG9iLMlUSr5DBFEYfD6nEcZDV1Y5",
-	"NOdc6XlNlaSqcadFsBWmCX4spbXaG2Z5rpMhuaZKm6ZL1ZWHwGIShRIkS1OlqmuQb71N0hZoRFUNJ21l",
-	"2QTo1VozbrvRM2m2WU+rWCrRO0SEOHxYjRxeV597DDYSmaie3oRHlOwDvxRK33I2H8tYHJ4phG9DbDWs",
-	"O1JFcAuzAr/FJD9EcsNsZQfMlh9wViqXGBPO02cPHrKeHg5xMl1fG2hmXOidHYszpcQ7i7ZzNsHXpXXx",
-	"d+yIEGL9YuBB1JFg797102pDQkTuyBVQ3lyfpIW69QvCgFoKwsAtooNwc9WGcIIlPCv/QosCQZ4EXqZ9",
-	"+08e58eQPqZKTz1Kx+Q/+cqPzX/w2o8xl4Fcp63WBA7WRQU2ZMPm3SUt/SOo8lVbQgS8EMU3imRSulzZ",
-	"v7a15aEw3AfChGtEwjwR05qpPhFTntiJUJbJKExvmjIH77SLkH064bLGSfd0Cz5nPIoSYUzDmHFp/30u",
-	"WKkeHrA+2GgSsiG0Oyu2Oaxr47nuy7oYP/rcRw23X9hXY61qmsOP12/tl7+sNvXLX67fzmvB4+bylspV",
-	"KzLjUkml4KiJwl/rukWDm9MftkTHjRQZiYslJp01dJcTWVv+SvSNtOsEhjWiCCJXClGoDFl/ZhYUcYws",
-	"rdhsA2+s4P2l6Tue4eR2Jz3rboHdOc3l9xBnSUnfH7KUjj0BIum49ale0IiINJgl0i5OYFGJA/YR+aEG",
-	"obUAENF1CBHs9OVXT1/0whzsBbrcMcCMYIXvSqVEcnck7Ft8AOUx3EUUxam7dHBja6ewF/jSV6KhlDV+",
-	"y87FImXqWg3laJb4elmDgZhaEbFh4tA//QMiSnkOJgObFA4OeHUwFpxWlLxCwbdbiD22BSPJtOKphL8v",
-	"w8DW42p8rhOGsVQnepYMyKvQT/TciMTcYt+I/okenAvrL2znLTLCMs5oBNvs2DKFFjk+nQrUdbJS7+lw",
-	"fz0TGBjqRmsdjkZpnJe4nkPdIEhadvTqGJofJlpZuky+nXH1bsYVu/3j7/7qx9/91R1EM+Vx7HYfe9rq",
-	"cyMi9vrpySmp1mmoBdMw8pOTp2E2W3wChKIzNdVxvH2mztRnnz3FSBtflQyzBlMx/rPPuqz3/RkKymeg",
-	"qJyhsHwWdP/5t3952aNKrJLCYEQU5p99EZ5R7MhZ0D0LeE04y5nKolfOglxrLrgmdMvf13ZMxpkvT09f",
-	"MfIgUEBMGjKESljIjGbcI0CAPh9rfc64ZUJSWs0piHa0v6z37ZbTw7eOo57zDRaq/Oe2m5bqZCriWKoR",
-	"LIt7irDcjeLn4u2AG0RsJFD1V9wMePzYfeZ0ddeAtyLd7qHpvxciavhx1AvPVK/oui/DiB9HvTv57Blo",
-	"FkHmGTwiKaobfV5AU2OOFdRp+KBSms8+wxFXQXEazF/zsY6Fi9s3uMLWp8IZ+Y5FciTdIvxGJNrBGsN1",
-	"pajotzsYR1M+GIut3e1OEAazQqbGfD7f5vj1tk5Gd9275u6z48dPX5w8xXfgpFMSQAAHY8Sx2KubcdAN",
-	"dugZPRWKT2XQDfa2O9t7BOcxRq56dzAWg/O3VEjp7aAUUzTVxq4qAugivzxKrXgnjfUHphhpgz5qj2dH",
-	"ZUbT+DGMinwMY6lCRQV0RwljH+lo0XT/Zo9IUaoWC2/hRWemGtYQmtjtdJwpyHsZcwaPu79ysMB0qbdD",
-	"yHIGAORqawUesadpMfPcx/4GqXGwbFPmoKuz0LQcbrJ3XTzfazGNKT7EzCYYt98NjgtV+PM9F7MigXXz",
-	"kSmbokzwBtq7S+CeLalneWERdtRUtpndJpzUO05zLQBl52qDOJihqVASWLq0zM4x4ByvXGJ5CK+R8aSU",
-	"X8qIDmqJLCsgtlWKXEFHThBDykOTLxJXug/ODgxnl8cz0QBe28lVSMl5CFUxmIjqCOw6OT/fR8PCruh1",
-	"p9TrGyTwdgejGf73sih52mQmGk7ocuIu1RhzRL6Z00GjZ9wb6UG2ngrVXFl8xTFx9Y5bnhOQ1RDemCs+",
-	"wup4xzW17UMX+YvcA79FjxB6DbLirpmdpkLcrnbxh+K3H2833UT9dqLxYKR1lNs09KVKY2l53K6BflA4",
-	"FnudiRm9RXvdWzsWzoHQzOxk5HKP0zvQo+5ODtlQIBjQmCu216ECOHHsqvjzRGyzIwzYmaPXzwcDScNG",
-	"rjQiEQOnkPIwF5YmR+O+niXFojrV7f9C2Pyi49yOYGqnY3EcXYUSUkCZq5OBB7PZ6P7DVux1yoVgOSxv",
-	"jgT818s3n+BEfp67/wjn9rPffocIs+7+R8I6s2H9lh/ny5PCXuTRMdINAmUNdrcsSC+RlimLk8XyXDjR",
-	"uip1YwjnwZ2V+/yEJnHTxep8Z83Cdbn2odf+3Eoa4VDnN0RHL9e78ysEBPTwdq/zdkIBdQ13/wq+sGqD",
-	"n3Fj9zrPzei6e/zcjMwNPMh4qHKneY0DDK9qJZav/xGL4TwRyhAKfly5QCU4e3OHp5u46vTp+V4I22pv",
-	"tBI/883JlU1quTG54o/NArGv9cGOVZNyTJxRGsqVA7l45ZZ4HMmbzhCLsJwNvDAth7KhLf1mrGE1K0hJ",
-	"ha2l9WvaWZCYFm/RrL3kzLnwwINO55D1HKxmzxs0XcQKtsHGOo6MC/w8sdylPwoV+RDwkbwQyuv6c75g",
-	"GHaxmg7M6NECgaWuquDXRhe1TTIiLCgX5JQHe2pIFy6CO/mHdnf9Q6/3gtaaehlRa1P6+XvjMjlBzs4F",
-	"8OO5ZjIyIRrGmVSDeEbFr1ozIDMyS42eBMOKJjqCF3TFb5x8XxDundDdZT0SNHsFY5OiKqhlYVTakPVQ",
-	"L+lRuIUrjOcr34cg2aeWROSzWlEiA4/j7aZTk4eh9fzRyEhss1ONRgQsBjXnCazeSDOtzlQaWxJrHCpN",
-	"OIOg9VVauUlneEjpHxzRElxraTMIy2gI0Z1miOIvLWlBvzlTTQpOnW2ueoLNdc4uTaXxxF3zaFOsXywn",
-	"0gbdg057M1pphq/4J3JQXwM1FK8NNgVBqb/A/7Y/nWa5ll0nB6D7J2TO6iYiOiueMYRM8MGYCFSuVNps",
-	"qWzEmZrw5Nxss2eF8uaUvpogSBVGGCoQCfGTtNh5yDjo/QyepJhF6GAIMqbHgeJ0FXYdZIUrsN7Dyv5n",
-	"qlBDHT1Zrno6O8VzNOYXgnHWg6F5iIgelhZUmj4l79oh4+aczIIk4ppzj9gqE0aKrmlx5q5z4FofgUJt",
-	"5EtH9B9A7zTtFc/NiVzNRXJCcjy2UDrX8ugh6pSP9s4VQUEYCnIBOxNzWqEyBa+v0EYbB157jpyr5RLs",
-	"t5dnlhScec/U01zVp56GZEJii70SG9sszeUH3eCtZHrYgvpyWvYyA+nnyPVcZAIyT/KuZ8mnJFphQpk5",
-	"N3kkyjHZeSYo+tTRYaZoy+jmq3Y52OAGXiOjoiWCQrhWGCM2SB2UN1y8zW+ZNdT9iWjjFb5lfB3tdStu",
-	"1NDAc/Fzu5zSmiJNN5JjzBvU/guMILfFM1NU+im9p63Y9qTI0LzUlLlHtlne9FBIlCIDj+EyIsoPqXZ6",
-	"To7DmwwksFqyqAOT+JnRSTOsRwPh0O6luCkbZByjJdguK+6SsYzaxpUgkl/v2BxR1eMesyKOffxW/kId",
-	"aQyuBFWU1L2mGC9FGNMpkkDd7ZxDzShS2ZcyEpuSga6sdlJxaKcTtqObfBXsTyFIw213Wct0GMsgPeCt",
-	"iYWvfd3r/DUFG+yIjeKB1wpmohCRKMUbyIJ508rHrpIVSu5FQQpYFt7eLqldpeX4TQ8H7TLxPBJWDws0",
-	"I5qkRitJKXgKmSOFi6DLiz3KI1oQqD20QKhnfZHLKkLx4baIjcDihvfv1Ol9DRW9N0bZaZSTj2jC6rv5",
-	"GsxZInFrel5RhvwGk7gLgUfcqizq/Ls3l29qg5QK5F82a6xgs1kk/HoumQKBhRSKNyyaU1wJGH8cwgbi",
-	"266ntj84ajZEJk1eHEKj9yAboGM1+nVK6RIrtTo9mXK18GVW8e50QgBZqOJEcJQEIsHMLCFQg6zaqXEV",
-	"FT1PpKQNx017zfTia3ZemSdltQt3cqW51zE++FGsz2Q2Qn35dOQG2qOMGF8S40MQoKtpmxo6HYIpMCpM",
-	"OrcmTUPNUWBWfT9HgiA3tryfPQxPZpn1+oEnP/gMOoYr+wIDkOM45VFkwkU9J6SMyDRKO4pERNLfzp0G",
-	"YvyFlmqTcZV+MjcqvrLl7kdRuvJWZ+qcUzoIMWAF5zmXg3M9s1feeTSNuM0vb/opJrhM9IWI8Eur4yhk",
-	"PAbiHI0r1oY07gp0DFJW60ngKxrzH6jAuYNghdNdwIB8noa+L9t749zhyw1IqcythEg9JPnUArxZSNru",
-	"L3I3iz/vWonDIg4cg4t6ibh8ppy8zI5Yr4DA18tS5IvYeAhsRJ6ddF69Rnnb4QdeS8guAgM6OL70fSdn",
-	"/+vv//rHf/i7n/7i73/63d9ex9VpU3T4NQT0EkriB74wi7CTjeJaGn5LmHcf5t7EUuhZlUMX3JiJ0+i4",
-	"YxxJu9n86k+RfctJX25rpSP1GnVnQx5TOk1OrMMaXNX625gQR4gXRlivnvY9MPIh633OZSxy+YXaCC+J",
-	"TuDNgpPT1IXVObqxzgCwKWNemfBxNVuR/pswkMav75pWFzeJj0T/rvdm+n+CYZD9mXV7xG1pBz+QDOls",
-	"PSWXaGreIeRbPjgPc2D5RHIrFeALacVqhfcoBfcmbLSPJ1/CeDekDt9IiSKzIPNzUglBe81kx0aBYQ3t",
-	"AAT0tIScS5UyKXYVO6bupom84NaZsZkLTLIclJm+K99X43zatPB/MzcHZglLlPMdNG5MLPhFW7sqlvl1",
-	"foMBVz4mgVxCY24oQmGM+AMg12No2xBD5BwEoTDICVIrq4MAo01E8EqveRg9EXjsUqi2CavLlHsG4//5",
-	"bylOc+Upi+WF+A1ms4paNkmxjrBRWJODpJZpogfC0I46ZAWOsOWHLBEYzYqoCR7vwClZNTuBnV9l4b4U",
-	"oNNtVuN5U5NR7WfKYZ1yizjG/v0a6pFclmbvFzFnOdG+RlYXf/VFsvB/IquTxU7kCDkbnE5kbt6FxSfZ",
-	"YwxhsjHQVPAkliLJkFLwPksfvE1JS4ngE8NGwjJEJ9PDYe/OoUu+9s8aApfHIDKzfabKrrVYD84NlsR0",
-	"wFUYciYUm0iFZT4p2NWOEyFcRRdvFyKchUijWJgImyxgWjudnc5+nfr0DJf3GpIg95hbKZRWaqHqBju7",
-	"e/sHoO/kzIWtxT0c2kcS9rDvZlHvxCu52+/ngED7QJZUrt3RABZ5W2n9i/VIz+zy3DtPpKA1kY6diAt9",
-	"LqLeNntJodNA4mmFYH+CjOULdsFjWZMl8Iz6fY97goEBrSy2Jofg54a7Ib7/1IW5UkcIleIhXwY8SWQh",
-	"y6q0M5NZa48pJUi68C64p31qG/KmwywczIz13N3G3kjMmcE8jvfhr38+sx/fX081kNfSHPOFnj8Ffz2M",
-	"d5WzPha2WN65wWFPoE6NUogrKJlVV4NTDleet/Ah4cE9k9blMiQ/ctbz9dt6DkuhVIxNK7SGdBlKtTD6",
-	"M5W2EhJhO/nTly93/IiyHzxuA6oaWFVbGoMQSAmL9Kwfiwjhib5xpN+bYlmxXheuzq+no4RHOUgmEBJy",
-	"6F09ghnrYgHZuzj3LWKMPXgW4a+4WlDf6PTnLIW+Snt0iSjc8VTWFyOp4JTND5kcZod4zqWlEpkFjtoX",
-	"Az4zwuu0WMvc3y0hRmJge2fKJb+gWYvyXVwRm212lNXh9Fl9GftDqCeZy0Xx/N4I2+uyRMSaA0tLvAn/",
-	"TI2lsRrEBn/0CbEcc14ySLa0T0ojI3R19mjBHP2TTpEBCWT+AoOAVU+45T2XQpOnpMNC9UmKT3JGinOp",
-	"fEYCZtewHsK09XBHtthnnxlDqGMy6uIeFsZ5O4/pZlCqc5EuOKRn3NgtfGTr+EnvTuiG0cUkI+yaUtEn",
-	"E6HsmWJ0BBR1toWT7YPY5sa6c8AMQ0M+Z7+eSWEdx75lshFptU3jnhsY9i9OXr6gYvnDBM1FsLNIfNji",
-	"LrQoDRvqONZzZ5z//ozKiyJQmm/4LAjP0tKK+M0///Yvz4LL3jZ7HGsj2EBHwnRhEvudzk49bu5+p7Pr",
-	"rjknHCAW47spsE38eq9AyaBvaioQi4qmlzEwP9vVnSGXNl6h0vgNInIOQUTddS3ideWUHdPN8YkSczCu",
-	"kJyMY+lQxljMEbHCw7FxoxWQu00Wbyfmj19Q1pdbdzjOsPI808SMpqA30Hfp6PuCtCFz6ZXQQ5pv1rNy",
-	"IvTM9jzMmZPZfPxxLI2tk7tfEFcGaRk2m+oPfFcLVO0Z5jZ75jIOwjzW3C3jUAcNFmwpV7ekMol1eIPE",
-	"LIO2d2hasvHyMqwbZ8aEtOMVuEKhO6teecJTRSHaqNuOgCakJXHFw+sVD2P5WiFuJAxF/SOzz5/tnF3D",
-	"xUB7zEjip5zk6vWLgNYtIs6xsIb5ImD7NVCiFWjOWj6X3sdZbd6wgaWWUXfjhqESWy2M1YNL89oimtWx",
-	"UtAKHJsQQ87RbmE13m54t2XHxmp3ckJgLB4osFDk8aABB5NOVGGgqVAFL6V4+PdW1LO+fFMS7HY6O/VO",
-	"0QznUhIbO6R7JmPHJD+kNxe77YZ0x6Ub+LsIRMB2Wk9BFo4oqM/j1WMlqX8T1ZbXq4XdWuLPlUmGlyoy",
-	"XlHtLAXskflFD+Fy73lJwIHVY1ECFktVrrcjoy5bOYMzRVJFlscL7XXZ92d+q/G+zm823ubF7cZn2mw4",
-	"vpvbcnxxHz/Fbce/azYen/B7eVazmWduNx2wK+wnPFaWO1avR3B5pmoAly+rBUyA69zygiy5dL3QnVWG",
-	"3qCHzUMpf/cG+KCL5is7274UPMnXrTfsdgk3FzQ1tM/pOL6TU9EcNyYdzWGPbnvWUKupAfO1WsfOjzYS",
-	"CgQK4QRLRGE3wJQjPZiBkOpQMMuSx0vq6xfGqe/XsNbUF6ChBO4qj/Xj2g6qYNbV/VYMBnr06pghHGvu",
-	"7fdicTsFidT3ASILSONNNml0WjYb9nc7HSep6nOKUae/IoEaadSj+hXNAVNE44fsoLPHNOEeZ9ZyaZgZ",
-	"z6yFSzbS85odfk3D24Dp/6CzdwPcBSdjjHNApUHpSKBx3SZ8OJSD5i0C5asdXk4RQPKjx8RRANi/Cbf1",
-	"VWLdEqxPvAY+qN9aSszMwZQ2QwdXbKdDnYyENeR244zGEJXSCbihGuwiOkSayuphw6HtpLYT1Pxrth3a",
-	"/OjW1RJQblt5q1g1+lOwsX5RkxDljZCKKjkshTxdHW35JA+DViCnMffxcaj6fuOMYKXQyDygvMMcoOBI",
-	"gegXcxnHXTLZVcLu8Nog8ynqMfCelWkJs4IxMNWrHaD8NjvKP4/P0LI48sO0KldciL5Gf0GdmeMDBGaW",
-	"FKMrE77J1JN1ozP/LQZmNsReNkdXmnLiVFbctpl3Y7klV+a2rgQU69F3vSr+I7Oa9evSVrGmXbHJOicY",
-	"GltuU+RS1yf81RB4IW6dCgVfy5/uVsUV2r0iOa9BuqXixp8C6z7hizQPavVG8qQFLy/RZr5Ab1PgibPw",
-	"+kddZJREW9178b6WaM2XLb4Wc03nmdUL/gAkV664/CkQ3Sv0rRergVLsY0oBBIVKUd8N3tgqpRXqD29W",
-	"isUAQUq59p1QDWNEgfR25LxYelj0XLAYhN58iLCDzvf1DBvrUICEg9XHb7fknFkV6OuJvdlq5uopfwiS",
-	"rlSx/pQ4aVYmexmEaTvemRVNbqtyO12X4otS9FpX7yMX2KKcHZ5czphITWx0zhfVKp6uMBcOx4yRMcNl",
-	"PpdGrKRGAgb5KAqYX761AlwqJbY/BeJ7SXVCaJetzrCIkbEN0FUt7Ur6szxZwxpQRNKi+KkUK8fyBNQi",
-	"9Cu+nyvc8uSjq/hUmHs9+spVHv8k+BqWES8l8Wuq51usM153Ty9xBbyBr4Aa6t31wJy4Fa5+OdUquxvA",
-	"W66T72siSX0MsopIdDxKgyqkT1oLs4RMYJ0SozUiMZATHh8yTuHOaUExH59MZd2dRSeNRqxz38NRm2PW",
-	"AEZopDGn1ay1XIsEbVVt7gtMSQibZAOTlbSrq9qVNl9MQap2g1hGFaS1VE6CKy3SZIlDs5xOCLfUaQww",
-	"iBXqpS8j4H39RfZTN6J6/IhcG96W2TgdJ2YRr6lAyaGTfSwnCEnAXmRwk0B5eg40cSEHwrisjzINEIVX",
-	"+wYdHuMIVYTgxFh/28mHhcE7jb5h9M4HhiEfMv1zuxKCUB9YgJFofR5zNUBTuwN8nQo9jYk6sSSjD6E7",
-	"enV8y7BcM7l+nCvg8s3l/w8AAP//",
+	"7L1bjxtJdi76VwJ5PJDUyKJYV0ksDHBKt+6a0aVGVXL3TFNHGWQGyZjKjOBkBIviqAsYP5yDA78Y+2Ve",
+	"5mketu0XexuGsQ3D/jXeu3vsf7ERa0XkPclkFSWVxiOgq6vIzLiuWLGu33rvDWU8lYIJrbzeey9hv5ox",
+	"pR/KkDP44JEUFyxRVHMpHspwYT4bSqGZ0OZXOp1GfAjf3v2lksJ8xt7ReBox+2T69lseej3v/r0BvXdw",
+	"78HW4OD+ztbePXZv6/7egwdb3d37+2FId3YGBwfepe+p4YTF1LTxZwkbeT3v/7qbjfQufqvu5kf3Cofu",
+	"XV5e+jAPnrDQ6+lkxi79wjyeq7H6aHPxvZCpodcb0UixK03MDLf95E6ZUlyKjzlBZbv0et96+57vHXhv",
+	"rjRRN/Tlk32uxkdiOJHJp9lC34vVGF/eMf+2dnd3n2y9+PMXO1sPnu21J910GstmC5+oqRSqehpfsdEr",
+	"No3aLMFVDtPoSKg5S3BYZv4Jn5pvvJ53NmEkv5SEazKnioRSMKJlxyzCV4xGerLZAWKbzeP6Ss6JnnBF",
+	"hAwZ4QoG8pwpRcdMtR1KgVxC5vW6vhdSDYN7rsZe71vYBmzC++F//v8//MX/+P7/+3+///t/8YoH8fhx",
+	"e/p6msjYUr/X8/Y8oPLjJhrzvVMmwjMeM6+3ffDg/vb2g3vbXfzne6ea6pmCcZ8tpuaRyzeX7cnSLtfy",
+	"3Y/tUz6RUciUJiOeKO0TmRDB5ukHZM71hATm/QA24ySRg4jFmyUL22jdWI81CXlIhNRkLpPzQxKYPQ0I",
+	"FSHRE0a+Ojs7IQoWjCi6IPPJwicBSxKZBOYDReYTqomWJJQdz/cmjIYsgaP4iulksXU00iwxfxb7/drM",
+	"22zJDnRlfnvgE2oeJhM5JzEVC6LYUIpQmdZ1siB0TLkwnWSzTmlxx/c07KXHhWZj2Bjf+2bL8o4tQyrl",
+	"MbygMVN4HuytTrggcpaQSI5VQ0fewZc7X7385hc//8mjb1492314cvT6ycM//+nD0/0jLx2D0gkXY7Pe",
+	"GV3Bmhwlwwm/YJZ2KiMylMPEBYvklBGayJkISWDOVmBGM03klCXayh149lYxrJAZqnLHc9mzdmivmJpF",
+	"2iuy2m+xN9vQm3SecvBLNtSmB/v2U8qjWcKqMzsq8kNtiGYoZxGS3sDMFhoIyUgmRMmYDWS4qM760Rqz",
+	"LvCacB3mfhya958YKq8h3QmMK6MIIYmaDSeFGVZpwfAkJwWUm3wqEzKfyNjcE4VVUUwfkoiNNJEzTeYT",
+	"JrJH8GtYLyHdaqWj+tYIGb7HNYvVqqk7xnqZDpomCV1UiKC0RD7uhluoJWThbnDDxcKQm/dpdJLbWCs4",
+	"lBcaOYslDcM7B2YtyYAOz+sOREF2UfXHK/+UKq1Yq7uo7aJW6Smm747xzW1zDcVcuD/L6+57XL21065O",
+	"wwg+blGUT2DtcGVUujTprMzDafMDKSNGRc3pLi1dYQBLNxa4Rc0ZMeebxozIkR0qF+Pqnhl+wcKm9/Mn",
+	"wYhOh4TFU73Ac0CjyMhUxS1suzkldrWK8O0w6xbCMaQl8+e6Q7o9kAFlcs7CTl/0xXfEsFTyHd6w35GY",
+	"UWFo+7u++G5rayv9zzxpbsdt8h3Z63bJd4SLCxrxkExpQmOmWXIIN7ViRlIYMncr8+GEpG/vkO/IfneX",
+	"fAePDs3oFEsuWEKGVNgVThgdTlh4mN219j4Ocjd5kLW5CyMyP00DNIrknIXZ13vQ5V5Nl1rKc/ODRNJO",
+	"GF7Yh/b2bHsjc/mhvGRaJzGLByzJnj6Apx8Qs45iFPGhVihMwVpoqoFfmD/ogEfcEJzZi/JY0vbuwXC3",
+	"YbhckdlU6YTRmMRml+wihdJsYvrKfTOEbVhUMxmajFn2pRnZ3s4D+yWIM1bIUG1XeLsLHXTtEk6l4qhM",
+	"GPkdFo8l5JxN9SFJWCSpkdgSORvjGky40jJZEHPckNtlDSMx7QPZ6YkM63Zw25Lctu1ey3MGfc/EuZBz",
+	"4RP2bmoOiFnnhF3I8/y7u+m7io8FC41kxSLF5hOWMAISgKHUmJFpRPVIJnH27l767jwxFEKHQzkT2vQz",
+	"pUrNZZLraD+lQthr+yhXJJLDcytOCDnPXjhoeiHkig6ibBL7cNrwpxEKR3QWaTxrqbgYkhE3EioviI6m",
+	"BcOWxCz2et92fTi/8HMHfu7Czz34uQ8/D+DnPfh530dpGCgAfpp3t7v4cxd+7sHPffhp3t3vdt/k+GC3",
+	"Ig373rstM56tC5oII/catvbyp57vHSM7OXHcxPO91wJ4gVkNz/deSH2EpOH53pmUp5Gc48dPzRlFpQ5O",
+	"ILyqZtOpTLR7+pk5FvjrcyoWVhIwN8yJpednUpk3nwMlFjqzQzszlGd0OqCkY/HE0ZHne18bCjmxVOH5",
+	"3hHu5zPY/Ozvx3ZvoVHNEkEjMMHkL2mQTqLo5Qg02LZX+0OqzP3xviynUs3GMlk0CCH2W2RHNIqM1kMV",
+	"mc40kpKW7q5D+hWsKHLWiZfH6qhJYjgrdpPK2lwXmrVSWFlYME0/n+nV7cYzvVajp5omKxtVmibJGs0+",
+	"o0qDGWKldemxUWbKV322iukI0/n72bZWRYE3/nKVh6r8bivGFEypRIQ3UTMsHJJ1FcPKWamXlbjKbgRD",
+	"8uyCJQt76VdneBTGvE6POtaKUPiuQx4ljGqZKLAvqNmUJfYrcxnTcUkTANnB6FgDZqQwwyJDYnjM1eTL",
+	"Ro3KLEgcc62tkaS8y1IxowmSmC6ImjJ6bvmAjyti1Dzz3QcYVdEut65uk/8EjWrtW4Dna9p4QeMmnpNJ",
+	"cLcUkXNBQChA4aLcjKGt7f0i/wTRqI6JAtUwtBwunwE8496osxPYqwdoKRU98eHiYGjEh6yeoz9mEatj",
+	"vI+5irlSRlrnRtEQRGkeRVaMD9filLjd1UWOqNLOjnlLER4W1C8Naw2iaPlyqrfIVmZnuj9lIkzNui0G",
+	"oZgIjcLTbiBLu11nj58DH2qwKCCTKtsSTN/73gZOZv0pMJzOEFZeTKBECral5ZYURe5WXJXv/9vf/vCX",
+	"/71uaU5mg4gP6zg0M6tMqEgZEPml5KIdmZ3O8DJYtQT2saVGp8denmxLm5k7MDUMqUpwdm3TeWdnucAH",
+	"su333cVT4OLZDFfdf08unCn/w4uZYGCnJKbJOVpbF3IG9sKFnCWKRSPfiiNWEjVfT+gFs6qMkPPlEuh/",
+	"/v5f/vC7v69QkdEzxnLLfLilzvl0S07R2rc1lUYXSTI/76MJFeNm4w9+2yGBk1YDnwRWGDS/grCJjorA",
+	"zoL/Gj5JGEwb9H0zWwLaKlpE0FIKqijIHDIKiRyVzq490YXTa5U5Dzg4KBIJAynB89PnfW/qKIk6Qhnm",
+	"CSV0bNs8Yafl+Z6dlWlphm3nJpSjqtwaV3Q5u5qP0uHZD16lo7QfZMRsP8ioH//OaNw2mZ+B/exxbiLu",
+	"tWw+9pPTdFqu61lhaI/yk6zhfEsUmpciWhBnS2D5jbZbb8nHbDvyrjx9p/qPkPPVxtI1SLpJT2pxGOvG",
+	"ifpUeZD1jHatUdYrXlccpVPQNruY5VvAMov19S6dmmK1NPKRTFLeUubPTzm6tduxZ3i6ypILnur3za7h",
+	"VJppIbNYX/dKjRZl8XWlGyevF4e6S3hMx8wne2TEoyL33/O9kUxiqtHCdJAbdN79mt9AewfjIIv+/NyI",
+	"W22vGY6feqjtchI6kGA9qd3VOp+b+dgveONr/BP175ptNKMoCX3va8IUIEbh6Ge/6P7i66f62dmTJ/on",
+	"vzpJjrYnz8TD2S92ft79xS+f7Pziy+PdF2evuz8/C+Off/1kZXQDyoRWkutMw1Ex4uHeg/3d7d2de/tp",
+	"xAP/tdm1+zvbXd8rPbTnHkIy2PO910nk9by7MMG76w798ir+MXuUKjfAV1Q9l0m9EpgwuOkZTSLOkjTg",
+	"wpzySMpzQlvai16wd7qBFwa2/wBlpWDARuYv08VYEinAaFCr++zsuP16tVsTFlDyLgGRZbNdJUbC8zfd",
+	"UISTuo61CFq4qudYKntCkVG4kJLqGuCetuatlQC5dQ0lEY+5pTdwKHi93W5dmBZ4jGAGhGoSS1Uk5/0u",
+	"+JN5bKRS5062f63kxeVJrNqJuuCZ4i3bIUc4SLLXJdOEC00HESNHp4+Oj811m9ChESBTK5ua0qHZGzVl",
+	"kSbsHR3qaEGoInNGKFA24frQKJx6wsU4lddTz2Dx1LUMIou5eMbEWE/yi5Sz/eRDSps0/q8n0gyEC0Ir",
+	"OnY5VOV64SefzuiwKuzjeaYfLaWb52qsTuj4yuEfRmFL+bocrVxxWh9rdkTg+PaINFpD2iC6XrnukBdS",
+	"Ey3HKNpiRJ5l9W2Ye0zfOara664ksozftBokPt40SphC0Mb6tt4gr83lMBx4+VuPzTPrcsRs9z41U8wH",
+	"na9H2Bh3WCTmTJ6VScgSZy9GXrgy1ulDbtA1l6nefHmUWsXtPpKDbu6e6JAjMk7kbJpeGEbL58r6ZdzJ",
+	"VY4N+mCOZCEZLMj/+s1fNNg7c2fgoLuC/78yy/K+xcZtmu8v572rVjuLSr+xgqFZ2euIhZs7cxs/Vtc8",
+	"KuXsjvVmWHY3ixDCaMlMWTlhwxxE5aJZW0gZauXy5JpctVL1Fosu8gyfbOccIT7ZIWqhNIt9skumiTTt",
+	"+WTP/BrOzK/7JJEDqX2yvU+okHC93laMkaDOIRncKXCXbgtLSHHsalnEwy1VDVBt5i5tQlxRdcUVAC6a",
+	"WjrW9x8XAwGq6voJTTSnUXVUp4YQ8648VQzuNAo7C8lsauRqzWPWRnVfwilXU9CN15+voDuD6f/6rNKF",
+	"XaOno0Ny8ThcERrN6UKlAZkrGIu+YihAvEz3wSNqHznMR9UIxlKaAlGhpB/Z3Lv19aNC6Ha3SvmCxmvN",
+	"E6Siy9RflBd+G/ak3gMLkweu187Ypa7ni63ubR0hPray5fIpvcgbXklJ2aOJk31ZSELJUPMP2ZSJkEA+",
+	"Xbv5PomnetHqqBtRVGTBsug2wCFA56kZ4jpsoO5E160gDPuKgg4OFeJCDJUY7mrzRwpL9v6yrl/noK6y",
+	"b1wAWJUJnU6ZwMNVXInHlsnVMBT3Uo8ENvQu8Is3LHRuPnytWGL+/0JqPrIZbwGRCQle26js4DDdkpGN",
+	"8h5KoRMZkXMuwqJZ5PPLRvQ9KVgLD1Qaw+i35zy4xaveMFuw8qH8/qxu0W6dd/kmT2jLXoGHfsoFiJsu",
+	"WnhlrqN7rnzYsMtcQ2+aDgB0WaHiwDInQ5l5Pmj+NjJ2QG5PE6aYGDLfCJcjHrE7PglEgYohXMElFwRk",
+	"SJNkQcyV3iGBC/APrA1IXjBVjPyX4rAvAtOLDnrFr6hy0e4Q+660b5MCDklwzofncjQKes3B+FylgfiH",
+	"JLDh/Ha4Ns7f9oh5ABOqCBMhM81DcKViYfqIlePhIQmnnsQyYQRnbeZEheNPE3qRc+bZZFlmznA+ht6z",
+	"i+8VbVOe75ml93wvv8rmU0dtvudWCCI2FDMkYNcDPoGJAruASRotJJ2Ol4+pzw2hYjlwjuM6TyWxt3Qu",
+	"ZrFDjgVIUOi5lFkwA4dIWHRl2pCbIoddbVAwY0ENrd70guG20A9ITWGdtcT6FKspjOBILDf5cKGZOjQT",
+	"zdKebbgzuriNWhNxJjQkJ+F2d7Mpuwu+6GNGb2UL7WodXzf4Nmvi2xKGOcxzAYk0HI8P1fwCvoADcnRy",
+	"fJjlGNl8GNxcTHsuruQVHairvIVggbeBa7AddgFwbnVMzVJEA312yMsp/dWMgcQwkVGozN5BapbdwzHV",
+	"bE4XtxQJFBsmTL89Z4sAdg23EjdSWBudYprMhOZR/mX4QtNEs5BQweYd8sRGeOe999r61YlmUQRZNWnO",
+	"d7au6y/oCmv3l0xDismVfY1xMUFqJJPD1Kdlw5MCyxMtS7VpRzU6pf2mXlqluZBin3ChNKNhofn6yOKc",
+	"5XN3tfXfXQQrr1r3XGYNaq1S1UmfiF5RnXkVtaK8aK8YVXXhNl9PFpbVGfVBFjNjvXwe4KyQ8lTle1ZI",
+	"K3cgzw9JyMYJDY1ka9riYuyTgaXlfA+pFoNKxSEJE8oFF+MeUZOZ1kaYNfynk7v15DlAq2D75lf7SvFi",
+	"gqeWMw07/jeNq34TzSGWHta1g3zFQ7YxE6oLeLMXsw0c/ADm1AkPV6V6w61UyPbmejMJ357tv245j4Vg",
+	"yYexLeHtQaMo78v5QBalSiNvxbrpJU7VNG/7KAhUWiXb+yDP1aeb5Pjwzmo+fFWjkpyLpqPsJHMMioRN",
+	"QLIyG8Ezs14GOoH2Y7SLyCT3TjVsMTe77Qfl2U2p1iwx4/h/vt3eevDm2+7Wgzdf/Fkds92sZ0Fj4OFS",
+	"3wLQuFHSn6vxVVmHlWT8TKwd5wQkiWn5vCbGECXjtw40q7xtP3eBzTxErzBXWV8zwX9lOEQswTiTk7dT",
+	"U5pTPwrROs/pudUtXSqzoiOQdBM2ZaXQOY9ubZe2d+d+mxgCzZoEGTu6DjF3O8iambkKrXzKJYnnDmOP",
+	"HOz7+7v7ZGAUDrMar8+ebt33ScSUIgM24YadCPLuXVmp+c2//eGv/u4/fv+33//zP/7wu3/64bf/4H2I",
+	"qAe1POwXAAxypNB0yD7gyUrFmBVmJSsvpFLayheQza68ZRxR1B3Cn4ALv7p4NtpowqfVs9P0jrOX66Lv",
+	"Iue0WO++tP00D/smyk920OvKT/jax3NZHodwlD8hME/r6DfVdsFuLjlcz8dY08Z1InRXEI694OtsFwX6",
+	"M7ej5b2HFacHOUKf/i1FAOhtNFMsROkNsDhWctuqZlVZlmdyzEWdgQVsApl5c6ZQlVCamhtuJGv8p0/A",
+	"EKmOalGVMN/VmhrMLemT14K/IzEfJtLC5RUmtH2v7G9oYVA7XVOZ9z2E6Kg6jpgRKzWhigRHMz2RCf81",
+	"6lYPGU0qoYvvxm+nP7sXP+n++2/+uu76Aq9Er43nopx84hBE0oyTbJVts2+atvUmHmWkt3UPL7x15eMK",
+	"vgMjTiI5S2EzKs+N0CVHJGQXfMiuYdCqM5RvwprlwGFqB5ACCnFBhhGjSYd8CTZfI2bLhATugbdxuF8i",
+	"1+2d3b39g7Ja110yBtNIjYDzeN/Fe7oHfTOeCXuX2tFDps61nKZmdIaoQ8UBse0uDYe7D/YeDOj+AzoY",
+	"sP0D1t2/N9rpju7f3zVrlxcWu1sP6NboaOvpm/e7O5e1AuP6psASTbrdr6PH52sk27VySOZ8jH7jfZEl",
+	"hJgtHkoh2BA9/rJis0sRcpcxAWz2wx/652ztE29F55se6+TyCdafHuq4dTqD80NZpoJR1amTtDq/Fqlm",
+	"4MME36UUaZqKNpp0z3WTUGHUcpmkEGc8zMA/ZokCExJFNOjCaFbHslhQo2as4XIy4mcHwtxSgM/CHpZL",
+	"7mbBlpHNTTwWKUmvfRbKaOnr2q+mER2yal7TzU1MyHDmW+XurbRN2NYaFrc+tCk1+9VqvS3sXy8h7Awy",
+	"rQlAuGDIQAqI9ZPTly+QYxQlAEXmCdfsEOB+SPCURyxwDsGiUFA6+0uzHq6C/ORiH1qkyq/OjU/Nl6k6",
+	"1/e6fS+L8spfzlqxaNQK8Uc3QUhwQdiFGWovF48xRxyECR9PWIJpWcCvASzEJmShfChYh5zgudFksAA3",
+	"BjzfwsK0blb/+gFQ6yMBnK5vHzy7hn3QgQFUIH4a0AHSAfoOTuDREntiurxNR5ZYy1MZLokomWiQvJGG",
+	"ylJEmRCVlgkrgBGoK6Tk1YM+3Mg7ygysFjyxxSVl31wJ9lWdxjrHpZbQGkb0yshsV7s1z+YS7031eV2c",
+	"TIRv17o8EaNIv93sjVtoszCqhq1qCsM4gnxQc3lA6HOXzAS4hDKPGBmCwdHm93TINuzODqGRkoh4M0gk",
+	"DYdUaUSMFFLzYT1mdM3F086u5vhgTeaSZu80uf2cJuehnIs7Ptk2hMWFT3YIiyUSVAmSxSf7BJenQ47E",
+	"wuZFiBn4mbgCaGjDxWzxGcVE0V6w3W7QM/2hwinimWYf4CTEtRhMEEphvsrHUURMw/pAWYFqrNkVYylg",
+	"AHUkXIiYrkuKBaKrozmZ2AyFXBUYH8Qic3vNVC1K6rDB4/JwpnXFyfLee0YHLDKS0RSMpUiq3jThMYXo",
+	"BcSFmWg9Vb27d+2bnaGM72qqzu9ut8d+ya8DjrIBk7Regj7WCg5M8ZadsCiStTCaDbY/XO2SCS3cCw9G",
+	"B8Ot7u7u7tZeSO9tPdgOh1vdcHh/d7C7/WCH1geIrStpAVdaZ53sGwioqLmujzhGHwCJuAB9AhD8VkNH",
+	"n9U3B+tsvippFL/9h//9r//6/V/+vrapdeTBpfG4XJOI0VD5DRNZQoitYmhx0hmZpULlEjSq4hG2pFuz",
+	"DQM4YYhZkZFZKZR7WPuuIHxoXm29efbY1lE4DuNW3Wmxh7xx/6ohmGY/pDxXPSLMrRH5xLIGn6jZcMiU",
+	"8kloZKnEJ3OaCIiE5GIkfcLjqUw0FRoQX4acRsXBZDym6vOpJxCMYZdTVmJj16EKXMjmOOqa01jv1MhY",
+	"dBqU0kgFRxe0Fozv9atnWDtEkSkf6lmyznlu4nhWQsqPsNiYlmEtC10OQtswsrPaxqpHsW6tT3KOh/Lh",
+	"KnqcfCvxIPrDQs465KVgJJJjLsgUoNYx5s3IH86fUZaD8qghediQbp1EdCKjaEWWG1FcDFlDhk6Nz/fC",
+	"lRetQyFDC8WPaRQFPpZby2fg5W9wp1p9fglvNiEsl2ST2Tu8fbYddoc7gz168GB0j93f6hb+7dD2kodL",
+	"f6sIGyut6/k6XOVtuXGW97UW7+Mb6jeQzrc0jc+c0JtoOQHOsa7RJL9UjUZ7w2kiOTZsEemykNYTMypq",
+	"CyxY3ugTnVChzCVtld+wJPO1oaIqnritO3mFzOt8Ucrr7Qurr+J3lBXMgg6zWpZcubpDoLDmq1vmckeK",
+	"Sl+PxDOlHfQA3IUrbz6776yxeN5JIrUcyqg2sCjdLzkiwV1If1wE+dyRufJ8Tylw+huye9MI+F4uglPu",
+	"C5GYbEJ8FQF+CfrRVQpJ3KQCDBsIL21258Kzj+pjY3J4Z+Aah9y8UrG7nTrZZLmg1rYQwKYh+2264lJ4",
+	"fVwJf1mobZVca2SmLw21qquQa0OYK5B/nXP9Sjd5nr6rl21KyylNOhK0dFSgmp0SEnB7Majm4F8/DrZm",
+	"e27kJVxDReveyYiqvzGzqNHyBJunZ3TDBtH6TKejOuQ935UCtAwzJoOIinOLAlStG3nO2JSwWP6SQ9UI",
+	"QFm7DRXt7rRD4VsavbfS0gozq9sgm8xzE+nvlAkoULYuzW0mPymXsG1TlD5gRhIUZfhTJtIa0RjXz0G6",
+	"ySk+jvTrjVPoRl/q/318df/v44YRNUSjHIFTxSeDRXnvbykbxw9BwyEb8rhsz9xkzlZz1fDXykiGOECe",
+	"2rnUh8I8W1qv+pRprBtzRUd6hlFYuRxdfrAt7FcNMG8oBnhUeO+QzCeSYVAv3HEIJWvrhhGQtWXCqhed",
+	"ueEU2dnfz+OYyxHhITqKhzKOy2WovXvXXvDqEn9YcNK0ZFH9KdGu0tQmXcEp4M10VpcX21jbKoc1n+1J",
+	"pVwVeSFRMoFQHiedNFSxWhWM86EXf9hcWBSXPy3CtLEN0NVik1hMr04EWlazMkWjr61c2YMDHNPFho7W",
+	"lTHuP/Hxyq1hwx6jYnLV/bXYt/koiwpaZG36+XUljul1qgZeMcLC9lm7kJomGzwjUEw+yTAnN42iXOv8",
+	"g1gV81U+VkWnkjKMiM5LZWCvuJQwgtqFzIxAJYhJjDCSI2sdLcn0GYKZFfhr/KElkQo8yBPDpqnDZT4k",
+	"XcvKAedxZbRV5sE7uHfv3s72/iovnjMxlmQqwd8BAjGgmeWyKg9TwLJyaM65kPOa6qNV404bKDN5zj5Z",
+	"xmG1N8gzXSdHc02V9vU0kjR8yiP2tNbXC3W2ZBL76AenibZaJCTnhR8kjnJUi+XnKn5Z3BczHPNn1ah6",
+	"GzTCO15uuwdc1AY3rDyaMJTmdWPhRgrWLU1UCKw6FzgDeqroY2AhLwlU7/seD/teb8fve+YY9fOVxvw+",
+	"GGz6Xq+fwxnse37fU/zX5nME/evDjOGxHO+4mz7LhOkC+F3fezejYkw1Pr4mNlzfu2wfAwPLYZ4tr0WP",
+	"7GL9XeHiM6Fc0d6GSuY1x7g31MbLMsxmlk78gi/LrB+GDpr7GSqmTRhNMNykU6avm2hCK9D/+kzHZonW",
+	"1bSCypCFeqJLM0SrU8233iZX9VRTXZ1D2sqyCeCrtb6jdqM3p5cEUkRcsOAQzjo8LMYWpnBAHXAs6mlY",
+	"HD+mIeY4ml8wataWZKFkPuERO+wLwJwFQFgoIlqFnfUzJM1iZhPAzwJIg0WTzQ9YSLDRubxLnKdLmj4k",
+	"gRyNYDI9V+h3pmy8r56wvhDsnQaHHYnh9RRgkhwhrL1bDLj9ZcjIu3eDtHQwY6G95wvQtLZPNH3Z9fN8",
+	"D1vyfM8uosWdtaWDYYIlGD/3Qotqv44EXqZ9u08e5ceQPiZKTz1Mx+Q++akbm/vglRtjDnihzkRWE61c",
+	"F4rcAAKQ99G2dMqCnanaEsD2+qAzYvikKLnsRW1k24r4O+qi7/w1wu8es2nNVB8zI8DETGjCQz8Vb8ti",
+	"Y7ddWP6TmPKayIAnW+ZzQsMwYUo1jBmW9v/ORUh6taio9RGOsU9Gpt1Zsc1auODnclArTeHnLlWh/cKe",
+	"TKSoaQ4+Xr+1n/2s2tTPfrZ+O68YjV40ggkKW3pYTUr1kb2jJgp/JesWzVyQ7rAlMmqkyJBdLLEjr2Ew",
+	"OeW1tazZQHG9TjRqI3gqcCUfNFmfDGZqgWkOwNKKzTbwxgrMaZoz6BhObnfSs24X2J7TXFIhcpaU9N0h",
+	"S+nYESCQjl2f6gUNQHDDWcL14tQsqqszSpO641TExelZYBxy9vKnT17YurOI9gNxPhDVirUQ7nIhWHJ3",
+	"zPRbeADELthF0P+xu3RwE62nZi/gpZ+yRT2twrfknC1Spi7FiI9niSvyORyyqWYhGSUW9Ng9wMKU5wAG",
+	"gkpRMA2v9hAf2zlse943WwC5uGVGkpniptz8fel7uh5O6KlMCARwnspZMkRX5iCRc8USdYt8zQancnjO",
+	"tLuwrYtaMU2oQ+gmx5oIcAPQ6ZSBgUUQI0REcqzS4f5qxkBhs6PVFj6oNM5LWM+RbBAkNTk6OTbNjxIp",
+	"NF4m38yoMAoLuf39b//m+9/+zR3I2aZRZHcfetoaUMVC8urJ6RkK7ml8F5Fm5KenT/xstvCEEYr6Yiqj",
+	"qNMXffHFF4iu7UqpQqpyKq1/8UWPBO/7ICj3vZ7Rt4yw3Pd6//6bv74MyHzCAJ5/LpNzozvknn3h9zFg",
+	"DZWzmhi6vshC5vperjUb0efb5R9IPUGL8FdnZycE3ZYYhZfGKYLlxydKEuqAb2K6cOWdCeOYy3dmRDvc",
+	"XxJ8s2WNf1vHYWADEvLe5fx241KdTlkUcTE2y2KfwgI0StBz9nZIFQDVYiWYE6qGNHpkP7MGQtuAM13f",
+	"DsDfGPhQ6uQ4DPy+CIrxQuXaJ8dhcCefsodA6InSxDzCMZXEgdCTCSDU2+Gf8ZipL76AEVexwBps7vOJ",
+	"jJhNFlKwwtrl3yr+joR8zO0i/Jol0tZiMNeVUHAl2INxNKXDCdva6XQ935sV0sPm83mHwtcdmYzv2nfV",
+	"3WfHj568OH0C75iTjplH3jdWi/d8z87Y63nb+IycMkGn3Ot5u51uZxdRjCbAVe8OJ2x4/harP74dlgIZ",
+	"p1LpVZWLbbipA+dm77jS7sAUw/sgMMbBeErI/0yDViEU+5EZSxUhz8M7iin9UIaLpvs3e4SzolkK3oKL",
+	"Tk2lWUPTxE63a61dznaTt5T80qKh46XeDhjQ6vnA1daKdkQkf9C2ch+7G6TGq9vBdGVbHKppOexk79og",
+	"4ldsGmFQmprFkCzU845Vfkz5noup2IZ107EqG9mU98a0dxcxjVtSz/JqaOQoV3qwSGe3ER76jtVcC/UB",
+	"cgXNLLralAluWDrXRM8hywWuXGR5gCqU8aSUX/IQD2qJLCvY3VWKXEFHVhADygM/ExBXug/W+WTOLo1m",
+	"rAGzu5sr65YLSxDFCEYsfrRj5fx8Hw0Lu6LX7VKvb4DA2x2MZtTzy6LkqZMZazihy4m7VBjVEvlmTgeO",
+	"nlDnGTSy9ZQJQpes5LJjEnIVc6VanhMjqwGqOxV0DCV9j7WRyIjSPIrIgAFyjW/TDYB7wLfghgZXpRmw",
+	"tcflC4EUifsxDupj8dtPt5t2om47wXgwljLMbRoEcHClcXnsrmERmvc8vITDyxpYGngt/LTcMhWptHiI",
+	"duOxuSExL8LwPVebjwtEwTHb7aIALOc3PZfAgXtoJ4+iPuIwYJ0gazsPjMCGpmuW5n/E9Jz5GJaAdzB6",
+	"CsHMDXGm+3dADnopGAkAySMwz02kkEYpsVbG4Hi0Zb+0sXzBkzM6Dg5LmG4A4uEkxUINwtRYiZITFs45",
+	"6gtQdsiALaQVBhkC6e9tH3Sg2xfmsD2nejgJCgsHDe5292D0x7GtiRozEnA0QfoYhQv8HjYR3KNa0+Ek",
+	"NmST2fRRnXGaEJlDZdVkJsjtr86eP/PJ6Z9/6ZNvnj+7Q6jqiyDP4OVQM71lq5GhsBg4v9YXgQOhsjsJ",
+	"NjpyZG8dGyMJEqsNkrMjwBjiwYJME/mOM5SzU3ciUlKhblIJHDZwOoLzH6NiabomQX/W7e4OeTyGX1iQ",
+	"aXkQR31IIqYtlOaYkRHTQ9w38Mz0zEiCIPil6ouhFEqThCnyY0LnlGt8+DZs7esk8sl7HJ3qkfclJT2w",
+	"WvqfvYcpXQaXl3cO+4LH445KhuTH5PWrZx0UK16CVeD1q2e3sZOEqc4gkoPbd8wbQRCYIR2B9Xy3S2Bh",
+	"UHsFyQaVHpQYrCccGHnZLj6G+iDpE2BVT2tZKTIEHGQ017qia2R3py/cQ4rMACVlThd4rB7cqRMlvmT6",
+	"KRpCVgijX9z9oih/1ntTO63cpJd10YK5c+j51r6Qd2duPeZq2pg5h2cMy+XFCBQJPrvsfOUqfeXJ38vL",
+	"DjmLau49d35+3PfevkUHZ/bhFz+GQOFbt370ZP9HD7Z/dHT/R08OfnT/6EdH+/U11y59z7CqpmL02oKY",
+	"minnjBt4b6qm4fa9na3MLdv36hb90vd2ugcffV+nNNHFVOk/7e2H2Nvd7l6DcoM8Z4L+fRoZMW0BKtve",
+	"9sHGdE6XGtpABe5aHXOhSrfrxrTHx45BIuhiTpCC6xYcX4b26pfJUqUTdhwjzUQonTsLRS76FcOYlwY2",
+	"Wgc/y5WNkPoTx7tpp2ITpAjYETS7slGEQ1mxli6nNKExw4Dcb5tjlWC0CiVrNIViECMYuadUTzIbNw+9",
+	"skbbVk12FUehsi84JAp6+G43VuO3ECDwVk+YDcpqtq7w0CKspUY3V90oPiQjBqDLRmDf7aKIHkVWP6AJ",
+	"iKemgTnENruUJ67I2BWnBO2TYuK8n0u+4+PJQM6SYunxTp0ElNfyYG4gvZ1N2HF4FdUzBe69ut7pQIM3",
+	"qnCardjt5kqyY4SHWd4cSbqvrbbZsPkImvrHufsPYW5/9NtvcW/X3f+QaRunUL/lx1nhPwzyzGOAphuk",
+	"NNVmd8uW+yXmecSqIhE/Z9aWXzXzOwPCqn1+jJO46Xb8fGfN1vyzcrg2LVjRFbO3xIbo6OV6RsYKAeGd",
+	"10g/L9icKY2+Mh82GsBN6HCSEpG2oB4Yk24RtqtBS7eUn6aIKQjSQdcqCEWpmQXlgA55xWjYF1JY+9IL",
+	"9k4HUOYGz0mAgXAksGUFgp7hOmY0oH7LKMzzsiDiMdcBmnl8AHCBwKAM4NHZpJCoqSb3u92+yHgzJkQ1",
+	"qOx5ungKy3lF+39tfHVb4AOYo9fb77Y3v5fHvb71fePnCsax/HDBLnY2yYet+c8wQzQULvNwOSGx9jQZ",
+	"7vp2t/s2xiTcBtP9ilt2FY09o0rvdp+r8XU55nM1VjfwWoQrKnc3rnEdmlelYMvX/4hE5nZCZHIw91Fh",
+	"kxsNL5jbKmCpRdwxugXTrfZGCvZHvjkZilzbjUl9hMv8Wa5CMTkWTb7t9LZhzim+cktc9ZubLl4Uiwk1",
+	"ML+0iPPGNGNpVrOCrl7YWly/pp01+sfiLViUlpw5m1K83+0eZre2i0eyWW5olTK3t7LJ4qeaWsg0JkLn",
+	"Ehlzc4FbV/2cLggkR6ymAzV+uAAv1Se5nxE/3iZG5gHiGyAGi4Dw7qGdHffQq12v9U1fRuHflHv9g3GZ",
+	"nFqk58zw47kkPFQ+xLURLobRDEv2t2ZAaqyWxixh8SiIsMGSJLZkt9WWC6qyVWF7mTiajxURKDOXVTuu",
+	"fRKAlh9gtoSMQvCDguLPIXKPp4FAwGelsMJIFHWaTk2+eJbjj4qHrEPOJFavGdDh+ZwmZvXGkkjRF6kh",
+	"MpIwVJxwVjjLOVFzAvchQsZQcBvY1tJmoJSLwjqUOENQJnFJC9aCvmgyF7QQrs2VeJ2zi1NpPHHXPNpo",
+	"0rueGG5meEI/k4NqdLTStYE62GAB/29/OtVym1WdHGA1Uhs0w0I8K44x+Kiiprmky00gulTsti9impyr",
+	"DnlG8+cYIe8SALaHrGRhREL4xOiNLCQAEGA0TwL2ZshzpjYZkDrseKtM9qxqe0ITzWkUECVj1hdDME1b",
+	"oEsIRBXQToecwTkC1zIlgRmag5UNyGCmjaQKn2Jw7CGh6hyjelDEVeeuyhNPCJqNVIszd50D1/oIPDHC",
+	"d47mP5a2qdqbcTarcdaX9vbR697ChLNWQC7EHzmEiFzpZoCuRbeFjRAbWL9aVnKzQhtt4m/bc+RcBWpv",
+	"r708s6RM9gemnuZa5PU0xBMUW/SV2NhmaS4/6IZgYyJHLagvp2Uvczc8Ba7nYmwM88Tg+AywDkUrAKFS",
+	"5ypfvWaCVtMYRJ86OswUbR7efNUuV2qsgdfwsGiJQLfpCmPEBqkDsQaLt/kttYa6H7M2Qd23FJkm0npP",
+	"16oTXEMDz9kf2+WUVkJuupEsY96g9l9gBLktnqmi0o+QQG3FtsdFhuakpszZ2CF500MBXAkNPIryECnf",
+	"h1y3vBwHN5mRwGrJog6A9o+MTpqhgJvCvuCFFGt5g4xjvAQPesVdMuFh27QQiOAIjtVRMpzwCxYQzaLI",
+	"pV/lL1SIfkWvG6p7TSlaAuvSpeijdbdzDmm3FGLEQ7YpGejKaqdZvlQnbEc3ZtyfU46F3e6ylmnddkZ6",
+	"gFtzAHcl12DqyF9TZoMtsWE671q5SJjhEaYYpVkuLlKDua8xDxok96IgZVgW3N4WCFOQwCGIBjBoG33t",
+	"0PMDORcsgQo0EqwkpdwnYI6Y7QEOZPIwj4KLhTBNC1gpYcByoCAgPtyGcDRD0PdqY48hYXhzuUzNSUou",
+	"Iek3//aHv/o7z/dUCsCagg+2pueGQX8GJG4z2CG8LEsa//bN5ZvaHKMC+ZfNGivYbJbIvp5LpkBg6Py3",
+	"FbNSc4oNlXfHwW8gvk49tf3JUbMhMmny4mCAg4u6MDpWo1+nhHawUquT8ZSKBdrL7N1phQC0UGEEJ0IY",
+	"qVmCQKiGVhDbWXXIl4axO56ImAuWmwbN9HJmoQKuzJOmaeGz7ZT1rGd8cKP4RNESeQjDBtrDPCBXRvdj",
+	"EOCR7dMZOm3VIxerjeiCiCKVo8CU8+dJ0MiNLe9nB92dWWadfuDIz3xmOjZX9gXkD0dRyqPQhAt6jo+A",
+	"RmmSdRiyEKW/7TsNxPgTycUm0yLdZG5UemTL3Q/DdOW1zNQ5q3QgyugKznPOh+dypq+882AasZtf3nTI",
+	"eGCxvGAhfKllFPqERoY4x5OKtSGNYjQ6Biqr9STwUxzzn6jAuoPMCqe7APn0NM1cX7b3yrrDlxuQUplb",
+	"MJZ6SPLIAHCzoLQ9WORuFnfepWCHxdoRxFzUS8TlvrDyMjkiQaFqR5Ah3BXraUBSAHp20nkFjfK2rTly",
+	"LSG7WEzElvBI37dy9n/8/m+//+d//OF3//TDb//hOq5OnVaUXENAL1VW+cgXZrFUTaO4lgazY52Mj3Nv",
+	"mrEBDVtnpCqJ0+C4IxRIu9n86k6RfktRX25rpUP1mmPOuQ3qNafJinVQt5+LGjRpaQErFdNOPR24YmqH",
+	"JHhKecRy8EBSMSeJxubNgpNT1YXVWbrR1gCwKWNemfBhNVuR/hvf48qt75pWFzuJT0T/tvdm+n8MYZCD",
+	"mbZ7RHVpBz+SDGltPSWXaGrewWpZdHju5wpsIsmtVIAvuGarFd6jtCAg1lP4dPKlGe+G1OEbKVFkFmR6",
+	"jiqh0V4z2bFRYFhDOzACOhTjBgBdm7+Y4t2TY+xumvALqq0Zm9jAJE2NMjNYWATn6g5tWvi/mZtjZmmW",
+	"KOc7aNyYiNGLtnbVlyJaOL/BkAoXk4AuoQlVGKEwAfhAI9dDaNsIQuRs2RKmgBOkVlZbNgA3EQreOM1D",
+	"yZjBsUvLO8SkDujmmRn/H/+WwjRXnrKIX7BfN+LZOIQSs1FQxxellmkih0zhjlpgRAqlDg9JwiCaFUAP",
+	"HVyhVbJqdgI6v8rCfcWMTrdZjedNDSCamyk165RbxAn079ZQjvkylDy3iDnLiXR19XvwqyusLxE8J62t",
+	"T075GDibOZ3A3JwLi8bZYwRK60GgKaNJxFmSAZ3CfZY+eBtTABNGY0XGTBMAF5ejUXDn0ALkuGcVFqSE",
+	"IDLVQdSZvOocyeG5MsqVteRhyBkTJOZiptMsVz1JGLNoR84uhDCJoQSxMGE6WZhpbXe3AcOnSiWwvNeQ",
+	"BKmDzE6RsFMLVc/b3tnd2zf6Ts5c2Frcg6F9ImEP+m4W9U6dktv5MAfEtA8QO0YBdjRgePZq618kx3Km",
+	"l2eyOiJlLm8wSNiFPGdh0CEvMXTakHiKGuFOkNJ0QS5oxGuyBJ5hvx9wTyAwoJXFVuUA+O1wN8T3n9gw",
+	"V+wIMB5czuOQJgkvZFmVdiaetfaYYrqxDe8CuC2b2ga86TALB1MTObe3cYqJRhTkcXwIf/3zmf70/nqz",
+	"jmtqjmbcn5O/3ox3lbM+YiAIJKls3uCwR0zmRinkJV6W5qizCzNCc8rNlecsfEB45p5Ja/lbTDdKghOL",
+	"4xJYKMSYUZED+pQCrCE9AlKtGX1fpK34SNhW/iQUofYsP8LsBwe7CKqGOdYxVwoQjBMSytkgYiGAtn1t",
+	"ST+YJlLLYdAzV+fr6TihYQ5R2QgJOfDtAFHCe0Szd/ouzN0hzJlnAb2aigX2jRg0JEWuTnu0iSjU8lSH",
+	"BSTk/JDwUXaI55RrxIoqcNQBG9KZYk6nnVOVGVB9iMSA9vrCJr+AWQvzXWzh6w45Ig5OJ83qy9gf4N5V",
+	"AP2ChCmmgx5JGAC56EniTPh9MeFKSyM2uKOPOb2Q85Ihqqd9YhoZVmQkDxfE0j/qFFnqd+YvUIA3/Zhq",
+	"GtgUmjwlHZIA6fDHNIpsfJI1Upxz4TISILuGBICyHsCObJEvvlAKQcN52EtBAdNx3s5DsiuQ6mykCwzp",
+	"GVV6Cx7ZOn4c3PHtMHqQZARdI7BDHDOh+4LgERDY2RZMdmDENjvW7X2iCBjyKfnVjDNtOfYtlY1Iig6O",
+	"e67MsH9y+vIFECMZJWAuMjsLxAct7pgWuSIjGUVybo3z7/sejBlwzl3DUH3qJP2j1/f+/Td/3fcugw55",
+	"FEnFyFCGTPXMJPa63e36sjd73e6OveascAClFN5NOeBV7nW7uwVKNvqmnDLTECiaTsaA/Gxbqxpd2nCF",
+	"cuU2CMnZNyLqjm0Rriur7Khejk+UmAPAti5IzKOIW5BwElHAf3Fo6lRJYchdJ4u3sfrxC8z6sutujrNZ",
+	"eZppYkpi0JvRd/HoT+gUpuUTm15pekjzzQLNYyZnOnAo5VZmc/HHEa/HO3iBXLkFRFLKMDvkmc048PNQ",
+	"8bdUCvIVsiEPSyUplGIN5QKQWXp+eyg0LYcyMldV3TgzJiQtr4AV8u1ZdcoTnCoM0QbddmxogmsUVxzO",
+	"ZvEwlq8V5EZMYdQ/MPv82c7ZNWwMtCv5gPyUolxdXKZ9th12hzuDPXrwYHSP3d/qFv7t0IZFhDkW1jBX",
+	"ovdgrwY1rFJZo5bPpffxYZpn4jew1HLRnKhhqMhWi8BjtjaUeelNi7Fi0Io5Nj6EnIPdQkuCuKTWTITH",
+	"Rkt7cnzDWBzOf36oO/sNZSzwRBUGmgpV5qW0huZBd3n1zMs3JcFuu7td7xTNylRwZGOHeM9k7Bjlh/Tm",
+	"IrftkO7YdAN3F3kASNldVxYOMajPVZWD6vPf5ooelivyF+s0tBeenyYyPs2F6/gelqJvSuY8SZH6Wh0R",
+	"l0pXV1fU1dfpusqF22Z/1uqgPSb6iYyiVFf0vYqMtwwe9CGaX+TIXO6BkwRsrTkoHUgiLso1unnYIytn",
+	"0BcoVWR5vKa9Hnnfd1sN93V+s+E2L243PNNmw+Hd3JbDi3vwKWw7/F2z8fCE28t+zWb27W7auixnWAdz",
+	"uyx3rF4P77Iv2mCuHgHXueUEWXTpOqE71V026WFzlZC+fWP4oI3mKzvbvmLUuvqQ2Slyu1T2xmhqYJ+T",
+	"UXQnp6JZbow6mi0d0nGsoVZTM8xXSxlZP9qYCSNQOMxHKKKmDFMO5XBmhFRbxKIsebzEvn6irPp+DWtN",
+	"fdFqTOCu8lg3ro5XrUVV3W9BzECPTo4JVFPJvf1BLG5nRiJ1fRiRxUjjTTZpcFo2G/Z3ul0rqcpzjFHH",
+	"v0IGGmnoULcaA6aQxg/JfneXSCxblFnLuSJqMtPaXLKhnNfs8Csc3gZM//vd3RvgLjidQJwDKA1ChgyM",
+	"6zqhoxEfNm+RUb7a4eUU6z988pg4DAD7L+G2vkqsWwJwvWuU93Bbi4mZuSojzZV/KrbTkUzGTCt0u1GC",
+	"YwhL6QRUEcyLCQ+BpjDr4Iyj8NhNbSeg+ddsu2nzk1tXS3Vu2spbOPrPycb6ZU1ClDNCCizEuLRiyepo",
+	"y8d5GLQCOU2oi48D1fdrawQrhUbm68FZzAEMjmSAfjHnUdRDk10l7A6uDTSfgh5j3tOonleMgalebevB",
+	"dchR/nl4BpfFkh+kVdnawPg1+AvqzBwfITCzpBhdmfBVpp6sG535XzEwsyH2sjm6UpUTp+BUrbiaoVoy",
+	"wSfrKjiTAL8LqviPREsyqEtbFXKuSk3WOcHA2HIbI5d6LuGvhsALcetHOKfr+NPtqnzr3fPeXJmc1yBd",
+	"jWP+nFj3KV2keVCrN5ImLXh5iTaHVLOxTBbLAk+shdc9aiOjONjqPoj3tURrj9wYr8Nc03l6//n7f/nD",
+	"7/7e+ygk54b+ORHdCfjWCztlQy1TCkAoVIz6bvDGVilNxjHXejWo5xWkWAgQxJRr1wkIElCEKrUj58XS",
+	"w6LngkRG6M2HCNvKd1jmbkkZSSPhCPPp7Zac81G2DtcSe7PVTNOgPw5Jpz1/jpwUqMLVNGyEMG3HOzFo",
+	"dB2V2+q6GF+Uotfacp25wBZh7fDocoZEamSjc7roVYRsW3ENhqMmwJjNZT7niq2kRgQG+SQKmFu+tQJc",
+	"Th1cy+dEfC+xzCfuspYZFjEwtiG4qrleSX+aJmtYA4pIWhg/lWLlaJoYtQj8ih/mCtc0+eQqvpnmuvSl",
+	"afJZ8TVNk0oSv0xARsNdgwfmdNFwT8+mkaQhlHVYBncLgb+oRc8lFIVTPqZ6cUVkEgK4bWmjAh9vW6hg",
+	"aatZQrEHh7lTg9yF9ZzQs42Aun2BBaUwwEcYtimTBQT/OnK2EVxcu+QzGK1li4MUbZNqC/HTI9QOCg8H",
+	"dof13TONvy9swg2aFxTitbhAKYfCi1FSy28W+A4XGgt+6dxiZPEiNsoDSr+mVUByawNytw+WVzJYYK7p",
+	"/UNXQSMrFbvITSJNGiLHGguIEcNuILomxIKvIiRB3wt8sHokMoJPQp5YeLXhhCZ0aO77vhgwLIn6NuiR",
+	"4AWNsbgrbgMsHQCDhUUDIME6YaC3WlTvnf19O81IivFhro8M3Ds3875wRUW1tDpvYXoHWHP2BcaWYR5I",
+	"rugtmQnNo1zaJCQiCm0rkHDdy+feZrai4GwxZdYbap2WQWZSwjiwx0ydaznti9Q5NcV8BaocAEoa/I7h",
+	"73lDF5zSXFoE1+5sHFoCgxqkmWBgFs0tdV0N0T1LZrn6oX5f0CiyOVMgU4Nr4WBvWWHR19BKWhSviXHH",
+	"s0hzwwzumhO35Zz67Vht1sdTmcQf25iEvTPof3X9ELPghgFtzJiE3buzO5JJiwIiSxy3b8xX5qjUB1cZ",
+	"UZJqNqdQ/WCWRF7Pu+uZt2wn72vi/l3GiAhR0T9KQ+C4SzH2s/R5I+hyiK0L2ZDHNDKMCZJTINJEsCyb",
+	"BGveWft7GjteF2xlBKM55HhBPF2aIVDNMc61iECE1ea+hAQyv0mTUym0c52KmTVfTBitdmNrB5ZwMVOt",
+	"1hzVUKLfBJwoMkGUaWvfgatmuTHQFX1xkVlFYbFuRPVoP7k2nOepcTpWKUbJsAL8CQQ84TEAyJAXGTgw",
+	"SAdzQxMXfMhUxpsLNIDySLXvUyZCuGtFCFDy5nenzRcGb+2vNXFcNZV6iijN5Ci9Fm5bhr+LD/tkD07n",
+	"nUqxqhT4fmaZSCpXBHl5KkX57wu4TtI7REuwTHTIEzqcYCFROwYfkxMvENQWrnEa+i7lAotHPgVpCpi2",
+	"XQDkEA17Z+M1bPFJ92enEi5XHwQHXGpAIyqG4Ba24ORTJqcRnk0jXKXh3kcnx7cUyTWT68e6rS/fXP6f",
+	"AAAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -31,7 +31,7 @@ const (
 
 // runXXD is an xxd with TLS, as real ones have it, before the legacy server.
 func runXXD(legacyURL string) (string, func(), error) {
-	x, err := xuanxuan.StartXXD(context.Background(), xuanxuan.XXDOptions{Backend: legacyURL, TLS: true}, "127.0.0.1:0")
+	x, err := xuanxuan.StartXXD(context.Background(), xuanxuan.XXDOptions{Backend: legacyURL, TLS: true, UploadFileSize: uploadLimit}, "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}

@@ -35,6 +35,7 @@ type world struct {
 	url    string
 	legacy *xuanxuan.Server
 	xxd    *xuanxuan.XXD // in mode xxd
+	files  string        // where uploads are kept
 	http   *http.Client
 }
 
@@ -62,6 +63,8 @@ type site struct {
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	s.node.Files.Dir = t.TempDir()
+	s.xxd.UploadDir = s.node.Files.Dir
 	for _, change := range changes {
 		change(&s)
 	}
@@ -70,6 +73,7 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 	c := s.node
+	w.files = c.Files.Dir
 	c.Addr, c.Dev = "127.0.0.1:0", true
 	c.Drain = time.Second
 	c.Inner.Key = innerKey

@@ -18,12 +18,13 @@ type Config struct {
 	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
 	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
-	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, at least 32 characters. Empty: a key made at start, so that after a restart users sign in again."`
+	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
 	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
+	Files    Files    `embed:"" prefix:"files."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
 	Log      Log      `embed:"" prefix:"log."`
 
@@ -96,6 +97,13 @@ type XXD struct {
 	Insecure    bool          `help:"Believe any certificate of the chat server. Whoever is in between then reads passwords and messages."`
 	LinkIdle    time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
 	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
+}
+
+// Files is where uploaded files are in mode xxb. In mode xxd the chat server keeps them, and has a limit of its own.
+type Files struct {
+	Dir        string `help:"Directory for uploaded files in mode xxb; it must exist, and may be shared between nodes. Empty: there are no files (10007)."`
+	MaxSize    int64  `default:"33554432" help:"Largest file in bytes that goes there, 1 to 1099511627776."`
+	ServerName string `default:"xuanxuan" help:"Name of the backend in an xxd's configuration, for the folder in which an xxd would look for the files."`
 }
 
 // EventLog is what a client finds when it comes back.

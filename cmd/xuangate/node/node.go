@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/adapter/xxd"
@@ -39,8 +40,13 @@ func Run(ctx context.Context, c Config) error {
 	events := eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes})
 	logins := login.NewMemory()
 	var gate *gateway.Server // made below; the adapter runs after that
+	files, err := c.folder(log)
+	if err != nil {
+		return err
+	}
 	translation, closeIdle, err := c.adapter(adapter.Config{
 		Log:      log,
+		Folder:   files,
 		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn: logins.Live,
 		Secrets:  adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
@@ -67,6 +73,21 @@ func Run(ctx context.Context, c Config) error {
 	return serve(ctx, c.Drain, doors, gate, translation)
 }
 
+// folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
+func (c Config) folder(log *slog.Logger) (*folder.Folder, error) {
+	if c.Legacy.Mode != "xxb" || c.Files.Dir == "" {
+		return nil, nil
+	}
+	files, err := folder.New(c.Files.Dir, c.Files.ServerName)
+	if err != nil {
+		return nil, fmt.Errorf("files.dir: %w", err)
+	}
+	if err := files.Sweep(); err != nil {
+		log.Warn("could not clear away unfinished uploads", "dir", c.Files.Dir, "error", err)
+	}
+	return files, nil
+}
+
 // adapter makes the translation for the configured mode, and what gives its idle connections up.
 func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeIdle func(), err error) {
 	if a.Timezone, err = time.LoadLocation(c.Legacy.Timezone); err != nil {
@@ -76,6 +97,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 		a.Emoji = adapter.Raw
 	}
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
+	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
 	case "xxd":
 		closeIdle, err = c.upstreams(&a)
@@ -117,7 +139,6 @@ func (c Config) upstreams(a *adapter.Config) (closeIdle func(), err error) {
 		Verify: server.Verify,
 		Probe:  server.Probe,
 	}
-	a.SecretKey = string(c.SecretKey)
 	a.LinkIdle, a.Reclaim = c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff == "reclaim"
 	if c.Inner.OperatorPassword != "" {
 		sum := md5.Sum([]byte(c.Inner.OperatorPassword)) // what legacy keeps and compares

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,9 @@ import (
 
 // minInnerKey is how short the inner key may be. It opens every user's account, so it must not be a guessable word.
 const minInnerKey = 32
+
+// serverName is what may be a folder's name on every file system.
+var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Validate says what is wrong with the settings, all of it at once: one error per fault, each beginning with the name of
 // its setting. None means the node can be started; whether the chat server answers is Check's question.
@@ -47,6 +51,12 @@ func (c Config) Validate() []error {
 	}
 
 	c.Legacy.validate(&f)
+	if c.Files.MaxSize < 1 || c.Files.MaxSize > 1<<40 {
+		f.add("files.max_size", "is %d, want 1 to %d", c.Files.MaxSize, int64(1)<<40)
+	}
+	if !serverName.MatchString(c.Files.ServerName) {
+		f.add("files.server_name", "%q is no name of a backend; it is made of letters, digits, - and _", c.Files.ServerName)
+	}
 	if c.EventLog.Size < 100 || c.EventLog.Size > 10_000_000 {
 		f.add("eventlog.size", "is %d, want 100 to 10000000", c.EventLog.Size)
 	}

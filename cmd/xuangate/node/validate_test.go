@@ -47,6 +47,8 @@ func TestValidate(t *testing.T) {
 		{"longer messages than legacy keeps", func(c *node.Config) { c.Legacy.MaxContent = 65536 }, "legacy.max_content: is 65536, want 1 to 65535; the chat server cuts what is longer"},
 		{"no time for a call", func(c *node.Config) { c.Legacy.Timeout = 0 }, "legacy.timeout: is 0s, want 100ms to 1m"},
 		{"polls further apart than legacy looks back", func(c *node.Config) { c.Legacy.Poll = 61 * time.Second }, "legacy.poll: is 1m1s, want 1s to 1m"},
+		{"no room for a file", func(c *node.Config) { c.Files.MaxSize = 0 }, "files.max_size: is 0, want 1 to 1099511627776"},
+		{"a folder that leads elsewhere", func(c *node.Config) { c.Files.ServerName = "../x" }, `files.server_name: "../x" is no name of a backend; it is made of letters, digits, - and _`},
 		{"a log of nothing", func(c *node.Config) { c.EventLog.Size = 0 }, "eventlog.size: is 0, want 100 to 10000000"},
 		{"a log without memory", func(c *node.Config) { c.EventLog.Bytes = 1 }, "eventlog.bytes: is 1, want at least 1048576"},
 		{"another log format", func(c *node.Config) { c.Log.Format = "xml" }, `log.format: "xml" is neither text nor json`},
@@ -63,7 +65,7 @@ func TestValidate(t *testing.T) {
 		require.Len(t, c.Validate(), 5)
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
-		require.Len(t, node.Config{}.Validate(), 16)
+		require.Len(t, node.Config{}.Validate(), 18)
 	})
 	t.Run("two free ports may look the same", func(t *testing.T) {
 		c := valid()
