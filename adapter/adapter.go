@@ -102,6 +102,7 @@ type Adapter struct {
 	unknown sync.Map     // kinds of pushes that were noted
 
 	users  *users
+	looks  *looks
 	chats  *chats
 	lanes  *lanes
 	sent   *sentDrafts
@@ -138,6 +139,7 @@ func New(c Config) (*Adapter, error) {
 		a.links, a.caller = links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
+	a.looks = newLooks()
 	a.chats = newChats()
 	a.lanes = newLanes()
 	a.sent = newSentDrafts()

@@ -49,6 +49,9 @@ type Response struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	Directory
+	// Version is the backend's own, which it writes into each answer; a push has none.
+	Version Text `json:"v"`
 	// Unsure is set where the wire does not tell whose answer this is: a failure may be somebody else's, and a success
 	// without data was never sent to the caller. What is so must then be asked for.
 	Unsure bool `json:"-"`
@@ -68,6 +71,7 @@ type Push struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	Directory
 }
 
 func (p Push) String() string { return p.Module + "/" + p.Method }
@@ -116,8 +120,9 @@ func decode(module, method string, data json.RawMessage, v any) error {
 
 // Welcome is what a server tells of itself when a user signs in.
 type Welcome struct {
-	User     UserRow
-	Users    []UserRow
+	User  UserRow
+	Users []UserRow
+	Directory
 	Chats    []ChatRow
 	Messages []MessageRow // what waited for the user; the server has forgotten it by now
 	Notices  []NoticeRow

@@ -118,6 +118,7 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 				err = fmt.Errorf("refused: %s%s", p.Message, p.Data)
 			}
 		case "usergetlist":
+			w.Directory = p.Directory
 			err = p.Decode(&w.Users)
 		case "getlist":
 			err = p.Decode(&w.Chats)

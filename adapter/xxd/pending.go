@@ -356,7 +356,7 @@ func (p *pending) settle() {
 	case len(p.answers) > 0 && (len(p.fails) == 0 || isMessage): // a message's gid is nobody else's
 		f := p.answers[len(p.answers)-1]
 		r.Data, r.Message = f.Data, f.Message
-		r.Pager = f.Pager
+		r.Pager, r.Directory = f.Pager, f.Directory
 	case len(p.fails) > 0:
 		f := p.fails[0]
 		r.Result, r.Data, r.Message, r.Unsure = f.Result, f.Data, f.Message, true

@@ -195,6 +195,48 @@ func (e Protocol) Valid() bool {
 	}
 }
 
+// Defines values for SetStatusRequestStatus.
+const (
+	StatusAway   SetStatusRequestStatus = "away"
+	StatusBusy   SetStatusRequestStatus = "busy"
+	StatusOnline SetStatusRequestStatus = "online"
+)
+
+// Valid indicates whether the value is a known member of the SetStatusRequestStatus enum.
+func (e SetStatusRequestStatus) Valid() bool {
+	switch e {
+	case StatusAway:
+		return true
+	case StatusBusy:
+		return true
+	case StatusOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateMeRequestGender.
+const (
+	GenderFemale  UpdateMeRequestGender = "f"
+	GenderMale    UpdateMeRequestGender = "m"
+	GenderUnknown UpdateMeRequestGender = "u"
+)
+
+// Valid indicates whether the value is a known member of the UpdateMeRequestGender enum.
+func (e UpdateMeRequestGender) Valid() bool {
+	switch e {
+	case GenderFemale:
+		return true
+	case GenderMale:
+		return true
+	case GenderUnknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for UpstreamState.
 const (
 	UpstreamBackoff    UpstreamState = "backoff"
@@ -713,6 +755,29 @@ type CreateConversationRequest struct {
 	Public bool `json:"public,omitempty,omitzero"`
 }
 
+// Department A department.
+type Department struct {
+	// Dept Its number, as User.Dept has it.
+	//
+	// Example: 101
+	Dept int64 `json:"Dept"`
+
+	// Name The name to show.
+	//
+	// Example: 研发部
+	Name string `json:"Name"`
+
+	// Order Its place among those beside it, lower first.
+	//
+	// Example: 10
+	Order int64 `json:"Order"`
+
+	// Parent Number of the department that it belongs to, 0 for none.
+	//
+	// Example: 0
+	Parent int64 `json:"Parent"`
+}
+
 // Desc Newest first. Which messages are answered does not depend on it.
 //
 // Example: false
@@ -1056,6 +1121,11 @@ type Me struct {
 	//
 	// Example:
 	Avatar string `json:"Avatar"`
+
+	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	//
+	// Example: false
+	Deleted bool `json:"Deleted,omitempty,omitzero"`
 
 	// Dept Department id, 0 for none.
 	//
@@ -1526,6 +1596,19 @@ type Problem struct {
 // Protocol A transport of `/notify`.
 type Protocol string
 
+// Role A role of users.
+type Role struct {
+	// Name The name to show.
+	//
+	// Example: 研发
+	Name string `json:"Name"`
+
+	// Role Its code, as User.Role has it.
+	//
+	// Example: dev
+	Role string `json:"Role"`
+}
+
 // SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
@@ -1604,6 +1687,19 @@ type Session = string
 // Example: ["5","6"]
 type Sessions = []Session
 
+// SetStatusRequest What to be seen as.
+type SetStatusRequest struct {
+	// Status The status. Offline is who has no connection; it cannot be chosen.
+	//
+	// Example: busy
+	Status SetStatusRequestStatus `json:"status"`
+}
+
+// SetStatusRequestStatus The status. Offline is who has no connection; it cannot be chosen.
+//
+// Example: busy
+type SetStatusRequestStatus string
+
 // Time Unix time in microseconds; 0 where the chat server knows none.
 //
 // Example: 1698119710000000
@@ -1643,6 +1739,59 @@ type TokenAnswer struct {
 	Data string `json:"data"`
 }
 
+// UpdateMeRequest The fields to change, at least one.
+type UpdateMeRequest struct {
+	// Address Postal address. The chat server stores it and shows it to nobody through this API.
+	//
+	// Example: 青岛市
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Avatar The picture, as a path on the chat server's site. The answer has its whole address.
+	//
+	// Example: /data/upload/alice.png
+	Avatar string `json:"avatar,omitempty,omitzero"`
+
+	// Email E-mail address.
+	//
+	// Example: alice@example.com
+	Email string `json:"email,omitempty,omitzero"`
+
+	// Gender m, f or u.
+	//
+	// Example: f
+	Gender UpdateMeRequestGender `json:"gender,omitempty,omitzero"`
+
+	// Mobile Mobile number.
+	//
+	// Example: 13800000000
+	Mobile string `json:"mobile,omitempty,omitzero"`
+
+	// Phone Phone number.
+	//
+	// Example: 010-8000-1234
+	Phone string `json:"phone,omitempty,omitzero"`
+
+	// Qq QQ number.
+	//
+	// Example: 10001
+	Qq string `json:"qq,omitempty,omitzero"`
+
+	// Realname The name to show, where the chat server lets users change it.
+	//
+	// Example: Alice
+	Realname string `json:"realname,omitempty,omitzero"`
+
+	// Site Website.
+	//
+	// Example: https://alice.example.com
+	Site string `json:"site,omitempty,omitzero"`
+}
+
+// UpdateMeRequestGender m, f or u.
+//
+// Example: f
+type UpdateMeRequestGender string
+
 // Upstream A change of your own connection to the chat server.
 type Upstream struct {
 	// Upstream How your own connection to the chat server is. `online`; `connecting` and `backoff`: it is being made, or made again after a while;
@@ -1677,6 +1826,11 @@ type User struct {
 	//
 	// Example:
 	Avatar string `json:"Avatar"`
+
+	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	//
+	// Example: false
+	Deleted bool `json:"Deleted,omitempty,omitzero"`
 
 	// Dept Department id, 0 for none.
 	//
@@ -1734,6 +1888,96 @@ type User struct {
 	Status string `json:"Status"`
 }
 
+// UserAnswer The envelope around `data`.
+type UserAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data A user of the chat server.
+	Data User `json:"data"`
+}
+
+// Users Users, and what their Role and Dept mean.
+type Users struct {
+	// Departments The departments, by number.
+	//
+	// Example: [{"Dept":101,"Name":"研发部","Order":10,"Parent":0}]
+	Departments []Department `json:"Departments"`
+
+	// Roles What a user may be, by code.
+	//
+	// Example: [{"Name":"研发","Role":"dev"}]
+	Roles []Role `json:"Roles"`
+
+	// Users The users, by session.
+	//
+	// Example: [{"Account":"alice","Admin":"no","Avatar":"","Dept":101,"Email":"alice@example.com","Gender":"f","Mobile":"","Phone":"","QQ":"","RealName":"Alice","Role":"dev","Session":"4","Site":"","Status":"online"}]
+	Users []User `json:"Users"`
+}
+
+// UsersAnswer The envelope around `data`.
+type UsersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Users, and what their Role and Dept mean.
+	Data Users `json:"data"`
+}
+
+// UsersRequest Whom to list; without sessions, everybody.
+type UsersRequest struct {
+	// Sessions The users asked for; left out or empty, everybody.
+	//
+	// Example: ["4","5"]
+	Sessions []Session `json:"sessions,omitempty,omitzero"`
+}
+
 // ConversationRefReply The envelope around `data`.
 type ConversationRefReply = ConversationRefAnswer
 
@@ -1745,6 +1989,9 @@ type MessagesReply = MessagesAnswer
 
 // ProblemReply The envelope of an operation that did not work.
 type ProblemReply = Problem
+
+// UserReply The envelope around `data`.
+type UserReply = UserAnswer
 
 // ConversationBody Names a conversation.
 type ConversationBody = ConversationRequest
@@ -1809,6 +2056,9 @@ type GetLastoneMsgidJSONRequestBody = ConversationRequest
 // GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
 type GetMeJSONRequestBody = EmptyRequest
 
+// GetUsersJSONRequestBody defines body for GetUsers for application/json ContentType.
+type GetUsersJSONRequestBody = UsersRequest
+
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
 
@@ -1835,6 +2085,12 @@ type LoginJSONRequestBody = LoginRequest
 
 // SendMsgJSONRequestBody defines body for SendMsg for application/json ContentType.
 type SendMsgJSONRequestBody = SendMsgRequest
+
+// SetStatusJSONRequestBody defines body for SetStatus for application/json ContentType.
+type SetStatusJSONRequestBody = SetStatusRequest
+
+// UpdateMeJSONRequestBody defines body for UpdateMe for application/json ContentType.
+type UpdateMeJSONRequestBody = UpdateMeRequest
 
 // AsMsgData returns the union data inside the Event_Data as a MsgData
 func (t Event_Data) AsMsgData() (MsgData, error) {

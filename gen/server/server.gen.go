@@ -58,6 +58,9 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
@@ -100,6 +103,12 @@ type ServerInterface interface {
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx echo.Context) error
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -203,6 +212,15 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetMe(ctx)
+	return err
+}
+
+// GetUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsers(ctx)
 	return err
 }
 
@@ -362,6 +380,24 @@ func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	return err
 }
 
+// SetStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) SetStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetStatus(ctx)
+	return err
+}
+
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -412,6 +448,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
+	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -452,6 +491,8 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type UserReplyJSONResponse UserAnswer
 
 type CheckJoinedConversationRequestObject struct {
 	Body *CheckJoinedConversationJSONRequestBody
@@ -944,6 +985,52 @@ type GetMedefaultJSONResponse struct {
 }
 
 func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersRequestObject struct {
+	Body *GetUsersJSONRequestBody
+}
+
+type GetUsersResponseObject interface {
+	VisitGetUsersResponse(w http.ResponseWriter) error
+}
+
+type GetUsers200JSONResponse UsersAnswer
+
+func (response GetUsers200JSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1676,6 +1763,98 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type SetStatusRequestObject struct {
+	Body *SetStatusJSONRequestBody
+}
+
+type SetStatusResponseObject interface {
+	VisitSetStatusResponse(w http.ResponseWriter) error
+}
+
+type SetStatus200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response SetStatus200JSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetStatusdefaultJSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1711,6 +1890,9 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
@@ -1753,6 +1935,12 @@ type StrictServerInterface interface {
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx context.Context, request SetStatusRequestObject) (SetStatusResponseObject, error)
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -2273,6 +2461,55 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		return validResponse.VisitGetMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsers operation middleware
+func (sh *strictHandler) GetUsers(ctx echo.Context) error {
+	var request GetUsersRequestObject
+
+	var body GetUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsers(ctx.Request().Context(), request.(GetUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsersResponseObject); ok {
+		return validResponse.VisitGetUsersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2810,179 +3047,296 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// SetStatus operation middleware
+func (sh *strictHandler) SetStatus(ctx echo.Context) error {
+	var request SetStatusRequestObject
+
+	var body SetStatusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetStatus(ctx.Request().Context(), request.(SetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetStatusResponseObject); ok {
+		return validResponse.VisitSetStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIjx2ry4VAssjNArUwm7AQgFYVAGBnzriCIM3EbQ7aMY",
-	"YMouG7/B9eCpxrUE5Xu10qwrxtNvmcaLqpsqNjKtXrOOZXaUm/1g/ckxGVoF0YLLXl567Bf7i18S0ZJj",
-	"PSRcKM1oXBne718vmY97vY2uAofkjcfIPVeo1K2VH59kMTGwqztfjX2tA+0to8rnR/9musQLXqMayKqr",
-	"KihHE8wrF6erAWCWAdcnkBdHJGaTjMYgtWAsLiYhGc31SrxCrqEYheGIxBnlgotJn6jpXGsQVLFcGNey",
-	"PSryAgO0zfjwT/tKlbTxqXr8YpWx2fWfNUL9czS9LT1sa3EfC8GyT2O2GFcXTZKyB+cTGSsrg5yLbW8F",
-	"nd4Db4fG+7syKpiOIEr8t4QlxrG7mXHc1F65XXtcm1uStRb579DntgpM67af8tkqVpvecVaUrlq0JVN2",
-	"u5A+O0/zsj/Hs2oXve1ZNa+VaUKtC7u4o1ajQJs9mJ6hjmOMJfsFQ0lbh+mqtgD7fMmhup1boI0ba2iK",
-	"bSIcy1t8t0EV+gPmalnL0YrxTAbGCXdHEUxNGM8Viw3jxeix1Uv6EoPdeeST4itgeSEnXPiuJVD/LC5j",
-	"QJsG5UdpKmJUSlc3/Qw1ZTXwxgGbCAOr1jIRq5C8F/yKpDzKpE3wqGxo50Hdbm3hXzzZUnEMAxNUtuqA",
-	"YCLG+0tFhoO5nsqM/8G4aR4zmrGsphpfTc5nXz9In/X+/OOffBofWrf9NhZwjazzmLf8dr6Ash32rAmt",
-	"n+NRNvS27eHFt258XNEGVYRbcpbCRkVfcIHmTswuecQ+wngi1slZUpxuxXJy4YzeBeQhsFyQKGE065Lf",
-	"8ktmbBuZkaF74DyND2rkurO7t39wWNfIemvWAIN4FJynB+6C1j0IhiSZsqvQhRXGTF1oOSNRwpnQGHmk",
-	"6t7UgO30aBztPdp/NKIHj+hoxA4OWe/gwXi3N374cA9gN6Naswxm/dff9TqPaGc86Dw/+7C3e/2b4FbM",
-	"zhpNOuz76PElax/P0sqxVfJVhY3ywpDvVC4IoDiSQrDIeI7lin2Y53SuYwJm2E9/6F+yrU+8y670KdUu",
-	"o9KeOhMnkHujVrfzJVUvZdZg7GRUTBiZyiRWJJVZkbFJ9JQKdLjYKAtNL5hqdwmA6a8f1qSDVrXEX2Ge",
-	"bEuNtfAXr1dVAWDryOBzFGU5iW5N2/WE9m3vt2cJjVDo/FpCZ4pSABvJpUX4QD5aA3D9d0IDd/i8Zp5m",
-	"TYK+9FYhr2qndG0EzU3CwCvH17cqE8CLkbzWejgNeqdBcTlVlgVasWTcKqRXNwX7cUHYJSy6j74IBIkx",
-	"RSiZ8smUZQSRh+UNtMS01DGwU6OOCNYlbwzVajJaosMLn2/h0MhZVyvaucm9TZn9tQtkLjy4G5ZkH7x2",
-	"rHPjC8Zht8oebZ5tLeq3TCelXeQLtNOGOYk3HBl/2KIjfWIdHfV4aKJkplHRMzRUl8l1QlRaZsxwKK8g",
-	"bJBNJSV136ej4vo/SwkBCzPyb3sRYd/cGM2/uo1tjouX0BpW9BZUpZvJrHcLaaSW+nWJLSbi861EVxgo",
-	"TTN9frvyrjJmZVUNqGq6YRooQo0NhhEbPTIXCVPKJQ4D+CP0b9n4ry7ZQezsEpooiQHaZJRJGkdUaYU/",
-	"Cal55E+q9Qiedm4cxwc9kW2aXWly9yXNLmK5EPdCsgOEBbb9LmGpNAS1R3hKJywk+2TMExaSA2LA0yUD",
-	"sbTBWWKOmcRcYe4scDFbnUcxUTVPd1otuhKc4Av0RUD54CQzGwxUKu0SoigHjjtXvmMwiBqc0o/nWq/4",
-	"oT8EL+iIJSDNZ+hPMuANZhlPKd7NvM/g16nWM9W/f9++2Y1kel9TdXF/J2it85fhYFbpS8dp1LmOtUIk",
-	"VyXDlCWJ9OZ2NbhHDLRrXoZ4Pz4cH0ad3t7eXmc/pg86j3biqNOLo4d7o72dR7vUf1+7rXaAJ2kbONk3",
-	"4N35SHOdeEPFjZuUJFxgDgJmLFV36Fv9O/9wCGf4qabZ/vG//59/+qef/uE/eofaRoexNOVxBWeoBiaM",
-	"xips2MgaQtx0O42aktl0QWa5IpTj0sc5PaTrQcMITxge2RKZ1fJ+I++7gvAIXm2NPHtsfRRulnHHd1rs",
-	"IW/E32pEBOBDygvVJwI4XRISyxpCouZRxJQKSQzyPwvJgmYCAxO4GMuQ8HQmM02FxhyViNOkupiCx6y6",
-	"xf0EQjWsR85YjY19DFUYQJopN6G+OL8ev2/BosmITbmI11DB4JJq6hno/dsXpiCIIjMe6Xm2zXlu4nhW",
-	"qpdXWB1My9jLQtdnRjas7J13sNWj6IP1m5Jvtn64qk750Eppk9GylPMueS0YSeSECzLDbHU0flATcS7f",
-	"uuxO6RVP56mLi065MH/2fFL8jUySDQGlRHERsYZgOM+12KWrGeopfTY0VvXf0CTBDLpasGtZgjtz4NcX",
-	"W2pjL0tRc4WNHhywnbgX7Y726eGj8QP2sNOr/LdL22seLtJ0RdnY6I8tF9eqo+Wz89VuBbyf37V7C5Gz",
-	"ayNm4YR+jtY+co5tDf0yqBrdvMBpEjkBtmjosktez+j3c2Zi7hkV3hoVljeGRGdUKBDS1mCLazpfGypa",
-	"TXK3xSRvkORQrjT5cXhh/tJ8g6IKFk5YFKjkyhUTEnGtZGUplLNqgPdJOlfa5eygLNwo+SzeWWNFvDeZ",
-	"1DKSiTf2IseXHJPhfQxhXg7LoZwLFYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZM",
-	"JPMFXeJtdcmNUx3r7+Q8w+AdHhuDnis3ekjmgn8/Z4SmQGdLeDK/U3SBApV88Jf0wobdu3pSio4x1zxj",
-	"M0Zruj3t7NQifXYfbgwliNrccBAwBLAWW5HJYxKglKvUVfJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxq",
-	"LMjVVbzd3cnHJ2Ru75zXH+GcX3XXRWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyj",
-	"T2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu13l09sVvtiuY+l6xTNkF8twaUJ8qpXJtqU7nIaqtUPArorkJEioH",
-	"ux2RnmVCdXfghZALTxmeVe2thVMS48d+KRGwOhuG/20TOrelgMjjaHxFOLBkBzCqpePea2NoVmFQHr1N",
-	"NA/wl1V+kY+ybgPmVa+rpt3qCVddMpQi4YINsZy3eVhMbNLQiLoULZPTMmJcTEhKY4Y+OfhHpTYlJYsp",
-	"T9jRqcDsLszOWsq5L8ErLCpwVqO/MNELw1htald5wUUtS4y0Mft0YWVHZCjHY9xM35Y5BhakCNchjHQq",
-	"BLvSGNFEUnyda1sonAxMOrgDBh5EGTNydTUKbSigYCy2R66SXWbnNDzdwi8IAzNSEAYWiDZ1zJYQwg3W",
-	"kmrcCy2qAjkSeJ3P7b55Ul5D/pioPfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLlwm0tK7VhHaPV",
-	"kdR8BoIokmlqvKdC1ktve0db736jzvkWbuF9e8pmnq0+ZTOa6ZQJTXgckp4tN1rn4L12N0nPUso9hsGz",
-	"DnxPaBxnoGL514yg/ZclB6k/R9Hv4ExDMoZx59Uxx74xXsoR990rmO/d7Vp7wL6ZSuEZDr/efrSvv14d",
-	"6uuvtx/nLaNJc/1EYWtCqalcVMcaNFH4W+kDGkhOd9gymTRSZMwu1yhIW2g2J9wnXr5hI8X1Ns7oxlRG",
-	"5EohoQu6DMlorpbmlhNZWnXYBt64knSYh7k4hlPCTn7WLYDtOS3FwRjOkpO+O2Q5HTsCRNKx8FkV0Jhe",
-	"Fs0zrpcnAFTDAUeYEuBJ4K5kDvRt6gB59/qrZ6+GYSkfAs18dGqbqgP3uRAsuz9h+hwfGOZNKDAyykyX",
-	"L26q9QxrxcNLX7Gln1bxV3LBljlTl2LMJ/PMVSWLIjbTLCbjzKYguwdYnPMcjJZVeYof8Grb6iNwCXvB",
-	"tx3MmezASgotecbhbzC1/AkXz2VG0H97IudZZGz0USYXoODfId+w0YmMLph2AttW4lZME0rMCrrkWBPB",
-	"QJWgsxmjmaq38cDlfj9neBllV6ttgkVtndcIz7FsUCQ1Gbw5huHHmRTaCJNv51Rczakgd3/64z/+9Md/",
-	"vIcp1TRJLPZxps6IKhaTt89O3pm4l9y9QySs/OTkWVjsFp8ApehUzGSSYMH4L754ht49V/sNo+tyNf6L",
-	"L/pk+OEUFeXToN8LT1FZPg36f/7xT9fDvHWEqUAflp99FZ4af9Vp0D8NqMeFdioKj9lpUBrNOvRCC/6R",
-	"1FNTk6fWNqbkpsRaGiFRklCXGpDSJV5CEqoJ4yb85B2odga/ZFhu4zJE5lt1m5TRbUB1MmNJwsUEwOLK",
-	"rmOpFyXoBTuPqMIsXFNz5Q1VEU2e2O9MSJKyA+B1XazI3SEa0sMQi4ocx8PwVAyrjv96lZHjeHivHGUC",
-	"w5qmP/AINzfJ6EECmppSrABtlg8mpfriC1zxarYUeVc3HBmbKbKYyoS5njkIYe1CxhS/IjGfcAuEP7BM",
-	"KqPwgrgSpgayPRiDGY2mrLPb7QVhMK9EhywWiy7Fn7sym9y376r7L46fPHt18gzfgZNuAg8COBgTivVH",
-	"7Y6DfrBjnpEzJuiMB/1gr9vr7pk8jyly1fvRlEUX56ag3XlUq9A9k0q3ay+Tp8qzK660OzDV/NpKbwGJ",
-	"IUu5zxpvYp7AWlZzCIOw1Ahw2SR/K70C7680Cqz3Ltvt9W6t5VMlx9fT92lDujFBXoPWVulrJ0FMObFa",
-	"KTmcwpZhagKH3ez9SpcrFK7zFGMF+sFxpSh5eWa60mCHTlTdEacCbOV132Tat6Se9VXEyKCpLjC5a3Lf",
-	"71nLtVKto1QIzOafzZjgwNK5JnqBl9wocg3LI4rHJZ6U80tu657UyHKlMMEqRbZr44aUh1W6kLhyPNj6",
-	"k3B2aTJnDQUJeqVyaCV/m2UltvDktSkztGv1/PIcDYDdMOtObdaz6/bt25pLOvibKfpO6Hri9rYgvKXT",
-	"YVZPqCv0B7r1jInm0tUbjglomhUA7/VSNTlHz8+5njLrh28+Njy20Z45N8XbDz1l6REZM8yfmlJB9nqm",
-	"0lqS2ILjNGNdMsCLlAVGnrpLGq7IxBY7NTXZqbkQNYcIRJhgfDIdyXlWrd62yrx/y3QZGbg37LHybsqO",
-	"45vw8GprzRuRR7Xd4i3RBaBir1eqamdcdwDeEgW4n9cj3yRw/HVi/zHu7a8e/TYHZ1v8x0xbB5Qf5cfl",
-	"gsOAi3I+Qo4gbL4EUrOmkq3Ru0wMIkn4BbNK2qr+dhe75dzbiOenZhOfu4LmabHSppFsc8+W26Cj1x8p",
-	"PYAezvd656m56PRT0fMNfGETgl9Qpfd6L9XkY3Gcd7n+vA4yHqrSad7iAMOrUrD18B+QBM6TyetCFYIK",
-	"2wUDzl69KUh+vpdMt8KNFOyvHDmlKoAtEYNydXmObrQ1mLGl4A96vSMytOnrQ+dAoaYaXD1xvUtONLUh",
-	"XkzELoBjwi+ZcLbFgi5J5noCrEXgSzV5vMSEr5saFLfXRrychNUQEllNunIP7e66h97ubdVvvJLpdlv2",
-	"wCejxZK41wsGp3YhCY9ViI44wkWUzE3FvzVkupWbBdMPXI3nUskijEc0fjl7R5vXLsxLTayQXRuvSnuS",
-	"K1VeCrZoMr+mPNT19fWn99D4anD59QCeGdw2OGBcg/G8LQ0wc5UTQfc2Ca+iCzS4kIgct9AeSgJrna3x",
-	"HLszWXcxckLj8izi64wVgnUV1YXKW9JwjfVjwSABLcNLh4XM4vFnrzaWc54b9EUeV4W6uVfbINdvkTpM",
-	"aGTVW3dHbSE5U9bGVXdHudrH29bH8dDAy48Rd62ZTaXY+idmL3kFoCarwjLmW0L8N1NZZQQlFGMDDotf",
-	"c8G5lXfWtsnKwxGL20mDRqB1czMcksVUVpkQNqwCyjeNc7jIixyroaGblArLQlYpo6EI7K2pRrkT1TlM",
-	"f/xf//ff/5dy2dGiE15rKttQufYzdnPaG3bMtikutb87uz7z+kAr4g8jz0r1dDcIn9pF+0bRI9MZFUtX",
-	"uRHFr3I9Ci7Bgs0YRb0oZkTNM4aUWBRQVLZIW1HAW2bV+t0ewnMVxT+G3IpyaDul8trbaEj1uubt6edW",
-	"+Fg5kLWBldmS6bbowM9BgrZMpu0amefbuF5dmN9Z9CR2dFjUEi6RIOjfLRmhC4e2HUOyvHVmTn7wHUwM",
-	"vPESr66SxCSxjBiGFwvTDcn2Vc/v9+KYxcbBtnOvgRhBXb3NG1C3mZvb+L8YAxrEcQ55LYvLGNMwx7as",
-	"b8V/sO/AXN8Y/6jFWRKoox6L3LFUXrIYf9QyiUNCEyBR2yLeW1heM+ONSxsI4Suz5n+mBaSFtwjhHAt4",
-	"oUvzq9PNFKCYPre9Ms+jetXpBi/R5maansKkGBBiIr4V004/GrmO1kdk+JzyhJXia6QySYWLqUyxS7Kc",
-	"J3kHK8Wa1KUTpm3/0Grh5ttzJ6mtCmwrB99cVrUTPHYTv5DYs7M3C76n6LwdzbXFEdU1DP5MktCss+oS",
-	"QPEyyri9CiQjGl2EK03UN5yPLQQjyCasgIBpCybfI2+l1SXHArn0LOOXoDiavpr2klFTkOMjWxvIYxze",
-	"ttz7rHhcjkbYJYDISLA27Cth9LKtBYeVBHFQhb3WreewS8BqnFJl/IhTDN0EkSYzZspkGAstksCQgIhy",
-	"e85mTxlUclUSvUqmDPUa7bIrU2I6bVfx+gLW/9ePWNxmS4mU8Ev2BwwHYj6xYyOTAF2YSG07RmUyYsrg",
-	"1YamgnKSJEckY+iex7BTFzBqtQwPPnDym4DPNHi5XZF/5glJczulAKcSKKemwYyFoaur3yC7HRBLBoR0",
-	"hU36+E9X2USaIsR5cRNywifI5eCkIqOzt+oYJuYewxL7JjGK0SzhLCtCzVFtzB+8a+7qM0ZTRSZMF827",
-	"7h3Z6DX3rEJ3q8m1VN1TUY8/TWR0obCOmc38wWqkTJCUi7nOw1H0NGPMpuE788gEqsYS9YqM6WwJ29rp",
-	"7fT2fXFvpoz8R6gSeW33PBepqLZelEcvWc2t9YVKrfqfWVsol/336AonLlWv+2kOCIwPZGnqwloawMo8",
-	"G43gRE7kXK8POXFEyoTtgpF3jeuS1yaKFUg8L0XoTpDSdEkuacI9154vzLyfECflhqDrHReqlAJpl3tL",
-	"3P+ZjWY3E2GsuYuZj2iW8UpwQQ0zJj2hURzYckxFbRLXIsRVAEArEg58XtVC2cZXZPgm7z/IhaeUiRRo",
-	"1/QJKhnABk9FPgqmAzKnDuQNiw1hIKOxjl3Xt5MrknKlMJgf7Nz5KMFmgqfiG+uvGc6wKMewDzzs/Qwb",
-	"pRXJBcCtS3koQ5Mw08fya/dx7x3XZJErk8hRbcpPSZ7Ekc9oFkqoJW4yYhMugBAWR4SPi4utBeWaFT24",
-	"HGmPWETnijkfDlavdIc8xFrLON6pyKsxMyKTmJm4D7TuyaCoYqVtiZSCDjFpAbbuWuO6g2caQpqGj4Bg",
-	"50w4FVOO/b6Koi+mTuhEApry5KJ8ThOggBdSXfJ4SSy9246U5fa81nOhin6up8KWoC4o6ahSuwm9GMqa",
-	"GxdcxKGxlCmKqaFpAIsY6ZAvvlDK5M/wuI84rKzzbjk7yXWxMOQHS3pBle7gI53jp8N7oV1Gf4ijwNQm",
-	"FC5NmdCngpgjIMxkHdzsCOSnXevOAVHYj5NQ8v2cM21vPe+ocm/Orln3QsGyf3fy+pUpjzrO0PADzCLx",
-	"4Yi7MCL2k0wSuTD3KMMPp6Y4F6b8uIFPg/A0L0yEv/z5xz+dBtfDLnmSmOZHMVN92MR+r7fjzwDf7/V2",
-	"Lb+xXBqzCk0zzRAk+66lZFQdrI6o+qVTXTvKiqRULEnKk4Tb7BaSUIxvdWlAVEkBxKmz5Xmq/uaViZmx",
-	"UILDB3CihQKrpAmlU3m7YVd8LSQ2zAZmUNpqLkPNUybneujSa6yoc1esCVfap668MjwUlAxAjTYR694C",
-	"CY69dckLG1QRlnOc7iib7aaw7Ea9kpMpCeTLczOsLWirxeTlia6vQ2/3mZxlSHuyEUKhPVlO58QzYG6h",
-	"0SSYAB/n2nglXVpX9ejUhYDhHUyZwAZkzeWTWDIK7TWvy1U03I8adWT7glc+IOIeKzAslTg53PeksK6k",
-	"hHq5Ui49izp0YQMDrGd7Jw1LNUywslZX1IB6C0atrtVcecGxCfFWHc09LVEWoSQqjo2W9uRgBXhfO6/d",
-	"g4b8S3OiKgvNVR54Ka/eeLihduP1WU2L2+nt+AMHivxKrjBv4shIhYJ5Gmmfyxly1y7pno2ocJIDFLR2",
-	"ymLFjRmb215XJwXrAf1/UVlwu7qPrW2uUklA7HJX18iq2nqtXraxWuUYRPHQyW1bJAWL4WDB5VolWh73",
-	"ycYdnAqjA7hTfCpgvD75cOpQjdK1jGyUvVV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bUAz4",
-	"hMfqWsJmeATXp566xKtG0QC5zh2ndpo4JqciF1UQb9Gz7VL4vzsDPmhjAepO7i8Zzco1WhW5W8vXlpnh",
-	"krD8eyWbynJjY1HZnNeuYw1euwqYr5Yysbd8EyZAoWBWDcTqHwqYciyjOaiUeb3fqubx2sz1O+X6nN/c",
-	"yPWX2jM9W1Z5rFtXN1gtorCKb0FgoYM3xwTTgEtvfxJHxTuwgN0coLKA7tzkysMr9WZ/6G6vZzVVeTFE",
-	"SjV/uUbbQ1M3aXMH74PeHpF5YWHrZORqtZ93FcNvzfJuwWN60Nv7DLysJ1O8XyxatE+YBrV4POZRE4qU",
-	"DRFv9h89Lac0VPAwxfY1WHcPFNNvrEFZKQA5rJQZsEHPpjgji8FSWPAk6Rvzt5TBZocFpBpXBGoZ8J42",
-	"yvOKYZ1rvbbMANhwpefxGePnsMf2VPhawx76jBBbPPOjLmCrVTFtLcqoSW25cfi/KpQHnVeRbqcK1EqE",
-	"/swO2GrN1QZ33wqF3JqfD7vW0g3RtWtEHxxEPBV+85QrMqGaLSgWfzE1Ie5jeW47zwePw9ldVYCVg02N",
-	"c+cV6timxKSJyrSNwSpVJY8IteXeXeEGd41hAjWtGZE7LX3mqlQmDs+E6BXXE/62rXZEE626Otxv8f4y",
-	"bEq0VkXpEF91hHz46sXb6jQnrpq/iAlIICzOV2qaZYfJEbs6QqlmvQptexv7Z3fFTvRbf+jcG9GEigg9",
-	"JsJ4IGdMzhIDUqzX4rySgzfHdxQpDVOax/Lr67Pr/xcAAP//",
+	"7H1ZjxtJmthfCaQXkNRIUmRdklhYwKWju2ta16ik7Vl3yWIwM0jGVmYEOyNYFFddwKwNG8a+LNYw5sUw",
+	"YD94dl98wA+GjfWvGbtnsf/C+L6IyDOSTJZKPZqxBXR1FZkZxxdffPfxIYhkupCCCa2C0YcgY98vmdIP",
+	"ZcwZfvBIikuWKaq5FA9lvIbPIik0Exp+pYtFwiP89u6fKSngM/aepouE2Sfzt9/xOBgF9+9N6L2jew96",
+	"k6P7e72De+xe7/7Bgwe9wf79wzime3uTo6PgKgxUNGcphTH+KGPTYBT8o7vFSu+ab9Xd8upemaUHV1dX",
+	"Ie6DZywORjpbsquwso9naqZ+sr2EQcxUFIymNFHsWhuD5Xbf3BlTikvxU25Q2SmD0XfBYRAGR8Hba23U",
+	"LX3zZp+p2YmI5jL73RxhGKRqZl7eg3+9/f39J73nf/J8r/fg6UF31M23sWm3+IlaSKGat/EVm75ii6QL",
+	"CK5zmaYnQq1YZpYF+8/4Ar4JRsHrOSNlUBKuyYoqEkvBiJZ9AMLXjCZ6frMLNGO2r+truSJ6zhURMmaE",
+	"K1zIM6YUnTHVdSkVdIlZMBqEQUw1Lu6ZmgWj7/AYzBDBb//7v/rtX/yXH//lv/jxP//PoHoRTx93x68v",
+	"M5la7A9GwUGAWH7ahmNhcMZE/JqnLBgNjx7cHw4f3BsOzL8wONNULxWu+/V6AY9cvb3qjpYWXJtPP7VP",
+	"hUQmMVOaTHmmdEhkRgRb5R+QFddzMob3x3gYLzM5SVh6s2hhB/Wt9VSTmMdESE1WMrs4JmM40zGhIiZ6",
+	"zsjXr1+/JAoBRhRdk9V8HZIxyzKZjeEDRVZzqomWJJb9IAzmjMYsw6v4iuls3TuZapbBn9V5v4V9w5Hs",
+	"4VTw24OQUHiYzOWKpFSsiWKRFLGC0XW2JnRGuYBJil3nuLgXBhrPMuBCsxkeTBj8omdpRw9Qpb6G5zRl",
+	"ytwHy9UJF0QuM5LImWqZKDj6au/rF7/4J3/6s0e/ePV0/+HLkzdPHv7JNw/PDk+CfA1KZ1zMAN5XYfBG",
+	"sexmzxNG3Ix+S8UyQhVhlyxbT2QMsGSKzHlKhFz1gwLd8ahOsmjOL5kdswEoGJGJS5bIBSM0k0sRkzFc",
+	"+TEAaZHJBcu0FYcMSdhGR2MGyO6oxqZn7dJeMbVMdFDlAN+Z2exAb3Pwy8mfsUjDDPbtLylPlhlr7uyk",
+	"SqY14HIkl4m5ERPYLQ4Qk6nMiJIpA2A2d/1oh11XSGC8C885jeH9J3D5PDdqjusqEFVIopbRvLLDJooC",
+	"qXTCSX3IL2VGVnOZAvuqQEUxfUwSNtVELjVZzZkoHjFfI7yEdNDKV/UdyD5hwDVL1batO3p/lS+aZhld",
+	"N5CgBqLQnIYD1Aa0cIIFXMY45vA+TV6WDtbKM3VAG4JnUQNI+gRgSSY0uvBdiIpIpfzXq/yUqkGsE4vs",
+	"CtQmPqX0/al5cwjcMeXC/VmHexhw9c5uu7kNkMccUFRIEHYGMioHTb4reDgffiJlwqjw3O4a6CoL2Hiw",
+	"SC08dwTuN00ZkVO7VC5mzTMDesHitvfLNwEkumPC0oVem3tAkwREveoRdj2cGrnahvh2mT5AOIK0Yf9c",
+	"98lghKKpzC5Y3D8X5+IHAiSV/GAY/w8kZVQAbv9wLn7o9Xr5f/AkMO0h+YEcDAbkB8LFJU14TBY0oynT",
+	"LDtGAUIxYHgRc8ICj+Ykf3uP/EAOB/vkB3w0gtUpll2yjERUWAhnjEZzFh8XIoAVE8YlAWNcjLmPK4Kf",
+	"MABNErlicfH1AU554JlSS3kBP0gi7YbxhUMc78CONwXmZ8Q4GJ2kLJ2wrHj6CJ9+QACOYprwSCsj4yEs",
+	"NNVIL+APOuEJB4SDs6ivJR/vHi53iMvliiwXSmeMpiSFU7JAiiUcYv7KfVjCEIEKm6HZjBVfwsoO9h7Y",
+	"L1HKsrKP6grh4QAnGFgQLqTiRscBtQKBxzJywRb6mGQskRQEyUwuZwYGc660zNYErpuhdsXABpkOEe30",
+	"XMa+ExxalBva6bW8YDj3UlwIuRIhYe8XcEEAzhm7lBfld/fzdxWfCRaDwMcSxVZzljGCEgBgasrIIqF6",
+	"KrO0ePcgf3eVAYbQKJJLoWGeBVVqJbPSRIc5FuJZ20e5IomMLqw4IeSqeOGo7YWYKzpJik0c4m0zP0FW",
+	"ndJlos1dy6XYmEw5CM68ItHCCECWxDINRt8NQry/+HMPf+7jzwP8eYg/j/DnPfx5PzRCOmIA/oR3hwPz",
+	"cx9/HuDPQ/wJ7x4OBm9LdHDQENLD4H0P1tO7pJkAcRzI2otvgjA4NeTkpaMmQRi8EUgLABpBGDyX+sSg",
+	"RhAGr6U8S+TKfPwl3FGja+INxFfVcrGQmXZPP4VrYX59RsXaSgLAYV5afH4qFbz5DDGxMpld2mvAPFA1",
+	"EZNOxROHR0EYfAsY8tJiRRAGJ+Y8n+LhF38/tmeLg2qWCZqgZajMpFE6SZIXU1Ssu7L2h1QB//hQY2yn",
+	"6qSNfaMUQpMEFDCqCsGX6wovsyLRFs5dzNNkTm/DzUI4VYYcmrWg3gJrqIHlc9RVKse2q6rSOD0/9+aq",
+	"oFFARFDDs2zIp5dUzS27yoblT4ytpPsI+LxnDFC7W9Cv4IC3FJErQZCoGuJcHwYgMTysqjzIWnw6zqOM",
+	"Uc2MQWjzDvAZ94ZPz7JXlwgrRiGumoeri6EJj5hvMafqMUuY9gDhMVcpVwqkHdCnqCBK8ySxYlDc5SKG",
+	"wVOq9DM1M8fdBHJClXbmqVuK8LgivmqENbJywar78RvaGruD6c+YiHNrXYdFKCZiEBi7LWTjtLuc8TO8",
+	"NS0amblSdV0M5j78eA02DPy34FQrRCwHCrjhlEjBelr2pKjqiVWo/PjXf/vbv/yPPtC8XE4SHvnoCQMo",
+	"EyqMiSila/Jnkotr0PsanSkjYe1oSujvIS9N9LGQyndR3MzKrS4OcxttfXLp7G83xVQfzamYtauL5tsa",
+	"HqXFanNMsoJZgNQEhYKMATLAb+75MFg4ONA45QI+iWSacq3N17EjIfCE5eElmFis8Mpddh+P8untB6/y",
+	"VdgPnuWLsR8UZ2P+PnFLc0OWV2g/e1xaqHstX6/nwmwQXV6IZG0t6W7L4xDICKL3Wi7JnF4yIKm5VCPk",
+	"qk9OnAUA6AyIlvbSW+aT0qyD0QJAOZM9+LSnLviiJxfGkNRbSBBzM+fZrF8ZizW7C0g61+K1BNYgswLJ",
+	"vPbFTaP1yYkmqVSaHAzIIuNCg0RKTs4enZ7CsBmN4NwQvHKpiVrQiKmQqAVLNGHvaaSTNchsK0YoymSE",
+	"62OgKXoOkAXtypBxqzxXqVZH90/KxVMmZnpetkqV2HuLM3g3w57xB9AKeMLcEyKzmGWO4ZudbjX27S5w",
+	"GT/q5rcewzNbbGVbyaCf/5zkYg21WHE0KGFBn5yQWSaXixwdgCdxw7NiazXgWjnmGSI/YTGZrMn//uVf",
+	"tDCslL53h3s02HK6rwAsHzoc3BZZeOej2Wxz3gbtwlv82SosANmP0Vlu7s7d+LX6yKtSj7rYbYd17VbE",
+	"6EdCF536BBREldw5HWRTtRU8pSG3QcqpiFUIDAzNCMmwJMmGZI+otdIsDck+WWQSxgvJAfwaL+HXQ5LJ",
+	"idQhGR4SKiTy8tuKMTL2aZTjOxXqMgiDqcxSqo2x6aikM+QOYidAfjwWO5eQkdz6pGRL4YrQZEXXKjcW",
+	"bzlzfU01O92kzBjo2UeOy/YVwVjuzEAqXhNUbbjS7gpPxa00aMpzgqY77RMZ1lUu/+I20fbZeiZ+7QY3",
+	"jwh5DT2neVK+K/GYLWimU6tn1MlBnH/bxITHbKFbtMIlnF0IktYbxbI+PImGupp9bjgYdkL9diuMsJKl",
+	"mstVlWP//b//Nz/+1V//wz//W5+W+QLkI//aFwmNGKGpFDOi51IxMmGKxyCRhySRIDNiNExtI5328ZJm",
+	"Xjg/R3g5ea2AuZGeOeB7IsVMES1DMrD2+JqlocsKagiCB1jorGZxDjh+XFEdkPl5KWaoT75FL5oLMSI0",
+	"cwIpi0ksmRG2Y7ZgIiYYfNbNcPQkXeh1JzEF5ENRuHAMTM0ScPJc8v8YEcYni/ggiMu+pvRhlorWNqAP",
+	"E5ZHNVRA9uHKN++lF/HOZMoMABAqc7pYMGHIau2uWwHNw0rcSyMyfqZm8OA4rLI9nBw+BGIA/38uNZ/a",
+	"cKIxqITjN9ZXOD7Oj2RqfY+RFDqTCbngIq5auH7/QvfCQArWwZBjAYn2m648xxzxtjfgCLY+VD6f7SPa",
+	"owuu3pYRbdMr+NA3XKAM6HxYWwMD3XP1y2amLA30tu0C4JQNLB5b4gSYWeaZ8DcIvmNye5ExxUTEQpD4",
+	"pjxhd0IyFhUsBll57FzeYxLRLFsTUEb6ZOzczmMiRbImqbxkquqPluL4XIxhFj0eVb+iyvlg0SOrdGhd",
+	"1cdkfMGjCzmdjkftLmKucvfwMRlbJ7NdrvU+2xmNdxrYNBMxhlgUDtjAwggteJUQLYBQEAZlYMCnDinC",
+	"wG0ETYSKwUnZZeMnuB681biWoOyDLc3aYOFfMY1OzesKwTKtuuSnMjvOTURSIN8YW2XCgss6uj26rv3G",
+	"z4loyQkTEi6UZjSuDO/3xZRMDfuDrWYld8hbr5F7rlC/OgvKPs5iwribO2+Gb9eB9opR5fO5fDtfYzCA",
+	"EQ1k1awZlCNPlhUnezNY0BLg+gTy4pjEbJbRGLgWjMXFLCSTpW7EtuQSihEYjkmcUS64mI2Imi+1BkYV",
+	"y5VxQ9irIi8wx8CMD7/aV6qojU/VQ3CrhM2u/20r1D9HM43Fh12tM6dCsOzTqLjGLEqTpGzt+0SKbWOQ",
+	"d2JXD7KTe+Dt0HgKGqOS4SGyEr9HuUQ49rYTjuvqtjdru9HGo7bRevMztM82gWldPHO+aJ5q2ztO49ZV",
+	"60fJ7LFb+Kedp33Zn+NdtYve9a6a18o4oTaF6NxSzYjhdmu3Z6jTGOMOf4dhx51DulVXgH2+6FDdzg3g",
+	"xrUlNMW2IY6lLT7PYQX/gLha0nLcUJ7JiTHY3lIEs2umS8ViQ3gx0rAZ0FEisMMHPi7eAMtTOePCZ2BD",
+	"+bNw3GEuDNdEaSpiFEqbm36CkrI68caMm2gUK9YyEauQvBH8PUl5lEmbo1Q1Xd2r660dDFlnOwqOYWAC",
+	"EJsGCCZi9HUrMj5Z6rnM+J8bM81DRjOW1UTj97N3i5/fS58MfvPLX/skPtRuR1004Bpa5/GReSRHAWU7",
+	"7Nu2Y/0cr7LBt10vL7517euKOqgi3KKzFDaC/oILVHdidskj9hHKE7EG8ZLgdCOakwt99S4gD5fmgkQJ",
+	"o1mffMUvmdFtZEbG7oF3aXxYQ9fh3v7B4VFdIhtsWAMM4hFwHh8647B7EBRJMmfvQxeCGjN1oeWCRAln",
+	"QmOUWsPeHrDhgMbR/oODBxN6+IBOJuzwiA0O7033BtP79/cBdguqNctg1n/63aD3gPamJ70v337Y37v6",
+	"o+BG1M4aTrrT9+HjM9Y99qmTYatkqwpb+YVB37lcETjiSArBImM5lg39ME9L3kQEzLCf/tI/YzvfeJcg",
+	"7BOqXVKwvXUmpiS3RjW38zVVz2TWouxkVMwYmcskViSVWZF0TPScCjS42IgcTS+Y6uYEwAzuDxsymqtS",
+	"4u9hqndHibWwF28WVQFgm9Dgc2RlOYrujNv1mgy7xkIYVyAXvzdhVkU1i63o0iHUJB+tBbh+n9CJu3xe",
+	"NU+zNkZfeqvgV7VbujHa6jopA5Xr61uVCfbGqG+rPZwHg/OgcE6VeYFWLJl2Cv/WbYGhXBB2CYseoS0C",
+	"QWJUEUrmfDZnGcHDwwodWmIK8xTIqRFHBOuTlwZrNZms0eCFz3cwaOSkqxPuXMdvUyZ/3YLeCwvuliXZ",
+	"B68c6dz6gjHYNcmjzcmuRYiX8aS0i3yBdtowR/GWK+MPcXWoT6yhox47T5TMNAp6BofqPLmOiErLjBkK",
+	"5WWELbypJKQe+GRUXP9nySFgYYb/7c4i7JtbMz+a29jlungRrWVFr0BUuh7Per2Shmup3y+2xUT8bifW",
+	"FQZK00y/u1l+VxmzsqqWo2rzMJ0oQo0OhhEbA7IUCVPKJZkD+CO0b9lYwT4Z4unsEZooicH8ZJJJGkdU",
+	"aYVfCal55E/A9jCebmYcRwc9UZCavdfk9jOaXcRyJe6EZAiIBbr9HmGpNAi1T3hKZywkB2TKExaSQ2LA",
+	"0ycnYm0D+UwwGOEK86wJRoEh+1I2qqwwRXULBit7mn1B4QgoH5xkZoOBStVsQmTlQHGXyncNTqIWo/TD",
+	"pdYNO/SH4CmdsAS4+QLtSQa8wSLjKUXfzJsMvp1rvVCju3ftm/1Ipnc1VRd3h0Fnmb8MB7NKX+pWq8x1",
+	"qhUecpUzzFmSSG8eYIt5xEC7ZmWID+Kj6VHUG+zv7/cOYnqv92AYR71BHN3fn+wPH+xRv792V+kAb9Iu",
+	"cLJvwLvLieY68aYVGDMpSbjAfBXMbqvu0Lf61/7hEM7wVU2y/dV//T9/93c//uV/8A61iwxjccpjCs5Q",
+	"DEwYjVXYspENiLjNO42Sktl0gWa5IJSfpY9yelDXcwwTvGF4ZUtoVssRj7zvCsIjeLXz4dlr68Nws4xb",
+	"vttiL3nr+TUjIuA8pLxQIyKA0iUhsaQhJGoZRUypkMTA/7OQrGgmMDCBi6kMCU8XMtNUaMxnijhNqosp",
+	"aEzTLO5HEBNbKhesRsY+BisMIM2U246+uL8eu29BosmEzbmIN2DBySXV1DPQm1dPTfEYRRY80stsl/vc",
+	"RvEsVy+vsDqYlrGXhG7Oom1Z2WvvYM2r6IP1y5Jttn65qkb50HJpk/20lss+eSEYSeSMC7LAygao/KAk",
+	"4ky+dd6d0vc8XaYuhj7lwvw58IZCyyTZElBKFBcRawmG87jFLl3ZW0/1vrHRqv+YJglmW9aCXcsc3KkD",
+	"v3+xpTb2shQ1V+jowSEbxoNob3JAjx5M77H7vUHl3x7tLnm4SNOGsLHVHlsuxFY/ls/OVrsT8H560+4N",
+	"RM5ujJiFG/o5avtIOXZV9MugajXzAqVJ5AzIosHLPnmxoN8vmYm5Z1R465lY2hgSnVGhgElbhS2uyXxd",
+	"sKhZEMHWQ71GkkO5WOrHnQvzl3E8KSqm4YRFjVWuXOEpEdeqrpZCOasK+IikS6Vdfhfywq2cz547a62e",
+	"+DKTWkYy8cZe5Oclp2R8F0OY1+NyKOdKBWGgFPpFAe3eeg7olfRrEZlM8Fxacievn9MUdF4EyBYAoSIT",
+	"C57zZWIFMbvcCmycxMoxPlgDBUSny+dHNM6Y0MCddqUbdkvX9SA5C765BVYhm0nmCz9Fv33JoFUd60/l",
+	"MsMwJh4b0wZXbvSQLAX/fumS1tbwZO5ddSETlSoKz+iFTUBwVdgUnSLOZWzBaA01aG9Yi3nau781qCLq",
+	"4ushoBJhBcMip8mkgilX365kvxmRo8PwcP+QTNbaGMLevP6ydz8kaFpzSoIg79/Hu3mRPj6NeXc3hf4I",
+	"N0XTcBltcDs41PcrM8ZVsNHG/fj6Nu7HLStq8bidILEMQQfRjQBpExqHcTgxi3ha1389gXlVHC1Htgx7",
+	"D95+N+g9ePvFH+1WZhioqLIL5LlepD5VIvLGArdnTBuE+rgoeSyCzEC3ap6/ajFwv7YVQpcgI02naCoD",
+	"nj+XyF2ELMXNuPpglrGj4buaMCHg/SAM6IoCy58s1bqaLIGfdKoLZADywo1o/jwx45o/HuLodWxV7bkW",
+	"ziRZQwTB3xPNTVRaObrymAwsra/bny+EXHlqhDXVhQ5WcAxY/F1x2uZsGG+6S6zmjnz4zSKmmj27rlts",
+	"zsiUs8SU5zf1h0JC0TaqsC5M39TtKY80bMQpxnHGlOcyvJRK04TY721Fhbo/Ft0eWFBjDljA8eqZouOl",
+	"mrNckZOXp1VA/sO/+9c//rd/++P/+Gd1Lrw9tJG2GMYwsNFYxFA2pGRB9dzDc28porirEmEDtIz4iJc9",
+	"YfmuK0u+Cwd5d7lIJI3vYlRmf4E3thwIeXi4gULf9ZFlllLukeSf9OBz/0pw8n9cMmRWF/FgOwxnLVbK",
+	"NCRTIjOyLJMyGH4ahMGySr+m3YjXVzjVM4pitvnjS5aW/3xjCgdj0bFUTrhP6n+Gn1uLXi0gdf++0zZr",
+	"yDTcHiY7l8Iz20v42DvZYDjowXS94d7+wc5pSd9/35zr5z/372owGAx3niBjNBGdlLCwhZ4nTBuxRFma",
+	"0tCqTq4VkAw3zmPHZBO8il5LvbljrWjuiuW3z3rlJbo2WtZXls1sWE6NvgGaycZI2SbjKY/eJWYXuHdT",
+	"Fs5HebthA+ZVr0Om2+oJV30yNnLKGPvOmIfFzKYGT6hLxDaZqxPGxYykFHRvmeEvlWrllKzmPGHH5wJz",
+	"uDEHey2XvjTusKjJXo3xxnRuTFaxCdzlBRfVzTGe1uzTBY8fk7E0Qtt45HjQUiGLCmGkcyHYe41xyyTF",
+	"14F3YUcbcmIKBDlgoPQjY0bev5+ENuBfMBZbOaeSQ27nNPqKhV8QFuKfBaJNELdFJXGDtdRZ90IHkupQ",
+	"4EU+t/vkUXkN+WOi9tTDfE3uk2/c2twHr9waSwkoPr3GE5LgizdoSYYol/LtWLsXK1s2R1LLBShZkUxT",
+	"4yMVst6MxTvaZicbLQSK7j42U1w13pz6wRWJzXN9gkGSd2dMv1s6RcypYESzJEGzgFpG824B5P4SRkVJ",
+	"JMLj1oI7XYsXPekitLTAzCe9eCohdBFQNsgiV6GVGbbIEjsc7MvtwsIOo/385xtkgR3GecVoch2760nb",
+	"DfObXUFdcpc9k0nrjfDaXK+TXHe2SWDYAT6tBROQKoYE9POQgDJuYqmQpFaHbaHNjdIGeTCtI3il08lp",
+	"TehMzrZSVR5tayhbjvrukuV47BAQUcfCxysgFM3JPitztTdHcauOrLwl9fDjsOSIQcMVOgLgM6zNljIq",
+	"vAXeLB1ssQAVlcoUGu08wvl3rk4ckktz+Sq12WwptuGgKI826OwcLRWv8/hHYY+qJciAGpZsjM64+Kju",
+	"r/vuQ3W9Dh3Nxe28RnzHs7qW43Id8QxELXOrryuXEnLmb3m94d2OVQfu6hjoW07k5SqOiSB7cNwgyC8S",
+	"/gpkOChf1IIylgBTImBokzXEKSiub04kOoPQ5vZtzm0y8HSnHlawt/W6fK6XX13v9n9MMSRJEq70cVE8",
+	"28pVYdGY0WMfbjWU53hcxOyUoj8cT6oNfhPNCwoT+mGzlGdTzcVKJtEy43p9BoOZfU0w+9xTK6ySpD6y",
+	"Werk9Ytvnjwfh6XUe/QoY/yUKXB3lwvBMpRc8YFx3rITRVIzXb44UOuxhR289A1b+8GL35ILts41Cymm",
+	"fLbMXLH0KGILDbDPbLUr9wCLc8ETEzNVXk0GiYhpjBq42jDBL3pYnqcHKykguuDwN0DUn9v/pcwIhgqd",
+	"yWUWGW4zyeQKkOIW+ZZNzmR0wbTTGq2HQDEgzmYFfXKqiQAMIXSxYDRT9aanuNzvlwzjHu1qtc3lr63z",
+	"CuE5lS3WDE1OXp7C8NNMCm00ml8sqXi/pILc/vFXf/Pjr/7mDlbvokliTx9n6k2oYjF59eTsteGyeSQB",
+	"kbDys7MnYbFbfAI083OxkEmCfey++OIJBpK4kvSYyJWTny++GJHxh3MkAOfBaBCeIxE4D0a/+eWvr8Z5",
+	"R0vTGC8sP/s8PDehEefB6DygnmiNc1EEZ5wHpdFs7EhowT+Rem6MwLUmu6WIGCzbGBIlCXVZ6MBeEykv",
+	"CNWEcZPp8HrOzoU5XzIuN70dowRe9UuXj9uA6mzBkoSLGYDFdYPDqqJK0Av2LqIKCz6Z8p4vqYpo8sh+",
+	"ZrJflB0AI0NjRW6P0VM5DrF+5Wk8Ds/FuBpjVi9oeRqP75QTGjT6FzKlCTzCTdCyM+aTOcXGVGb5r3nK",
+	"1Bdf4IqbhTkaroMLxhbO0m4fQghrl52k+HsS8xm3QPhzlkllrC7AmYVpzWQvxsmCRnPW2+sPgjBYVhIR",
+	"VqtVn+LXfZnN7tp31d2np4+ePD97gu/ATTcx7gFcjBnFtih2x8EoGJpn5IIJuuDBKNjvD/r7pqTAHKnq",
+	"3WjOoot3ps7+u6jWOGwhle7W9Tavysbec6XdhamWcqq0PJSYHZOHR2HQ3yNYS7NcTWDYLlPadaT38Z3i",
+	"Ec5qfVfgrXqn973B4MYaKlfKSXlaKm+pbEWe5G2WSx87DmKqnNcq3OMUtuJvGzjsZu9WeoIjc12mGJY+",
+	"Ck4rvdLKM9NG3186U/VIB2WctndNUbeO2LO5uDk5aWtXRG6bMmt3rPm0UhiyVJ/cljpZMMGBpHNN9Arj",
+	"qZHlGpJHFI9LNCmnl9yW2KyhZaMGXhMjuzW9R8zD4uGIXPk52LYYcHdpsmQtte8GpSrtpYAGS0psP4wr",
+	"U9F2zxp7ynO0AHbLrMParG+vuje7b68eeFUVpnW2ZC03dDNy11pQWCS/mdthVk+o6z8gM0Sr9o5aW64J",
+	"SJoVAO8PUjV7h+6Hd3rObKBT+7XhsU0szKmprYnO0mMyZViqY04F2R+Yot5JYvug0Yz1yQlGqq0wydFF",
+	"wXFFZrYHi2kVR03srblEwMIE47P5RC6zaqHwJvH+iunyYeDesPXr6zk7ja9Dw/NqEZsI+ObTdZUqbhQv",
+	"4Cj2B6UC6sZ/BOAtYYD7evPhm1oBf5in/xD39gd//Lbcw67nHzNtvRD+Iz8t90GCsyinvucHhD2hgWvW",
+	"RLINcpdJdyMJv2BWSGvKb7exie+dref82GzicxfQPJ1fPWJavZH+hlayN4FHLz6SewA+vNsfvEtNJKkf",
+	"i77cQhe2HfBTqvT+4JmafewZP1Mz9RleZLxUpdu8wwWGV6Vgm+F/giY8W0IERQgqbHNOuHv1XqX5/V4z",
+	"3elspGB/4IdTKjjf8WCQr67foRltw8nYDnWHg8ExGdtKaWNnQDFemUaNtD4509RmEzERuwj5Gb9kwukW",
+	"K7ommWtVuPEAn6nZwzXWFrmuQuEtC9I1+86UA7H253K9j5bsu2p9D/fQ3p576NV+0FkzqBdVuSl94JPh",
+	"Yond6xWDW7uShMcqREMc4SJKlqa4/AY03cnMgpnurvVUqTouBm8bu5wNFMrL5OdVDRto18Wq0h3lSkV+",
+	"g4Puh76hEvGVRYBPaqHxlXv2ywE8M2fbYoAxpsWQ5N1ygZirHAn6N4l4FVmgxYRE5LSD9FBiWJt0jS+x",
+	"abQ1FyMlNCbPIoHJaCFYwl9dqLxTLjcdxUAhASnDi4cFz+LxZy82lstrtciLPK4ydRNcsYWv3yB2mNyz",
+	"qrXultqBc6asi6nulnJtdnYtxerBgWcfw+46E5tKX69PTF7yYrNtWoUlzDd08N/OZZUQlI4YHbyl8126",
+	"mAb/EX9rXcsUWQ3isvM2u144ajwqXMKYTwQMSfGZwMLSpZAI8q0Ni01HtlGfdTcnKPxiIS0klGiGOBfN",
+	"cEKYP5ERes3Qp4JxIRgGFlGBeVFzuRKVVG/T+7+IOYR3LGNER9mcxqj45NXlzwUGJCAil+JlSCRTW9nR",
+	"OsY8tuCvmHZRDdfmnoWHPvepd8bqSkzBJ8bqcjhGC2LbsBgXVqdyl14JrjeG9rmbBNHUIJicmna4OUz9",
+	"N8G4+nfyU9g+9nnmY+GnNxgBVN/gb4iXosKOsaM88ADT2ZqL0m0yFDSlwjLTJo1s6bxzY0pC7k5wroNf",
+	"/q+//6v/VO71cg3M3NIu6DM2+NtYEwzjKsI7vnt79dbrDagIgkguSk2MtohhtZCTrUKYTBdUrF27DBRE",
+	"lWsMeckITTJGUUOIGVHLjCEmFl0rlK2MX3RNk1m1aZoH8Vwbt49Bt6IG/bDU02wXXaHeTK47/twI7Ssn",
+	"c7bQPtunzlZ6/ClQ0PYmQe5HiyInjmFjUS3XOaHAw6KBUwkFQRPtSAjPKpyVYqF4xPUc/eAzmBho4yU6",
+	"cZPEVA6ZMEyxFY5RYNR+7umOYxYbU/PwTgsyguJ2k7EAbjPXt3b9zgjQSRznkNeycEuajtYGtLoT/cFm",
+	"j0t97fNHfcaiQP3osbMAS+UlM1KXlkkMoh+g6Gze3s1PM2OXTlsQ4Ruz5v+PC4gLrxDC+SlgaAPNgwi2",
+	"Y4Bi+h3Nojm/rIpDGzSFE3wclFuuCKPYQRpmt8wJC+Q2u8GgGG8S8BTTTj6arO1vx2T8JeUJK0WagVQH",
+	"BG41lymWKZDLJG8xr1ibuHTGtFkhq3bLujnDqtqpq5ly8M15VTfGYzfxO2J7dvZ2xvcYNbnJUtszorp2",
+	"gj8RJzTrrBrHkL1MMm6d4mRCo4uwpCoalNtyP3ZgjMCbsOwkZpGa9Nu8f3mfnAqk0ouMX4LgiJeTWHe7",
+	"psDHJ7Ygs8dMctN877Oicfkxwi4BRIaDdSFfCaOXXTU4zEzEQZWzHiRsig3wTU0UtAjMMYgZWJrMmKlN",
+	"ajS0SAJBAiTK9TmbcW6OkqsS6wUl1BSOcIWcUsJF81yfwvr/8A8Wt9mRIyX8kv05BsYxH9uxMXpwXFi9",
+	"zrbpzmTElDlXG6QNwkmSHJOMoaMKA7Bd6LSVMjzngZNfB3ymq+7Nsvy3nuBMt1MKcCqBcm66+loYumaG",
+	"LbzbAbGkQEhXTXaEv7pystJ0fsorypIzPkMqBzcVCZ2NL8GASfcY9jU0eeqMZglnWZF0gWJj/uBtE7WS",
+	"MZoqMmO66Jh+59jGcbpnFToeTHac6p+LeiR2IqMLhcXjrR0RW8AwQVIuljoPzNLzjDFb+9CpRyZkO5Yo",
+	"V2RMZ2vY1nAwHBz4rH6md99HiBK0kR1WtLgretKVtObO8kKlQeBPLC2Uey16ZIUzVzmh/2kuyJkxQdtm",
+	"PBYHsBzyViU4kTO51JuDrxySMmFbj+at+vvkhYnnBhTP+z+4G6Q0XZNLmnBPAMBTM+8nPBN0e3QyXKhS",
+	"RQq73Jsy1FojsJkIsy5c9khEs4xXwmxqJ2MSdVrZga2BXRSEdX1ZXbFB1CLhwuelRG2mLSVjV3IWS2Q0",
+	"68dKgXrNiKCQAWTwXOSjhMY9YMUB1yXEIgYSGmvYtfIfwDflSmFaC+i5y0nCYkw5cT6X8QIroY5HQMPe",
+	"LLA7fZFmA9S6lJE1NqljI6x5fxf33jMYOoZnMaWJirWZmyUKuG+ezpTPaBZKqEVuMmEzLgARVseETwsX",
+	"74pyzYrG5w61JyyiS8WcDQdbhrhLHmKDKxzvXOQtsBiRScxMBBRq9+SkKB2ubV3aAg8xfQe2bgNN84un",
+	"mB6PSMYSSeNScS52LuYcm6wXlXaNE2Im4ZjyNLt8ThOqg67ZPnm4JhbfjYhXhPQWlguFSUiPqabjc2H7",
+	"fhWYdFwpmG0LXhh144KLODSaMkU2NcbUuzGeSI988YVSJpOMxyM8w8o6b5fz9FzrUIN+sKSnVOkePtI7",
+	"fTy+E9pljMY4CkxtgkLTlAl9Loi5AsJM1sPNToB/2rUOD4kiaFKg5PslZ9r6/2+pYkVS9M26VwqW/bOz",
+	"F89NT5pphoofnCwiH464ByNyRaYySeTK+FHGH85NRXRMfnMDnwfheV4NGr/5zS9/fR5cjfvkUWI6TsdM",
+	"jWATB4PB0F+Q52Aw2LP0xlJpTGjFjsFxCJx9z2Iyig5WRlSj0q2uXWVFUirWJOVJwm2eF0koRnq7hDiq",
+	"pADk1Nn6Xar++LmJHrNQgssHcKKFAKukCSoFZcFcVFfxHkvfmQwyDbfFSC5jzVMml3rsEs0sq3PBBglX",
+	"2ieuPDc0FIQMOBptcje8RQIdeeuTp9Y9Gpaz/W4pm/epsMJnvXy2qcPsy/g0pC3oKsXkNaGvrkJvZbyc",
+	"ZEh7sxFCob1ZTubEO2DiMVAlmAEd59pYJV2CY/Xq1JmAoR1MmRAfJM3lm1hSCm3Ag8vaNdSPGnFk9yrj",
+	"PiDiHiswLBUQOzrwVPRoJEd7qVLOPYv077CFANaL3yQtSzVEsLJWV2OKeqt0N9dqXF5wbUKML0F1T0vk",
+	"RciJimujpb052HbP10N977AlE9ncqMpCc5EHXspbZhxtaZhx9bYmxQ0HQ38ITZFpzBVmEB0brlAQT8Pt",
+	"cz5Dbtsl3bGxRY5zgIDWTVismDFj4+11lQ6w9PD/E+0cdmu20VnnKvVhwPIFdYmsKq3XmpQZrVVOgRWP",
+	"Hd+2NeuwnAV2uarVzOTxiGzdwbkwMoC7xecCxhuRD+fuqJG7lg8beW/1uPGZLgeO75aOHF88wE/x2PFv",
+	"z8HjE+4szz2HeW5P06bWw3nCY3UpYTs8gqtzTzOoplJ0glTnlhM7TUSfE5GL1hM3aNl2xSy+ewt00MYC",
+	"1I3cXzOalRvjKHK7VrkAo6XEDJd/p6RTWWpsNCqb/d13pMGrVwHx1VIm1ss3YwIECmbFQCyGpoAoxzJa",
+	"gkiZN1mqSh4vzFw/U9aw+RFKrr9aimmU66l7ZNfVD5rlRJrnLQgs9OTlKcGE+NLbn8RQ8Ro0YDcHiCwg",
+	"O7eZ8tCl3m4P3RsMrKQqL8Z5vB4Zxwz1x3hsyli2O1oNjh+Tw8E+kXk3J2tk5Iqo+VJrYLKxXHlO+JVZ",
+	"3g1YTA8H+5+BlfVsjv5FNFIIGTO0SeqMTqc8ajsiZZMl2u1Hj8vJPZVzmGPPYCzxD4Lpt1ahrPSaGFcK",
+	"btjwf9MHgsWgKax4koyM+lvK5bTDwqEaUwRKGfCeNsJzQ7HOpV5bcAN0uNLz+Iyxc9hrey7QloPVNc3X",
+	"QLWPfEqI7dPxUQ7YagMO2/YiahNbrp0IowrhQeetu7qJArVuJD+xAbba3qXF3NfAkBuz88H0RVP09jhz",
+	"xfS7om2B/8YUNTCMQw4dcaYQ+nipWDY2XNjVY5E8wnYHa0WWQvMES/Wm9CLv3xuaUj+JVLoUpW5sQ/jN",
+	"TGJ9CFsy0Xn8gPCBdndMaO5IcpVjZlSzFV2DLjJjWuWOQg33HOYvbAkUyzdxwdDZyNzFrzRhMDER2OXB",
+	"FW5Ebm+etl0ZzsXtUjnf3GJW6upQiCmlKkcLJu6MzMJ0AS+Tx4Y2sZw2YVlhrKEBEoYtl2TkrzFxCQwm",
+	"OzyvUOy/7jqvBXn9yGhXjg67S+xwCWtdN24q2PSNYtmN+kUfsuLISxU8MXDBNtTwRC8vsdXCxlSNRzb6",
+	"QBd9FYylE4tbMXppv7PxBmTH61bwL1sTzBigqJnrXNzObVKo1HKFfGEYkvFg7P46ulPUFdjrv3eFmZRz",
+	"wyVMV0u3j109+LEJEjwqXbeSld08Hd+Bq2b6p5ruDueCF3Z69D1iGrTrc40WV5nEsGnDxHCvznfkEuft",
+	"6HgVfHjv2mB8DNq7tgG1ZgCm6PyGgvLdswZqvTo+2/vxyNawF8yGldmsI9/F2KBTgYSH6Oq3exa0vJ+X",
+	"3bqLtS/tJB88nkznAwf+sdQgKTmvCBpvTJskE+4/WSOSVzojAUMxzVtdbSznHzcZANY+lXvDfHZQqZil",
+	"/Jes7Pduht2VRjTwag73FQbGhG21bIpUDm8Bqnz4akRHc5oz15tXxARUGyzCb8WD0jC5xNAcodSBVoW2",
+	"Wb39s98wQPrNiug1mtCEighN8cK4thZMLhIDUiyJ59xdJy9PbylSGqY0j1UErt5e/d8AAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
