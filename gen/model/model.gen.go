@@ -1609,6 +1609,14 @@ type Role struct {
 	Role string `json:"Role"`
 }
 
+// SaveSettingsRequest What to keep.
+type SaveSettingsRequest struct {
+	// Settings Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+	//
+	// Example: {"theme":"dark"}
+	Settings SettingsObject `json:"settings"`
+}
+
 // SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
@@ -1699,6 +1707,51 @@ type SetStatusRequest struct {
 //
 // Example: busy
 type SetStatusRequestStatus string
+
+// Settings The caller's settings.
+type Settings struct {
+	// Settings Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+	//
+	// Example: {"theme":"dark"}
+	Settings SettingsObject `json:"Settings"`
+}
+
+// SettingsAnswer The envelope around `data`.
+type SettingsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The caller's settings.
+	Data Settings `json:"data"`
+}
+
+// SettingsObject Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+//
+// Example: {"theme":"dark"}
+type SettingsObject map[string]interface{}
 
 // Time Unix time in microseconds; 0 where the chat server knows none.
 //
@@ -1990,6 +2043,9 @@ type MessagesReply = MessagesAnswer
 // ProblemReply The envelope of an operation that did not work.
 type ProblemReply = Problem
 
+// SettingsReply The envelope around `data`.
+type SettingsReply = SettingsAnswer
+
 // UserReply The envelope around `data`.
 type UserReply = UserAnswer
 
@@ -2056,6 +2112,9 @@ type GetLastoneMsgidJSONRequestBody = ConversationRequest
 // GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
 type GetMeJSONRequestBody = EmptyRequest
 
+// GetSettingsJSONRequestBody defines body for GetSettings for application/json ContentType.
+type GetSettingsJSONRequestBody = EmptyRequest
+
 // GetUsersJSONRequestBody defines body for GetUsers for application/json ContentType.
 type GetUsersJSONRequestBody = UsersRequest
 
@@ -2082,6 +2141,9 @@ type LeaveConversationJSONRequestBody = ConversationRequest
 
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
+
+// SaveSettingsJSONRequestBody defines body for SaveSettings for application/json ContentType.
+type SaveSettingsJSONRequestBody = SaveSettingsRequest
 
 // SendMsgJSONRequestBody defines body for SendMsg for application/json ContentType.
 type SendMsgJSONRequestBody = SendMsgRequest

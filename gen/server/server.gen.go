@@ -58,6 +58,9 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx echo.Context) error
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx echo.Context) error
@@ -100,6 +103,9 @@ type ServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
@@ -212,6 +218,15 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetMe(ctx)
+	return err
+}
+
+// GetSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSettings(ctx)
 	return err
 }
 
@@ -371,6 +386,15 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// SaveSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveSettings(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
@@ -451,6 +475,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
 	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
 	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
+	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
+	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -491,6 +517,8 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type SettingsReplyJSONResponse SettingsAnswer
 
 type UserReplyJSONResponse UserAnswer
 
@@ -985,6 +1013,52 @@ type GetMedefaultJSONResponse struct {
 }
 
 func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+	Body *GetSettingsJSONRequestBody
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1717,6 +1791,52 @@ func (response ReadyzdefaultJSONResponse) VisitReadyzResponse(w http.ResponseWri
 	return err
 }
 
+type SaveSettingsRequestObject struct {
+	Body *SaveSettingsJSONRequestBody
+}
+
+type SaveSettingsResponseObject interface {
+	VisitSaveSettingsResponse(w http.ResponseWriter) error
+}
+
+type SaveSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response SaveSettings200JSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1890,6 +2010,9 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
@@ -1932,6 +2055,9 @@ type StrictServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
@@ -2461,6 +2587,55 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetMeResponseObject); ok {
 		return validResponse.VisitGetMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx echo.Context) error {
+	var request GetSettingsRequestObject
+
+	var body GetSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx.Request().Context(), request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		return validResponse.VisitGetSettingsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3001,6 +3176,52 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// SaveSettings operation middleware
+func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
+	var request SaveSettingsRequestObject
+
+	var body SaveSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveSettings(ctx.Request().Context(), request.(SaveSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveSettingsResponseObject); ok {
+		return validResponse.VisitSaveSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -3144,199 +3365,209 @@ func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1ZjxtJmthfCaQXkNRIUmRdklhYwKWju2ta16ik7Vl3yWIwM0jGVmYEOyNYFFddwKwNG8a+LNYw5sUw",
-	"YD94dl98wA+GjfWvGbtnsf/C+L6IyDOSTJZKPZqxBXR1FZkZxxdffPfxIYhkupCCCa2C0YcgY98vmdIP",
-	"ZcwZfvBIikuWKaq5FA9lvIbPIik0Exp+pYtFwiP89u6fKSngM/aepouE2Sfzt9/xOBgF9+9N6L2jew96",
-	"k6P7e72De+xe7/7Bgwe9wf79wzime3uTo6PgKgxUNGcphTH+KGPTYBT8o7vFSu+ab9Xd8upemaUHV1dX",
-	"Ie6DZywORjpbsquwso9naqZ+sr2EQcxUFIymNFHsWhuD5Xbf3BlTikvxU25Q2SmD0XfBYRAGR8Hba23U",
-	"LX3zZp+p2YmI5jL73RxhGKRqZl7eg3+9/f39J73nf/J8r/fg6UF31M23sWm3+IlaSKGat/EVm75ii6QL",
-	"CK5zmaYnQq1YZpYF+8/4Ar4JRsHrOSNlUBKuyYoqEkvBiJZ9AMLXjCZ6frMLNGO2r+truSJ6zhURMmaE",
-	"K1zIM6YUnTHVdSkVdIlZMBqEQUw1Lu6ZmgWj7/AYzBDBb//7v/rtX/yXH//lv/jxP//PoHoRTx93x68v",
-	"M5la7A9GwUGAWH7ahmNhcMZE/JqnLBgNjx7cHw4f3BsOzL8wONNULxWu+/V6AY9cvb3qjpYWXJtPP7VP",
-	"hUQmMVOaTHmmdEhkRgRb5R+QFddzMob3x3gYLzM5SVh6s2hhB/Wt9VSTmMdESE1WMrs4JmM40zGhIiZ6",
-	"zsjXr1+/JAoBRhRdk9V8HZIxyzKZjeEDRVZzqomWJJb9IAzmjMYsw6v4iuls3TuZapbBn9V5v4V9w5Hs",
-	"4VTw24OQUHiYzOWKpFSsiWKRFLGC0XW2JnRGuYBJil3nuLgXBhrPMuBCsxkeTBj8omdpRw9Qpb6G5zRl",
-	"ytwHy9UJF0QuM5LImWqZKDj6au/rF7/4J3/6s0e/ePV0/+HLkzdPHv7JNw/PDk+CfA1KZ1zMAN5XYfBG",
-	"sexmzxNG3Ix+S8UyQhVhlyxbT2QMsGSKzHlKhFz1gwLd8ahOsmjOL5kdswEoGJGJS5bIBSM0k0sRkzFc",
-	"+TEAaZHJBcu0FYcMSdhGR2MGyO6oxqZn7dJeMbVMdFDlAN+Z2exAb3Pwy8mfsUjDDPbtLylPlhlr7uyk",
-	"SqY14HIkl4m5ERPYLQ4Qk6nMiJIpA2A2d/1oh11XSGC8C885jeH9J3D5PDdqjusqEFVIopbRvLLDJooC",
-	"qXTCSX3IL2VGVnOZAvuqQEUxfUwSNtVELjVZzZkoHjFfI7yEdNDKV/UdyD5hwDVL1batO3p/lS+aZhld",
-	"N5CgBqLQnIYD1Aa0cIIFXMY45vA+TV6WDtbKM3VAG4JnUQNI+gRgSSY0uvBdiIpIpfzXq/yUqkGsE4vs",
-	"CtQmPqX0/al5cwjcMeXC/VmHexhw9c5uu7kNkMccUFRIEHYGMioHTb4reDgffiJlwqjw3O4a6CoL2Hiw",
-	"SC08dwTuN00ZkVO7VC5mzTMDesHitvfLNwEkumPC0oVem3tAkwREveoRdj2cGrnahvh2mT5AOIK0Yf9c",
-	"98lghKKpzC5Y3D8X5+IHAiSV/GAY/w8kZVQAbv9wLn7o9Xr5f/AkMO0h+YEcDAbkB8LFJU14TBY0oynT",
-	"LDtGAUIxYHgRc8ICj+Ykf3uP/EAOB/vkB3w0gtUpll2yjERUWAhnjEZzFh8XIoAVE8YlAWNcjLmPK4Kf",
-	"MABNErlicfH1AU554JlSS3kBP0gi7YbxhUMc78CONwXmZ8Q4GJ2kLJ2wrHj6CJ9+QACOYprwSCsj4yEs",
-	"NNVIL+APOuEJB4SDs6ivJR/vHi53iMvliiwXSmeMpiSFU7JAiiUcYv7KfVjCEIEKm6HZjBVfwsoO9h7Y",
-	"L1HKsrKP6grh4QAnGFgQLqTiRscBtQKBxzJywRb6mGQskRQEyUwuZwYGc660zNYErpuhdsXABpkOEe30",
-	"XMa+ExxalBva6bW8YDj3UlwIuRIhYe8XcEEAzhm7lBfld/fzdxWfCRaDwMcSxVZzljGCEgBgasrIIqF6",
-	"KrO0ePcgf3eVAYbQKJJLoWGeBVVqJbPSRIc5FuJZ20e5IomMLqw4IeSqeOGo7YWYKzpJik0c4m0zP0FW",
-	"ndJlos1dy6XYmEw5CM68ItHCCECWxDINRt8NQry/+HMPf+7jzwP8eYg/j/DnPfx5PzRCOmIA/oR3hwPz",
-	"cx9/HuDPQ/wJ7x4OBm9LdHDQENLD4H0P1tO7pJkAcRzI2otvgjA4NeTkpaMmQRi8EUgLABpBGDyX+sSg",
-	"RhAGr6U8S+TKfPwl3FGja+INxFfVcrGQmXZPP4VrYX59RsXaSgLAYV5afH4qFbz5DDGxMpld2mvAPFA1",
-	"EZNOxROHR0EYfAsY8tJiRRAGJ+Y8n+LhF38/tmeLg2qWCZqgZajMpFE6SZIXU1Ssu7L2h1QB//hQY2yn",
-	"6qSNfaMUQpMEFDCqCsGX6wovsyLRFs5dzNNkTm/DzUI4VYYcmrWg3gJrqIHlc9RVKse2q6rSOD0/9+aq",
-	"oFFARFDDs2zIp5dUzS27yoblT4ytpPsI+LxnDFC7W9Cv4IC3FJErQZCoGuJcHwYgMTysqjzIWnw6zqOM",
-	"Uc2MQWjzDvAZ94ZPz7JXlwgrRiGumoeri6EJj5hvMafqMUuY9gDhMVcpVwqkHdCnqCBK8ySxYlDc5SKG",
-	"wVOq9DM1M8fdBHJClXbmqVuK8LgivmqENbJywar78RvaGruD6c+YiHNrXYdFKCZiEBi7LWTjtLuc8TO8",
-	"NS0amblSdV0M5j78eA02DPy34FQrRCwHCrjhlEjBelr2pKjqiVWo/PjXf/vbv/yPPtC8XE4SHvnoCQMo",
-	"EyqMiSila/Jnkotr0PsanSkjYe1oSujvIS9N9LGQyndR3MzKrS4OcxttfXLp7G83xVQfzamYtauL5tsa",
-	"HqXFanNMsoJZgNQEhYKMATLAb+75MFg4ONA45QI+iWSacq3N17EjIfCE5eElmFis8Mpddh+P8untB6/y",
-	"VdgPnuWLsR8UZ2P+PnFLc0OWV2g/e1xaqHstX6/nwmwQXV6IZG0t6W7L4xDICKL3Wi7JnF4yIKm5VCPk",
-	"qk9OnAUA6AyIlvbSW+aT0qyD0QJAOZM9+LSnLviiJxfGkNRbSBBzM+fZrF8ZizW7C0g61+K1BNYgswLJ",
-	"vPbFTaP1yYkmqVSaHAzIIuNCg0RKTs4enZ7CsBmN4NwQvHKpiVrQiKmQqAVLNGHvaaSTNchsK0YoymSE",
-	"62OgKXoOkAXtypBxqzxXqVZH90/KxVMmZnpetkqV2HuLM3g3w57xB9AKeMLcEyKzmGWO4ZudbjX27S5w",
-	"GT/q5rcewzNbbGVbyaCf/5zkYg21WHE0KGFBn5yQWSaXixwdgCdxw7NiazXgWjnmGSI/YTGZrMn//uVf",
-	"tDCslL53h3s02HK6rwAsHzoc3BZZeOej2Wxz3gbtwlv82SosANmP0Vlu7s7d+LX6yKtSj7rYbYd17VbE",
-	"6EdCF536BBREldw5HWRTtRU8pSG3QcqpiFUIDAzNCMmwJMmGZI+otdIsDck+WWQSxgvJAfwaL+HXQ5LJ",
-	"idQhGR4SKiTy8tuKMTL2aZTjOxXqMgiDqcxSqo2x6aikM+QOYidAfjwWO5eQkdz6pGRL4YrQZEXXKjcW",
-	"bzlzfU01O92kzBjo2UeOy/YVwVjuzEAqXhNUbbjS7gpPxa00aMpzgqY77RMZ1lUu/+I20fbZeiZ+7QY3",
-	"jwh5DT2neVK+K/GYLWimU6tn1MlBnH/bxITHbKFbtMIlnF0IktYbxbI+PImGupp9bjgYdkL9diuMsJKl",
-	"mstVlWP//b//Nz/+1V//wz//W5+W+QLkI//aFwmNGKGpFDOi51IxMmGKxyCRhySRIDNiNExtI5328ZJm",
-	"Xjg/R3g5ea2AuZGeOeB7IsVMES1DMrD2+JqlocsKagiCB1jorGZxDjh+XFEdkPl5KWaoT75FL5oLMSI0",
-	"cwIpi0ksmRG2Y7ZgIiYYfNbNcPQkXeh1JzEF5ENRuHAMTM0ScPJc8v8YEcYni/ggiMu+pvRhlorWNqAP",
-	"E5ZHNVRA9uHKN++lF/HOZMoMABAqc7pYMGHIau2uWwHNw0rcSyMyfqZm8OA4rLI9nBw+BGIA/38uNZ/a",
-	"cKIxqITjN9ZXOD7Oj2RqfY+RFDqTCbngIq5auH7/QvfCQArWwZBjAYn2m648xxzxtjfgCLY+VD6f7SPa",
-	"owuu3pYRbdMr+NA3XKAM6HxYWwMD3XP1y2amLA30tu0C4JQNLB5b4gSYWeaZ8DcIvmNye5ExxUTEQpD4",
-	"pjxhd0IyFhUsBll57FzeYxLRLFsTUEb6ZOzczmMiRbImqbxkquqPluL4XIxhFj0eVb+iyvlg0SOrdGhd",
-	"1cdkfMGjCzmdjkftLmKucvfwMRlbJ7NdrvU+2xmNdxrYNBMxhlgUDtjAwggteJUQLYBQEAZlYMCnDinC",
-	"wG0ETYSKwUnZZeMnuB681biWoOyDLc3aYOFfMY1OzesKwTKtuuSnMjvOTURSIN8YW2XCgss6uj26rv3G",
-	"z4loyQkTEi6UZjSuDO/3xZRMDfuDrWYld8hbr5F7rlC/OgvKPs5iwribO2+Gb9eB9opR5fO5fDtfYzCA",
-	"EQ1k1awZlCNPlhUnezNY0BLg+gTy4pjEbJbRGLgWjMXFLCSTpW7EtuQSihEYjkmcUS64mI2Imi+1BkYV",
-	"y5VxQ9irIi8wx8CMD7/aV6qojU/VQ3CrhM2u/20r1D9HM43Fh12tM6dCsOzTqLjGLEqTpGzt+0SKbWOQ",
-	"d2JXD7KTe+Dt0HgKGqOS4SGyEr9HuUQ49rYTjuvqtjdru9HGo7bRevMztM82gWldPHO+aJ5q2ztO49ZV",
-	"60fJ7LFb+Kedp33Zn+NdtYve9a6a18o4oTaF6NxSzYjhdmu3Z6jTGOMOf4dhx51DulVXgH2+6FDdzg3g",
-	"xrUlNMW2IY6lLT7PYQX/gLha0nLcUJ7JiTHY3lIEs2umS8ViQ3gx0rAZ0FEisMMHPi7eAMtTOePCZ2BD",
-	"+bNw3GEuDNdEaSpiFEqbm36CkrI68caMm2gUK9YyEauQvBH8PUl5lEmbo1Q1Xd2r660dDFlnOwqOYWAC",
-	"EJsGCCZi9HUrMj5Z6rnM+J8bM81DRjOW1UTj97N3i5/fS58MfvPLX/skPtRuR1004Bpa5/GReSRHAWU7",
-	"7Nu2Y/0cr7LBt10vL7517euKOqgi3KKzFDaC/oILVHdidskj9hHKE7EG8ZLgdCOakwt99S4gD5fmgkQJ",
-	"o1mffMUvmdFtZEbG7oF3aXxYQ9fh3v7B4VFdIhtsWAMM4hFwHh8647B7EBRJMmfvQxeCGjN1oeWCRAln",
-	"QmOUWsPeHrDhgMbR/oODBxN6+IBOJuzwiA0O7033BtP79/cBdguqNctg1n/63aD3gPamJ70v337Y37v6",
-	"o+BG1M4aTrrT9+HjM9Y99qmTYatkqwpb+YVB37lcETjiSArBImM5lg39ME9L3kQEzLCf/tI/YzvfeJcg",
-	"7BOqXVKwvXUmpiS3RjW38zVVz2TWouxkVMwYmcskViSVWZF0TPScCjS42IgcTS+Y6uYEwAzuDxsymqtS",
-	"4u9hqndHibWwF28WVQFgm9Dgc2RlOYrujNv1mgy7xkIYVyAXvzdhVkU1i63o0iHUJB+tBbh+n9CJu3xe",
-	"NU+zNkZfeqvgV7VbujHa6jopA5Xr61uVCfbGqG+rPZwHg/OgcE6VeYFWLJl2Cv/WbYGhXBB2CYseoS0C",
-	"QWJUEUrmfDZnGcHDwwodWmIK8xTIqRFHBOuTlwZrNZms0eCFz3cwaOSkqxPuXMdvUyZ/3YLeCwvuliXZ",
-	"B68c6dz6gjHYNcmjzcmuRYiX8aS0i3yBdtowR/GWK+MPcXWoT6yhox47T5TMNAp6BofqPLmOiErLjBkK",
-	"5WWELbypJKQe+GRUXP9nySFgYYb/7c4i7JtbMz+a29jlungRrWVFr0BUuh7Per2Shmup3y+2xUT8bifW",
-	"FQZK00y/u1l+VxmzsqqWo2rzMJ0oQo0OhhEbA7IUCVPKJZkD+CO0b9lYwT4Z4unsEZooicH8ZJJJGkdU",
-	"aYVfCal55E/A9jCebmYcRwc9UZCavdfk9jOaXcRyJe6EZAiIBbr9HmGpNAi1T3hKZywkB2TKExaSQ2LA",
-	"0ycnYm0D+UwwGOEK86wJRoEh+1I2qqwwRXULBit7mn1B4QgoH5xkZoOBStVsQmTlQHGXyncNTqIWo/TD",
-	"pdYNO/SH4CmdsAS4+QLtSQa8wSLjKUXfzJsMvp1rvVCju3ftm/1Ipnc1VRd3h0Fnmb8MB7NKX+pWq8x1",
-	"qhUecpUzzFmSSG8eYIt5xEC7ZmWID+Kj6VHUG+zv7/cOYnqv92AYR71BHN3fn+wPH+xRv792V+kAb9Iu",
-	"cLJvwLvLieY68aYVGDMpSbjAfBXMbqvu0Lf61/7hEM7wVU2y/dV//T9/93c//uV/8A61iwxjccpjCs5Q",
-	"DEwYjVXYspENiLjNO42Sktl0gWa5IJSfpY9yelDXcwwTvGF4ZUtoVssRj7zvCsIjeLXz4dlr68Nws4xb",
-	"vttiL3nr+TUjIuA8pLxQIyKA0iUhsaQhJGoZRUypkMTA/7OQrGgmMDCBi6kMCU8XMtNUaMxnijhNqosp",
-	"aEzTLO5HEBNbKhesRsY+BisMIM2U246+uL8eu29BosmEzbmIN2DBySXV1DPQm1dPTfEYRRY80stsl/vc",
-	"RvEsVy+vsDqYlrGXhG7Oom1Z2WvvYM2r6IP1y5Jttn65qkb50HJpk/20lss+eSEYSeSMC7LAygao/KAk",
-	"4ky+dd6d0vc8XaYuhj7lwvw58IZCyyTZElBKFBcRawmG87jFLl3ZW0/1vrHRqv+YJglmW9aCXcsc3KkD",
-	"v3+xpTb2shQ1V+jowSEbxoNob3JAjx5M77H7vUHl3x7tLnm4SNOGsLHVHlsuxFY/ls/OVrsT8H560+4N",
-	"RM5ujJiFG/o5avtIOXZV9MugajXzAqVJ5AzIosHLPnmxoN8vmYm5Z1R465lY2hgSnVGhgElbhS2uyXxd",
-	"sKhZEMHWQ71GkkO5WOrHnQvzl3E8KSqm4YRFjVWuXOEpEdeqrpZCOasK+IikS6Vdfhfywq2cz547a62e",
-	"+DKTWkYy8cZe5Oclp2R8F0OY1+NyKOdKBWGgFPpFAe3eeg7olfRrEZlM8Fxacievn9MUdF4EyBYAoSIT",
-	"C57zZWIFMbvcCmycxMoxPlgDBUSny+dHNM6Y0MCddqUbdkvX9SA5C765BVYhm0nmCz9Fv33JoFUd60/l",
-	"MsMwJh4b0wZXbvSQLAX/fumS1tbwZO5ddSETlSoKz+iFTUBwVdgUnSLOZWzBaA01aG9Yi3nau781qCLq",
-	"4ushoBJhBcMip8mkgilX365kvxmRo8PwcP+QTNbaGMLevP6ydz8kaFpzSoIg79/Hu3mRPj6NeXc3hf4I",
-	"N0XTcBltcDs41PcrM8ZVsNHG/fj6Nu7HLStq8bidILEMQQfRjQBpExqHcTgxi3ha1389gXlVHC1Htgx7",
-	"D95+N+g9ePvFH+1WZhioqLIL5LlepD5VIvLGArdnTBuE+rgoeSyCzEC3ap6/ajFwv7YVQpcgI02naCoD",
-	"nj+XyF2ELMXNuPpglrGj4buaMCHg/SAM6IoCy58s1bqaLIGfdKoLZADywo1o/jwx45o/HuLodWxV7bkW",
-	"ziRZQwTB3xPNTVRaObrymAwsra/bny+EXHlqhDXVhQ5WcAxY/F1x2uZsGG+6S6zmjnz4zSKmmj27rlts",
-	"zsiUs8SU5zf1h0JC0TaqsC5M39TtKY80bMQpxnHGlOcyvJRK04TY721Fhbo/Ft0eWFBjDljA8eqZouOl",
-	"mrNckZOXp1VA/sO/+9c//rd/++P/+Gd1Lrw9tJG2GMYwsNFYxFA2pGRB9dzDc28porirEmEDtIz4iJc9",
-	"YfmuK0u+Cwd5d7lIJI3vYlRmf4E3thwIeXi4gULf9ZFlllLukeSf9OBz/0pw8n9cMmRWF/FgOwxnLVbK",
-	"NCRTIjOyLJMyGH4ahMGySr+m3YjXVzjVM4pitvnjS5aW/3xjCgdj0bFUTrhP6n+Gn1uLXi0gdf++0zZr",
-	"yDTcHiY7l8Iz20v42DvZYDjowXS94d7+wc5pSd9/35zr5z/372owGAx3niBjNBGdlLCwhZ4nTBuxRFma",
-	"0tCqTq4VkAw3zmPHZBO8il5LvbljrWjuiuW3z3rlJbo2WtZXls1sWE6NvgGaycZI2SbjKY/eJWYXuHdT",
-	"Fs5HebthA+ZVr0Om2+oJV30yNnLKGPvOmIfFzKYGT6hLxDaZqxPGxYykFHRvmeEvlWrllKzmPGHH5wJz",
-	"uDEHey2XvjTusKjJXo3xxnRuTFaxCdzlBRfVzTGe1uzTBY8fk7E0Qtt45HjQUiGLCmGkcyHYe41xyyTF",
-	"14F3YUcbcmIKBDlgoPQjY0bev5+ENuBfMBZbOaeSQ27nNPqKhV8QFuKfBaJNELdFJXGDtdRZ90IHkupQ",
-	"4EU+t/vkUXkN+WOi9tTDfE3uk2/c2twHr9waSwkoPr3GE5LgizdoSYYol/LtWLsXK1s2R1LLBShZkUxT",
-	"4yMVst6MxTvaZicbLQSK7j42U1w13pz6wRWJzXN9gkGSd2dMv1s6RcypYESzJEGzgFpG824B5P4SRkVJ",
-	"JMLj1oI7XYsXPekitLTAzCe9eCohdBFQNsgiV6GVGbbIEjsc7MvtwsIOo/385xtkgR3GecVoch2760nb",
-	"DfObXUFdcpc9k0nrjfDaXK+TXHe2SWDYAT6tBROQKoYE9POQgDJuYqmQpFaHbaHNjdIGeTCtI3il08lp",
-	"TehMzrZSVR5tayhbjvrukuV47BAQUcfCxysgFM3JPitztTdHcauOrLwl9fDjsOSIQcMVOgLgM6zNljIq",
-	"vAXeLB1ssQAVlcoUGu08wvl3rk4ckktz+Sq12WwptuGgKI826OwcLRWv8/hHYY+qJciAGpZsjM64+Kju",
-	"r/vuQ3W9Dh3Nxe28RnzHs7qW43Id8QxELXOrryuXEnLmb3m94d2OVQfu6hjoW07k5SqOiSB7cNwgyC8S",
-	"/gpkOChf1IIylgBTImBokzXEKSiub04kOoPQ5vZtzm0y8HSnHlawt/W6fK6XX13v9n9MMSRJEq70cVE8",
-	"28pVYdGY0WMfbjWU53hcxOyUoj8cT6oNfhPNCwoT+mGzlGdTzcVKJtEy43p9BoOZfU0w+9xTK6ySpD6y",
-	"Werk9Ytvnjwfh6XUe/QoY/yUKXB3lwvBMpRc8YFx3rITRVIzXb44UOuxhR289A1b+8GL35ILts41Cymm",
-	"fLbMXLH0KGILDbDPbLUr9wCLc8ETEzNVXk0GiYhpjBq42jDBL3pYnqcHKykguuDwN0DUn9v/pcwIhgqd",
-	"yWUWGW4zyeQKkOIW+ZZNzmR0wbTTGq2HQDEgzmYFfXKqiQAMIXSxYDRT9aanuNzvlwzjHu1qtc3lr63z",
-	"CuE5lS3WDE1OXp7C8NNMCm00ml8sqXi/pILc/vFXf/Pjr/7mDlbvokliTx9n6k2oYjF59eTsteGyeSQB",
-	"kbDys7MnYbFbfAI083OxkEmCfey++OIJBpK4kvSYyJWTny++GJHxh3MkAOfBaBCeIxE4D0a/+eWvr8Z5",
-	"R0vTGC8sP/s8PDehEefB6DygnmiNc1EEZ5wHpdFs7EhowT+Rem6MwLUmu6WIGCzbGBIlCXVZ6MBeEykv",
-	"CNWEcZPp8HrOzoU5XzIuN70dowRe9UuXj9uA6mzBkoSLGYDFdYPDqqJK0Av2LqIKCz6Z8p4vqYpo8sh+",
-	"ZrJflB0AI0NjRW6P0VM5DrF+5Wk8Ds/FuBpjVi9oeRqP75QTGjT6FzKlCTzCTdCyM+aTOcXGVGb5r3nK",
-	"1Bdf4IqbhTkaroMLxhbO0m4fQghrl52k+HsS8xm3QPhzlkllrC7AmYVpzWQvxsmCRnPW2+sPgjBYVhIR",
-	"VqtVn+LXfZnN7tp31d2np4+ePD97gu/ATTcx7gFcjBnFtih2x8EoGJpn5IIJuuDBKNjvD/r7pqTAHKnq",
-	"3WjOoot3ps7+u6jWOGwhle7W9Tavysbec6XdhamWcqq0PJSYHZOHR2HQ3yNYS7NcTWDYLlPadaT38Z3i",
-	"Ec5qfVfgrXqn973B4MYaKlfKSXlaKm+pbEWe5G2WSx87DmKqnNcq3OMUtuJvGzjsZu9WeoIjc12mGJY+",
-	"Ck4rvdLKM9NG3186U/VIB2WctndNUbeO2LO5uDk5aWtXRG6bMmt3rPm0UhiyVJ/cljpZMMGBpHNN9Arj",
-	"qZHlGpJHFI9LNCmnl9yW2KyhZaMGXhMjuzW9R8zD4uGIXPk52LYYcHdpsmQtte8GpSrtpYAGS0psP4wr",
-	"U9F2zxp7ynO0AHbLrMParG+vuje7b68eeFUVpnW2ZC03dDNy11pQWCS/mdthVk+o6z8gM0Sr9o5aW64J",
-	"SJoVAO8PUjV7h+6Hd3rObKBT+7XhsU0szKmprYnO0mMyZViqY04F2R+Yot5JYvug0Yz1yQlGqq0wydFF",
-	"wXFFZrYHi2kVR03srblEwMIE47P5RC6zaqHwJvH+iunyYeDesPXr6zk7ja9Dw/NqEZsI+ObTdZUqbhQv",
-	"4Cj2B6UC6sZ/BOAtYYD7evPhm1oBf5in/xD39gd//Lbcw67nHzNtvRD+Iz8t90GCsyinvucHhD2hgWvW",
-	"RLINcpdJdyMJv2BWSGvKb7exie+dref82GzicxfQPJ1fPWJavZH+hlayN4FHLz6SewA+vNsfvEtNJKkf",
-	"i77cQhe2HfBTqvT+4JmafewZP1Mz9RleZLxUpdu8wwWGV6Vgm+F/giY8W0IERQgqbHNOuHv1XqX5/V4z",
-	"3elspGB/4IdTKjjf8WCQr67foRltw8nYDnWHg8ExGdtKaWNnQDFemUaNtD4509RmEzERuwj5Gb9kwukW",
-	"K7ommWtVuPEAn6nZwzXWFrmuQuEtC9I1+86UA7H253K9j5bsu2p9D/fQ3p576NV+0FkzqBdVuSl94JPh",
-	"Yond6xWDW7uShMcqREMc4SJKlqa4/AY03cnMgpnurvVUqTouBm8bu5wNFMrL5OdVDRto18Wq0h3lSkV+",
-	"g4Puh76hEvGVRYBPaqHxlXv2ywE8M2fbYoAxpsWQ5N1ygZirHAn6N4l4FVmgxYRE5LSD9FBiWJt0jS+x",
-	"abQ1FyMlNCbPIoHJaCFYwl9dqLxTLjcdxUAhASnDi4cFz+LxZy82lstrtciLPK4ydRNcsYWv3yB2mNyz",
-	"qrXultqBc6asi6nulnJtdnYtxerBgWcfw+46E5tKX69PTF7yYrNtWoUlzDd08N/OZZUQlI4YHbyl8126",
-	"mAb/EX9rXcsUWQ3isvM2u144ajwqXMKYTwQMSfGZwMLSpZAI8q0Ni01HtlGfdTcnKPxiIS0klGiGOBfN",
-	"cEKYP5ERes3Qp4JxIRgGFlGBeVFzuRKVVG/T+7+IOYR3LGNER9mcxqj45NXlzwUGJCAil+JlSCRTW9nR",
-	"OsY8tuCvmHZRDdfmnoWHPvepd8bqSkzBJ8bqcjhGC2LbsBgXVqdyl14JrjeG9rmbBNHUIJicmna4OUz9",
-	"N8G4+nfyU9g+9nnmY+GnNxgBVN/gb4iXosKOsaM88ADT2ZqL0m0yFDSlwjLTJo1s6bxzY0pC7k5wroNf",
-	"/q+//6v/VO71cg3M3NIu6DM2+NtYEwzjKsI7vnt79dbrDagIgkguSk2MtohhtZCTrUKYTBdUrF27DBRE",
-	"lWsMeckITTJGUUOIGVHLjCEmFl0rlK2MX3RNk1m1aZoH8Vwbt49Bt6IG/bDU02wXXaHeTK47/twI7Ssn",
-	"c7bQPtunzlZ6/ClQ0PYmQe5HiyInjmFjUS3XOaHAw6KBUwkFQRPtSAjPKpyVYqF4xPUc/eAzmBho4yU6",
-	"cZPEVA6ZMEyxFY5RYNR+7umOYxYbU/PwTgsyguJ2k7EAbjPXt3b9zgjQSRznkNeycEuajtYGtLoT/cFm",
-	"j0t97fNHfcaiQP3osbMAS+UlM1KXlkkMoh+g6Gze3s1PM2OXTlsQ4Ruz5v+PC4gLrxDC+SlgaAPNgwi2",
-	"Y4Bi+h3Nojm/rIpDGzSFE3wclFuuCKPYQRpmt8wJC+Q2u8GgGG8S8BTTTj6arO1vx2T8JeUJK0WagVQH",
-	"BG41lymWKZDLJG8xr1ibuHTGtFkhq3bLujnDqtqpq5ly8M15VTfGYzfxO2J7dvZ2xvcYNbnJUtszorp2",
-	"gj8RJzTrrBrHkL1MMm6d4mRCo4uwpCoalNtyP3ZgjMCbsOwkZpGa9Nu8f3mfnAqk0ouMX4LgiJeTWHe7",
-	"psDHJ7Ygs8dMctN877Oicfkxwi4BRIaDdSFfCaOXXTU4zEzEQZWzHiRsig3wTU0UtAjMMYgZWJrMmKlN",
-	"ajS0SAJBAiTK9TmbcW6OkqsS6wUl1BSOcIWcUsJF81yfwvr/8A8Wt9mRIyX8kv05BsYxH9uxMXpwXFi9",
-	"zrbpzmTElDlXG6QNwkmSHJOMoaMKA7Bd6LSVMjzngZNfB3ymq+7Nsvy3nuBMt1MKcCqBcm66+loYumaG",
-	"LbzbAbGkQEhXTXaEv7pystJ0fsorypIzPkMqBzcVCZ2NL8GASfcY9jU0eeqMZglnWZF0gWJj/uBtE7WS",
-	"MZoqMmO66Jh+59jGcbpnFToeTHac6p+LeiR2IqMLhcXjrR0RW8AwQVIuljoPzNLzjDFb+9CpRyZkO5Yo",
-	"V2RMZ2vY1nAwHBz4rH6md99HiBK0kR1WtLgretKVtObO8kKlQeBPLC2Uey16ZIUzVzmh/2kuyJkxQdtm",
-	"PBYHsBzyViU4kTO51JuDrxySMmFbj+at+vvkhYnnBhTP+z+4G6Q0XZNLmnBPAMBTM+8nPBN0e3QyXKhS",
-	"RQq73Jsy1FojsJkIsy5c9khEs4xXwmxqJ2MSdVrZga2BXRSEdX1ZXbFB1CLhwuelRG2mLSVjV3IWS2Q0",
-	"68dKgXrNiKCQAWTwXOSjhMY9YMUB1yXEIgYSGmvYtfIfwDflSmFaC+i5y0nCYkw5cT6X8QIroY5HQMPe",
-	"LLA7fZFmA9S6lJE1NqljI6x5fxf33jMYOoZnMaWJirWZmyUKuG+ezpTPaBZKqEVuMmEzLgARVseETwsX",
-	"74pyzYrG5w61JyyiS8WcDQdbhrhLHmKDKxzvXOQtsBiRScxMBBRq9+SkKB2ubV3aAg8xfQe2bgNN84un",
-	"mB6PSMYSSeNScS52LuYcm6wXlXaNE2Im4ZjyNLt8ThOqg67ZPnm4JhbfjYhXhPQWlguFSUiPqabjc2H7",
-	"fhWYdFwpmG0LXhh144KLODSaMkU2NcbUuzGeSI988YVSJpOMxyM8w8o6b5fz9FzrUIN+sKSnVOkePtI7",
-	"fTy+E9pljMY4CkxtgkLTlAl9Loi5AsJM1sPNToB/2rUOD4kiaFKg5PslZ9r6/2+pYkVS9M26VwqW/bOz",
-	"F89NT5pphoofnCwiH464ByNyRaYySeTK+FHGH85NRXRMfnMDnwfheV4NGr/5zS9/fR5cjfvkUWI6TsdM",
-	"jWATB4PB0F+Q52Aw2LP0xlJpTGjFjsFxCJx9z2Iyig5WRlSj0q2uXWVFUirWJOVJwm2eF0koRnq7hDiq",
-	"pADk1Nn6Xar++LmJHrNQgssHcKKFAKukCSoFZcFcVFfxHkvfmQwyDbfFSC5jzVMml3rsEs0sq3PBBglX",
-	"2ieuPDc0FIQMOBptcje8RQIdeeuTp9Y9Gpaz/W4pm/epsMJnvXy2qcPsy/g0pC3oKsXkNaGvrkJvZbyc",
-	"ZEh7sxFCob1ZTubEO2DiMVAlmAEd59pYJV2CY/Xq1JmAoR1MmRAfJM3lm1hSCm3Ag8vaNdSPGnFk9yrj",
-	"PiDiHiswLBUQOzrwVPRoJEd7qVLOPYv077CFANaL3yQtSzVEsLJWV2OKeqt0N9dqXF5wbUKML0F1T0vk",
-	"RciJimujpb052HbP10N977AlE9ncqMpCc5EHXspbZhxtaZhx9bYmxQ0HQ38ITZFpzBVmEB0brlAQT8Pt",
-	"cz5Dbtsl3bGxRY5zgIDWTVismDFj4+11lQ6w9PD/E+0cdmu20VnnKvVhwPIFdYmsKq3XmpQZrVVOgRWP",
-	"Hd+2NeuwnAV2uarVzOTxiGzdwbkwMoC7xecCxhuRD+fuqJG7lg8beW/1uPGZLgeO75aOHF88wE/x2PFv",
-	"z8HjE+4szz2HeW5P06bWw3nCY3UpYTs8gqtzTzOoplJ0glTnlhM7TUSfE5GL1hM3aNl2xSy+ewt00MYC",
-	"1I3cXzOalRvjKHK7VrkAo6XEDJd/p6RTWWpsNCqb/d13pMGrVwHx1VIm1ss3YwIECmbFQCyGpoAoxzJa",
-	"gkiZN1mqSh4vzFw/U9aw+RFKrr9aimmU66l7ZNfVD5rlRJrnLQgs9OTlKcGE+NLbn8RQ8Ro0YDcHiCwg",
-	"O7eZ8tCl3m4P3RsMrKQqL8Z5vB4Zxwz1x3hsyli2O1oNjh+Tw8E+kXk3J2tk5Iqo+VJrYLKxXHlO+JVZ",
-	"3g1YTA8H+5+BlfVsjv5FNFIIGTO0SeqMTqc8ajsiZZMl2u1Hj8vJPZVzmGPPYCzxD4Lpt1ahrPSaGFcK",
-	"btjwf9MHgsWgKax4koyM+lvK5bTDwqEaUwRKGfCeNsJzQ7HOpV5bcAN0uNLz+Iyxc9hrey7QloPVNc3X",
-	"QLWPfEqI7dPxUQ7YagMO2/YiahNbrp0IowrhQeetu7qJArVuJD+xAbba3qXF3NfAkBuz88H0RVP09jhz",
-	"xfS7om2B/8YUNTCMQw4dcaYQ+nipWDY2XNjVY5E8wnYHa0WWQvMES/Wm9CLv3xuaUj+JVLoUpW5sQ/jN",
-	"TGJ9CFsy0Xn8gPCBdndMaO5IcpVjZlSzFV2DLjJjWuWOQg33HOYvbAkUyzdxwdDZyNzFrzRhMDER2OXB",
-	"FW5Ebm+etl0ZzsXtUjnf3GJW6upQiCmlKkcLJu6MzMJ0AS+Tx4Y2sZw2YVlhrKEBEoYtl2TkrzFxCQwm",
-	"OzyvUOy/7jqvBXn9yGhXjg67S+xwCWtdN24q2PSNYtmN+kUfsuLISxU8MXDBNtTwRC8vsdXCxlSNRzb6",
-	"QBd9FYylE4tbMXppv7PxBmTH61bwL1sTzBigqJnrXNzObVKo1HKFfGEYkvFg7P46ulPUFdjrv3eFmZRz",
-	"wyVMV0u3j109+LEJEjwqXbeSld08Hd+Bq2b6p5ruDueCF3Z69D1iGrTrc40WV5nEsGnDxHCvznfkEuft",
-	"6HgVfHjv2mB8DNq7tgG1ZgCm6PyGgvLdswZqvTo+2/vxyNawF8yGldmsI9/F2KBTgYSH6Oq3exa0vJ+X",
-	"3bqLtS/tJB88nkznAwf+sdQgKTmvCBpvTJskE+4/WSOSVzojAUMxzVtdbSznHzcZANY+lXvDfHZQqZil",
-	"/Jes7Pduht2VRjTwag73FQbGhG21bIpUDm8Bqnz4akRHc5oz15tXxARUGyzCb8WD0jC5xNAcodSBVoW2",
-	"Wb39s98wQPrNiug1mtCEighN8cK4thZMLhIDUiyJ59xdJy9PbylSGqY0j1UErt5e/d8AAAD//w==",
+	"7H1ZjxtJmthfCaQXkNTIosi6pGJhAZeO7q5pXaOStmfdJSuDmUEypjIj2BnBYnHVBczasGHsy2INY18M",
+	"A/aDZ/fFB/xg2Fj/mrF7FvsvjO+LiLwYSSZLpR7N2AK6uorMjPO7zw9BLLOZFExoFQw/BDn7fs6UfiQT",
+	"zvCDx1JcslxRzaV4JJMlfBZLoZnQ8CudzVIe47f3f6mkgM/YFc1mKbNPFm+/50kwDB4+GNEHhw+OdkaH",
+	"D3d39h+wBzsP94+Odvp7Dw+ShO7ujg4Pg+swUPGUZRTG+KOcjYNh8I/ulyu9b75V96ure22WHlxfX4e4",
+	"D56zJBjqfM6uw9o+nquJ+sn2EgYJU3EwHNNUsRttDJbbfXNnTCkuxU+5QWWnDIbfBQdBGBwG7260Ubf0",
+	"9Zt9riYnIp7K/HdzhWGQqYl5eRf+7ezt7T3defEnL3Z3jp7tdwfdYhvrdoufqJkUahUbX7PxazZLuxzB",
+	"TZBpfCLUguVmWbD/nM/gm2AYvJkyUj1KwjVZUEUSKRjRsgeH8DWjqZ7e7gLNmO3r+louiJ5yRYRMGOEK",
+	"F/KcKUUnTHVdSg1cEhYM+2GQUI2Le64mwfA7vAYzRPDb//6vfvvn/+XHf/kvfvzP/zOoI+Lpk+7w9WUu",
+	"Mwv9wTDYDxDKT9tgLAzOmEje8IwFw8Hh0cPB4OjBoG/+hcGZpnqucN1vljN45PrddXewtMe1/vYz+1RI",
+	"ZJowpcmY50qHROZEsEXxAVlwPSURvB/hZbzK5Shl2e2ChR3Ut9ZTTRKeECE1Wcj84phEcKcRoSIhesrI",
+	"12/evCIKD4wouiSL6TIkEctzmUfwgSKLKdVES5LIXhAGU0YTliMqvmY6X+6cjDXL4c/6vN/CvuFKdnEq",
+	"+O0oJBQeJlO5IBkVS6JYLEWiYHSdLwmdUC5gknLXBSzuhoHGuwy40GyCFxMGv9ixtGMHQKW5hhc0Y8rg",
+	"g+XqhAsi5zlJ5US1TBQcfrX79ctf/JM//dnjX7x+tvfo1cnbp4/+5JtHZwcnQbEGpXMuJnDe1wCKWnMx",
+	"Ubd7p27U9WCo7FOEwkbZktCckQs200TIBQLcW8Xy210ZjLh+VXPFclgRu2T5ciQTuGmmyJRndlkFMiIg",
+	"neTxlF8yO+bKNcKITFyyVM4Yobmci4REQJAiuMJZLmcs11ZYMwRrE5VPGJyMo2nrnrVLe83UPNVBnT99",
+	"Z2azA70rgEOOfsliDTPYt7+kPJ3nbHVnJ3UmogHTYjlPDb6OYLc4QELGMidKZgwOc3XXj7fYdY1AJ9tw",
+	"xNME3n8KpMGD71NcV4lGQhI1j6e1Ha4iEGCPE52aQ34pc7KYygyYa+1UFNPHJGVjTeRck8WUifIR8zWe",
+	"l5DutIpVfQeSWRhwzTK1GQENN7ouFk3znC5XgKBxRKG5DXdQa8DCiT2AjEnC4X2avqpcrJW2mgdtyLEF",
+	"DWA4IzhLMqLxhQ8hagKf8qNX9SnVOLFODLzroa7CU0avTs2bA+DdGRfuz+a5hwFX7+22V7cB0qI7FBUS",
+	"PDtzMqo4mmJX8HAx/EjKlFHhwe7G0dUWsPZikVp4cATwm2aMyLFdKheT1TsDesGStvermADy5jFh2Uwv",
+	"DR7QNAVBtH6FXS+nQa42Ab5dpu8gHEFas3+ue6Q/RMFZ5hcs6Z2Lc/EDAZJKfjBiyQ8kY1QAbP9wLn7Y",
+	"2dkp/oMnQaQYkB/Ifr9PfiBcXNKUJ2RGc5oxzfJjFG8UA4YXMyfK8HhKird3yQ/koL9HfsBHY1idYvkl",
+	"y0lMhT3hnNF4ypLjUkCxQkxUEX+icsw9XBH8hAFomsoFS8qv93HKfc+UWsoL+EFSaTeMLxzgePt2vDEw",
+	"PyNkwugkY9mI5eXTh/j0EYFzFOOUx1oZCRTPQlON9AL+oCOecgA4uIvmWorxHuByB7hcrsh8pnTOaEYy",
+	"uCV7SImESyxeeQhLGOChwmZoPmHll7Cy/d0j+yXKgFYyU11PeNDHCfr2CGdScaOBgdKDh8dylICOSc5S",
+	"SUHMzeV8Ys5gypWW+ZIAuhlqVw5sgOkAwU5PZeK7wYEFuYGdXssLhnPPxYWQCxESdjUDBIFzztmlvKi+",
+	"u1e8q/hEsATEUZYqtpiynBGUAABSM0ZmKdVjmWflu/vFu4scIITGsZwLDfPMqFILmVcmOiigEO/aPsoV",
+	"SWV8YcUJIRflC4dtLyRc0VFabuIAsc38BEl6TOepNrhWyNgJGXMQ63lN3oYRgCyJeRYMv+uHiL/4cxd/",
+	"7uHPffx5gD8P8ecD/PkwNCoEQgD+hHcHffNzD3/u488D/AnvHvT77yp0sL+iQoTB1Q6sZ+eS5gKUBSBr",
+	"L78JwuDUkJNXjpoEYfBWIC2A0wjC4IXUJwY0gjB4I+VZKhfm4y8BR40mjBiIr6r5bCZz7Z5+Bmhhfn1O",
+	"xdJKAsBhXll4fiYVvPkcIbE2mV3aG4A8UIQRkk7FUwdHQRh8CxDyykJFEAYn5j6f4eWXfz+xd4uDapYL",
+	"mqLdqsqkUTpJ05djVPu7svZHVAH/+NBgbKfqpI19oxRC0xTUQ6pKwZfrGi+zItEGzl3Os8qc3oXrhXCj",
+	"SLm1oN4Ca2gcy+eoq9SubVtVZeX2/Nybq5JGARFBDc+yIZ9eUjcGbSsbVj8xlpzuI+DznjFe0KwN/EoO",
+	"eEcRuRAEiaohzs1h4CQGB3WVB1mLT8d5nDOqmTFXrd8BPuPe8OlZFnWJsGIUwqp5uL4YmvKY+RZzqp6w",
+	"lGnPITzhKuNKgbQD+hQVRGmeplYMSrogYhg8o0o/VxNz3auHnFKlnfHsjiI8qYmvGs8aWblg9f34zYAr",
+	"u4Ppz5hICltih0UoJhIQGLstZO2029zxc8SaFo3MoFRTF4O5Dz5egw0DPxacaoWA5Y4CMJwSKdiOljtS",
+	"1PXE+qn8+Fd/+9u/+I++o3k1H6U89tETBqdMqDAmoowuyS8lFzeg9w06UwXCxtVUwN9DXlbBx55UsYsS",
+	"M2tYXV7mJtr69NLZ326LqT6eUjFpVxfNtw04ysrVFpBkBbMAqQkKBTkDYIDf3PNhMHPnQJOMC/gkllnG",
+	"tTZfJ46EwBOWh1fOxEKFV+6y+3hcTG8/eF2swn7wvFiM/aC8G/P3iVuaG7K6QvvZk8pC3WvFej0Is0Z0",
+	"eSnSpbXzuy1HIZARBO+lnJMpvWRAUgupRshFj5w4CwDQGRAtLdJb5pPRvIPRAo5yInfg0x11wWc7cmYM",
+	"STszCWJu7vyuTZSxULO9gKQLLV5LYA0yL4HMa19cN1qPnGiSSaXJfp/Mci40SKTk5Ozx6SkMm9MY7g2P",
+	"V841UTMaMxUSNWOpJuyKxjpdgsy2YISiTEa4PgaaoqdwsqBdGTJulec61eronMq4eMbERE+rVqkKe29x",
+	"VW9n2DPeClo7nrDw08g8Yblj+GanG4192wtcxsu7/q0n8MwGW9lGMujnPyeFWEMtVBz2K1DQIydkksv5",
+	"rAAH4Enc8KzEWg24Vo55hshPWEJGS/K/f/XnLQwro1fucg/7G273NRzLhw4Xt0EW3vpq1tucN5126cv+",
+	"bBUWONmP0VluD+duHa0+ElWaMSHb7bCp3YoE/UjoolOfgIKoijung2yqNh5PZchNJ+VUxPoJ9A3NCMmg",
+	"IsmGZJeopdIsC8kemeUSxgvJPvyazOHXA5LLkdQhGRwQKiTy8ruKMRL5NMroXo269MNgLPOMamNsOqzo",
+	"DIX72gmQHw/FziVkJLceqdhSuCI0XdClKozFG+5c31DNztYpM+b07CPHVfuKYKxwZiAVbwiqNphqe4Wn",
+	"5lbqr8pzgmZb7RMZ1nUh/+I20fbZeid+7QY3jwB5Az1n9aZ8KPGEzWiuM6tnNMlBUny7CglP2Ey3aIVz",
+	"uLsQJK23iuU9eBINdQ373KA/6AT67VYYYSVLNZWLOsf++3//b378y7/6h3/+tz4t8yXIR/61z1IaM0Iz",
+	"KSZET6ViZMQUT0AiD0kqQWbEWJ3GRjrt4xXNvef8As/LyWvlmRvpmQO8p1JMFNEyJH1rj29YGrqsoAEg",
+	"eIGlzmoW5w7HDyuqAzC/qEQ09ci36EVzAVAYcWIEUpaQRDIjbCdsxkRCMDSum+HoaTbTy05iCsiHonTh",
+	"mDM1S8DJC8n/Y0QYnyziO0Fc9g2lD7NUtLYBfRixIqqhdmQfrn3zXnoB70xmzBwAnsqUzmZMGLLawHUr",
+	"oHlYiXtpSKLnagIPRmGd7eHk8CEQA/j/C6n52IYTRaASRm+trzA6Lq5kbH2PsRQ6lym54CKpW7h+/wIL",
+	"w0AK1sGQYw8S7TddeY654k1vwBVsfKh6P5tHtFcXXL+rAtq6V/Chb7hAGdD5sDaGLbrnmshmpqwM9K4N",
+	"AXDKFSiOLHECyKzyTPgbBN+I3J3lTDERsxAkvjFP2b2QRKIGxSArR87lHZGY5vmSgDLSI5FzO0dEinRJ",
+	"MnnJVN0fLcXxuYhgFh0N619R5Xyw6JFVOrSu6mMSXfD4Qo7H0bDdRcxV4R4+JpF1MtvlWu+zndF4p4FN",
+	"M5FgiEXpgA3sGaEFrxaiBScUhEH1MOBTBxRh4DaCJkLF4KbssvETXA9iNa4lqPpgK7OusPCvmEan5k2F",
+	"YJnVXfJjmR8XJiIpkG9EVpmwx2Ud3R5d137j50S04oQJCRdKM5rUhvf7Yiqmhr3+RrOSu+SNaOSeK9Wv",
+	"zoKyj7OYIPPVna8GlzcP7TWjyudz+Xa6xGAAIxrIulkzqEaezGtO9tVgQUuAmxPIi2OSsElOE+BaMBYX",
+	"k5CM5noltqWQUIzAcEySnHLBxWRI1HSO0bQkkQvjhrCoIi8wA8KMD7/aV+qgjU81A4TrhM2u/13rqX+O",
+	"ZhoLD9taZ06FYPmnUXGNWZSmadXa94kU25VB3ottPchO7oG3Q+MpWBmVDA6Qlfg9yhXCsbuZcNxUt71d",
+	"2402HrW11pufoX129TCti2fKZ6u32vaO07h13fpRMXtsF/5p52lf9ueIq3bR2+Kqea0KE2pdiM4dtRox",
+	"3G7t9gx1mmDc4e8w7LhzSLfqemCfLzjUt3MLsHFjCU2xTYBjaYvPc1iDPyCulrQcryjP5MQYbO8ogrk/",
+	"47liiSG8GGm4GtBRIbCDIx8XXzmWZ3LChc/AhvJn6bjDXBiuidJUJCiUrm76KUrK6sQbM26iUaxYy0Si",
+	"QvJW8CuS8TiXNoOqbrp60NRbOxiyzrYUHMPABCCuGiCYSNDXrUh0MtdTmfM/M2aaR4zmLG+IxleT97Of",
+	"P8ie9n/zq1/7JD7UboddNOAGWBfxkUUkR3nKdth3bdf6OaKygbdtkRffujG6og6qCLfgLIWNoL/gAtWd",
+	"hF3ymH2E8kSsQbwiON2K5uRCX70LKMKluSBxymjeI1/xS2Z0G5mTyD3wPksOGuA62N3bPzhsSmT9NWuA",
+	"QTwCzpMDZxx2D4IiSabsKnQhqAlTF1rOSJxyJjRGqa3Y2wM26NMk3jvaPxrRgyM6GrGDQ9Y/eDDe7Y8f",
+	"PtyDs5tRrVkOs/7T7/o7R3RnfLLz5bsPe7vXfxTcitrZgEl3+z54fM66xz51MmxVbFVhK78w4DuVCwJX",
+	"HEshWGwsx3JFPyySptcRATPsp0f652xrjHfpyz6h2qUsW6wzMSWFNWp1O19T9VzmLcpOTsWEkalME0Uy",
+	"mZcp0URPqUCDi43I0fSCqW5OAMwv/7Am37ouJf4eJqJ3lFhLe/F6URUObB0YfI6srADRrWG7WTFi21gI",
+	"4wrk4vcmzKqstbERXDqEmhSjtRyu3yd04pDPq+Zp1sboK2+V/KqBpWujrW6SMlBD3w/ejHmRoGZQaA/n",
+	"Qf88KJ1TVV6gFUvHncK/dVtgKBeEXcKih2iLwCMxqgglUz6Zspzg5WH9EC0xhXkM5NSII4L1yCsDtZqM",
+	"lmjwwuc7GDQK0tUJdm7it6mSv25B76UFd8OS7IPXjnRufMEY7FbJo83JbkSIV+GksotigXbasADxFpTx",
+	"h7g60CfW0NGMnSdK5hoFPQNDTZ7cBESlZc4MhfIywhbeVBFS930yKq7/s+QQsDDD/7ZnEfbNjZkfq9vY",
+	"Bl28gNayotcgKt2MZ71ZSMO11O8X22Iieb8V6woDpWmu398uv6uNWVtVy1W1eZhOFKFGB8OIjT6Zi5Qp",
+	"5ZLM4fhjtG/ZWMEeGeDt7BKaKonB/GSUS5rEVGmFXwmpeexPwPYwnm5mHEcHPVGQml1pcvc5zS8SuRD3",
+	"QjIAwALdfpewTBqA2iM8oxMWkn0y5ikLyQExx9MjJ2JpA/lMMBjhylSawSgwZF/KRpWVpqhuwWBVT7Mv",
+	"KBwPyndOMrfBQJVqNiGycqC4c+VDg5O4xSj9aK71ih36Q/CMjlgK3HyG9iRzvMEs5xlF38zbHL6daj1T",
+	"w/v37Zu9WGb3NVUX9wdBZ5m/eg5mlb7UrVaZ61QrvOQ6Z5iyNJXePMAW84g57YaVIdlPDseH8U5/b29v",
+	"Zz+hD3aOBkm800/ih3ujvcHRLvX7a7eVDhCTtjkn+wa8Ox9prlNvWoExk5KUC8xXwey2+g59q3/jHw7P",
+	"Gb5qSLZ//V//z9/93Y9/8R+8Q20jw1iY8piCcxQDU0YTFbZsZA0gbvJOo6RkNl2CWSEIFXfpo5we0PVc",
+	"wwgxDFG2AmaNHPHY+64gPIZXO1+eRVsfhJtl3PFhi0Xy1vtbjYiA+5DyQg2JAEqXhsSShpCoeRwzpUKS",
+	"AP/PQ7KgucDABC7GMiQ8m8lcU6ExnynmNK0vpqQxq2ZxP4CY2FI5Yw0y9jFQYQ7STLnp6kv89dh9SxJN",
+	"RmzKRbIGCk4uqaaegd6+fmaKxygy47Ge59vgcxvFs1y9usL6YFomXhK6Pou2ZWVvvIOtoqLvrF9VbLNN",
+	"5Kob5UPLpU3201LOe+SlYCSVEy7IDCsboPKDkogz+TZ5d0aveDbPXAx9xoX5s+8NhZZpuiGglCguYtYS",
+	"DOdxi126orye2oKR0ar/mKYpZls2gl2rHNypA79/saU29rISNVfq6MEBGyT9eHe0Tw+Pxg/Yw51+7d8u",
+	"7S55uEjTFWFjoz22WoiteS2fna12q8P76U27txA5uzZiFjD0c9T2kXJsq+hXj6rVzAuUJpUTIIsGLnvk",
+	"5Yx+P2cm5p5R4a1nYmljSHROhQImbRW2pCHzdYGi1YIItlrrDZIcqqVcP+5emL+M40lZMQ0nLCvAcuUK",
+	"T4mkURO2EspZV8CHJJsr7fK7kBdu5Hz23llr9cRXudQylqk39qK4Lzkm0X0MYV5G1VDOhQrCQCn0iwLY",
+	"vfNc0Gvp1yJymeK9tORO3jynKei8CJAt4ITKTCx4zpeJFSTscuNh4yRWjvGd9Rm9ZGV5248J3LxgzBPL",
+	"58rXdi2G+9KurLGNYhjvHphI0HH0+RG+MyY0cNhtaZ/d0k29YM4LYTDZKpUTyXwhtBh7UDHK1cf6UznP",
+	"MRSLJ8Y8w5UbPSRzwb+fu8S7JTxZeIhd2EetEsRzemGTKFwlOUXHiDc5mzHaAG+6M2jEbe0+3BgYEnfx",
+	"VxFQ67AKY5mXZdLZlKvRV7FBDcnhQXiwd0BGS22MeW/ffLnzMCRoHnSKjiBXV8l2nrCPT8Xe3tWiP8LV",
+	"smp8jde4Thzo+xUy4+5Ya6d/cnM7/ZOWFbV4DU+Q4IegR+mVIG8T3oexRAmLedbU4T3BhXUYrUbnDHaO",
+	"3n3X3zl698UfbVcqGTiBsgvkhW6nPlUy9doivWdMG4D6OIaBhZwZ6IcettFipH9jq5zOQc4bj9HcB3LL",
+	"VCKHFLIS++NqnFnhBI339aQPAe8HYUAXFMSW0Vwt6wkf+Emn2kbmQF66Ec2fJ2Zc88cjHH2FsbXni5xV",
+	"WOeaOFnHGn2RtrfCe8/W895aEfvPjPnahW/PfWsH0grexinftGMuyc/OXr4ovCrfTkF+M7YaRca5zMhR",
+	"iEVPj47C3YP98MF+Pzw62gXOg8L0iJFFzrVmplQlu9LNFFo9ZRkKgDS/CHyhy84i36Ahgl8RzU1QZjW4",
+	"+Jj0rZjQdL9cCLnwlMhb1ZY7OIEwXvd3BSers2G49TahylsC0dtZQjV7flOv8JSRMWep6Z1hym+FhKJr",
+	"QGFZpJ4pW1UdabASppskOVMeCvJKKk1TYr+3BUWa4Qjo9cN6MlOAAo5U29Tcr5Rc5oqcvDqtH+Q//Lt/",
+	"/eN/+7c//o9/1hTgNkf20ha7MMb1GoMwqkaUzKieesQ1IIncFUmx8YlGe0I+kbJi17Ul34eLvD+fpZIm",
+	"9zEouTdDYl+NAz44WMPc7/s4Osso9yiyT3fgc/9KcPJ/XLHj1xdxtPkMJy1G+iwkYyJzMq9yQRh+HITB",
+	"vM76xt343lc41XOKWqb540uWVf98a+pmY829TI64T+l9jp9bItmIx9576IwtDWAabI4Sn0rhme0VfOyd",
+	"rD/o78B0O4Pdvf2ts/K+/351rp//3L+rfr8/2HqCnNFUdLJBhC30PGXaSLTK0pQVo8LJjeLxAeM8Znw2",
+	"QlT0OqoMjrWCuesV0T7rtZfo2mBxX1VCs2E5NqoqKLVrA8VXGU919C4h6yD4rapRxSjv1mzAvOr1R3Zb",
+	"PeGqRyIj4kbYFMo8LCY2M35EXR0Ck7g9YlxMSEYTho5n+KVWrJ+SxZSn7PhcYAkDLEGwlHNfFYOwbElQ",
+	"T3HAagaYq2XrF1QXXBb3x3Bys0+XO3FMImnk/WjoeNBcIYsKYaRzIdiVRqmYZPg68C5sN0VOTH0sdxgo",
+	"/ciEkaurUWjzXQRjiZVzaiUU7JxG1bXnF4Sl5mAP0dZHsDVVcYONzHH3QgeS6kDgZTG3++RxdQ3FY6Lx",
+	"1KNiTe6Tb9za3Aev3Ror+Vc+ldgTkeMLt2nJBapWsu5YuhoLu66OpOYz0M9jmWUmREDIZi8i72jrfcy0",
+	"FCi6u5hNbeFkfeYTVyQxz/UIxgjfnzD9fu50eKe9E83SFC1Kah5Pu+VP+Ct4lRXBCE9a6011rd31tIvQ",
+	"0nJmPunFUwiki4CyRha5Dq3MsEGW2OJiX20WFrYY7ec/XyMLbDHOa0bTm7gdTtowzO91AHXJIXsu01aM",
+	"8LocbpJberZOYNjifFrrhSBVDAld0GVIRnO1NKGESFLrw7bQ5lUziIsldwSvcjsFrQmdx8UWaiuCzQ1l",
+	"K0DfIVkBxw4AEXTs+XgFhLI332dlbPGm6G7UkZW3oiR+HFb8kGjzRD8YfIalCTNGhbe+oaWDLWazslCf",
+	"QnuvRzj/zpVJRHJpkK9WmtBWIhz0y+qA/c6xAZXajZ7wANijaomxoYYlG38FLj5uuqu/+1BfrwNHg7id",
+	"14jveFbXcl2uIaQ5UcvcmusqpISC+Vteb3i3Y9WBQx1z+pYTebmKYyLIHhw3CApEwl+BDAdVRC0pY+Vg",
+	"KgQMzfmGOAUl+hZEovMR2tTW9al95jzdrYc16G1Fl88V+dXNsP9jaoFJknKlj8va8VauCsu+pD6PdJuP",
+	"pYDjMmStEvzkeFJj8Nvo3VF6Xw5WK9muqrlYyCee51wvz2Aws68RFl/wlMqr1WgY2iIN5M3Lb56+iMJK",
+	"5QkMqMDwQVPf8T4XguUoueIDUdFPF0VSM12xOFDrsYMjvPQNW/qPF78lF2xZaBZSjPlknrteAXHMZhrO",
+	"PrfF3twDLCkET8xLVkUxJSQipmtx4EojBb/YwepUO7CS8kRnHP6GE/WXtvhS5gQj5c7kPI8NtxnlcgFA",
+	"cYd8y0ZnMr5g2mmN1rmkGBBns4IeOdVEAIQQOpsxmqtmR2Jc7vdzhmG/drXalrJorPMaz3MsW6wZmpy8",
+	"OoXhx7kU2mg0v5hTcTWngtz98a//5se//pt7WLyOpqm9fZxpZ0QVS8jrp2dvDJctAmmIhJWfnT0Ny93i",
+	"E6CZn4uZTFNs4/jFF08xjsp1ZMA8xoL8fPHFkEQfzpEAnAfDfniOROA8GP7mV7++joqGrqYvZFh99kV4",
+	"biKDzoPheUA9wUrnooxNOg8qo9nQqdAe/0jqqTECNzpgVwLCsGppSJQk1BVhAPaaSnlBqCaMm0SfN1N2",
+	"Lsz9kqjakTpCCbwe0lC9bnNUZzOWplxM4FhcM0QsqqsEvWDvY6qw3pmpbvuKqpimj+1nJvlL2QEwMDpR",
+	"5G6ETu4oxPKtp0kUnouoHmLZrOd6mkT3qvk8Gv0LudIEHuEmZt8Z88mUYl82s/w3PGPqiy9wxat1aVZc",
+	"BxeMzZyl3T6EJ6xdcp7iVyThE24P4c9YLpWxugBnFqYzmUWMkxmNp2xnt9cPwmBey8NZLBY9il/3ZD65",
+	"b99V95+dPn764uwpvgOYblI8AkCMCcWuQHbHwTAYmGfkjAk648Ew2Ov1e3umosYUqer9eMrii/emzcT7",
+	"uNE3byaV7tb0uShKyK640g5h6pXMah0/JSaHFdGBGPP6GNayWq0pMGyXKf1IJss2vlM+wlmj7RC8hbxb",
+	"zSScIQyx2+/fWj/xWjU1T0fxDYXdyNOiy3jlY8dBTJH/RoMHnMIWvG47DrvZ+7WG/chc5xlmZQyD01qr",
+	"wOrMdKXtNZ2oZpCMMv7++6amYUfoWV/bn5y0desid02VwXvWfFqri1opz28r/cyY4EDSuSZ6gekEyHIN",
+	"ySOKJxWaVNBLbivMNsBypQTkKkRugCMrRSHkYe18BK7iHmxXGMBdms5ZS+nHfqVJQSUWxpIS2w7m2hR0",
+	"3rXGnuocLQe7YdZBY9Z312Xz+40ydmvxzOu6MK3zOWvB0PXA3ejAYoH8drDDrJ5Q135D5ghW7Q3lNqAJ",
+	"SJq1A97rZ2ryHt0P7/WU2Ri5drThic2rLaipbQnAsmMyZlipZkoF2eubmvZpatsA0pz1yAkGOS4wx9cF",
+	"UHJFJrYFkemUSE3ouUEiYGGC8cl0JOd5vU7+KvH+iunqZeDesPPxmyk7TW5Cw4tiKesI+PrbdYVabhUu",
+	"4Cr2+pX+AcZ/BMdbgQD39frLN6Uy/jBv/xHu7Q/++m21k23vP2HaeiH8V35abQMGd1Gt/FBcELZEB67Z",
+	"EMnWyF0m25Ok/IJZIW1VfruLPazvbbznJ2YTn7uA5ml87BHT3jQCutd0Ur4NOHr5kdwD4OH9Xv99ZoKQ",
+	"/VD05Qa6sOmCn1Gl9/rP1eRj7/i5mqjPEJERqSrYvAUCw6tSsPXnf4ImPFtBB0UIKmxvWsC9ZqveAr+X",
+	"THe6GynYH/jlVPotdLwY5KvL92hGW3MztkHjQb9/TCJbKDByBhTjlVkpEdgjZ5raZDomEpdcMeGXTDjd",
+	"YkGXJHedOtde4HM1ebTE0jo3VSi8VXG6Jp+aajjW/lwtd9OSfFovb+Me2t11D73eCzprBs2aQrelD3wy",
+	"WKywe71ggLULSXiiQjTEES7idG56K6wB063MLFjowXVeqxSHxrh/Y5ezgUJFl4iiqOcK2HWxqnQHuUqN",
+	"62C/+6WvKcR9bQHgk1pofNXO/XIAz83dthhgjGkxJEWzaCDmqgCC3m0CXk0WaDEhETnuID1UGNY6XeNL",
+	"7JluzcVICY3Js8x9M1oIdrBQF6poFM1NQz1QSEDK8MJhybN48tmLjdXqci3yIk/qTN0EV2zg67cIHSZt",
+	"sW6tu6O24JwZ62Kqu6Ncl6ltKxF7YOD5x7C7zsSm1tbuE5OXotZym1ZhCfMtXfy3U1knBJUrRgdv5X6r",
+	"Ccr+W3bZQKgd6GaLgsJHg/VghK0vUNRbIW+mbElSXrSkXA2KvaM8RdJDMheuTiRGeUVX1oERhecCaxVY",
+	"ccqENRvKZ3si9IhtPOjyLJcMXQ7Rh+uozWFjytzZnQLKmHgN5SqZJlLbZfLcrMg2LIMp1Z0iLEVJV2hV",
+	"McP6C/hWzl0IyvMDnyX5K6aLpK3PBwXWw2GZPX+LEpXJkbTuuDvKQorCuypc5wiGFdAuk+QL6J67iB0/",
+	"aH9rAycoClJIqV0shWt0pqJhGfCAiZZw04pPBHYNqAT8kG9t0Hc2tF1YbTBFiqodVklEMQCNbOdiNVgW",
+	"5k9ljD5h9Bhi1BMCW0wFJoxOAeeqdTwAS44rEbXwjhX70A08pQkibtE65FxguA0ibiUajMQys2V7rdvX",
+	"D58uZufGsmEZf1JEjHQG2FrEzCem2dVgoxaybYO+XNCoKohh5VxvjagXTkAEUwNgcmx6nRdn6qfzJpBl",
+	"Ky+c8W0kRUp4GYViIAJkGgO/ISJFTdgU6dJIONjwGshmiU1GPsiosKLiqgTQ0lbt1lTgwlnmHGO/+l9/",
+	"/5f/qdrI6waQuaEX3GfszrKRVBikWAYvfffu+p3X11VTc5BcVDrUbVAyGgFVG1UMmc2oWLpeSKhmKdf1",
+	"95IRmuaMov6bMKLmOUNILFsSKdv2pGyJKfN6R0wP4LkenR8DbmWDkUGlYeU2mnCzU2h3+LkV2ldNVW6h",
+	"fbYJqS3j+1OAoG08hdyPlhWsHMPGiomuLU5VKHDd+Sog+EvJRUdCeFbjrBS7gJhUdgd+8BlMDLTxEkMU",
+	"0rTIZMfcT8coMCeliONIEpYYR8rgXgsw/kxycZuRLm4zN7fl/s4I0EmSFCevZel0n81HKY/N0epO9Ac7",
+	"+c71je8ftXULAs2rx7YxLJOXzEhdWqYJiH4AopNpe6tWzYzXJWsBhG/Mmv8/LCAsvMYTLm4BA3doESKz",
+	"GQIU0+9pHk/5ZV0cWqMpnODjoFJyRRiNp3Z2y5yw+rlPi1XSppcqpp18NFra345J9CXlKavEUYJUBwRu",
+	"MZUZ1m+R8zRx9eUUaxOXzpg2K2T1Voi35zZQW7WsVO58C17VjfHYTfyO2J6dvZ3xPUFNbjTX9o6obtzg",
+	"T8QJzTrrpl9kLyO0LqKFdUTji7CiKhqQ24AfWzBG4E1YUxhzpJ0VRhjDS4+cCqTSs5xfguCIyElsMImm",
+	"wMdHttq+xwh423zvs6JxxTXCLuGIDAfrQr5SRi+7anCYd4uDKmc9SNnYFORBOzxaBKYYog8sTebMFJ42",
+	"GlosgSABEBX6nDX/mavkqsJ6QQk1ZVFchbuMcLF6r89g/X/4F4vb7MiRUn7J/gzDPpmP7dgIVLguLE1q",
+	"DJWzXMZMmXu1NkUQTtL0mOQM3bCYXuASA6yU4bkPnPwmx2dapt8uy3/nCT12O6VwTpWjnJqW7fYMXafa",
+	"Ft7tDrGiQEhXKnyIv7pa4dK09SvN12d8glQOMBUJnY2eQnO3ewyb1poqDIzmKWd5mVKEYmPx4F0Tk5Uz",
+	"mikyYZpgLQk5Hkf3jm2UsnvWGjvR4Kx656Jptk5lfKGwM4i1I6LZmQmScTHXRdihnuaM2cK2Tj0yCQmJ",
+	"RLkiZzpfwrYG/UF/32f1M41ZP0KUoCu5j2X/0rLhaEVr7iwv1Lq//sTSQrWRrkdWOHN1QXqfBkHOjAna",
+	"+icsDGCt+41KcConcq7XhxY6IGXC9pWOcnYpL1gS9chLk60AIF4093EYpDRdkkuack94yzMz7ye8E/Ro",
+	"dDJcqEq9Fbvc2zLUWiOwmQidGC43KqZ5zmtBZI2bMWlorezANjgoq327ptuuCitqkYDwRZ1om0dOSeTq",
+	"iWMBmNXi4FKgXjMkKGQAGTwXxSihcQ9YccC1gLKAgYTGGnat/Afnm3GlMGkL9Nz5KGUJJlQ5n0s0wzLX",
+	"0RBo2NvZJKdJJYkMqHUl3zAyiZFDLAd4H/e+YyA0gmcxYY+KpZmbpQq4b5GsV8xoFkqoBW4yYhMuABAW",
+	"x4SPywCGBeXa5L/WQHvEYjpXzNlwsB+UQ/IQuxfieOei6G/IiEwTZuL7ULsnJ2VfCG2LjpdwiMlpXBVh",
+	"1AXiKaajIclZKmlSKT3HzsWUKy2BfledjAmZSLimIom0mNMEomHgQY88WhIL70bEKwPWS8uFwhS7J1TT",
+	"6FxYV2gJSce1bgi2nItRNy64SEKjKVNkUxEmlkZ4Izvkiy+UMnmSPBniHdbWebeaher6QhvwgyU9o0rv",
+	"4CM7p0+ie6FdxjDCUWBqE/KcZUzoc0EMCggz2Q5udgT80651cEAUQZMCJd/POdOlZ7pYkRQ9s+6FgmVj",
+	"iUtsODbOUfGDm0XgwxF3YUSuyFimqVwYP0r04dy0u8DUTjfweRCeF6X+8Zvf/OrX58F11COPU6kYFjlQ",
+	"Q9jEfr8/8Jeb2u/3dy29sVQa07WxHXwSAmfftZCMooOVEdWwgtUNVFYko2JJMp6m3GYxkpRiHoNL96RK",
+	"CgBOnS/fZ+qPX5jYSHtKgHxwTrQUYJU0IdOgLBhEde1MsLCjyY/UgC1Gcok0z5ic68ilUVpW50JpUq60",
+	"T1x5YWgoCBlwNdpkJnlLYDry1iPPrHs0rOay3lE2q1lh6eNmbwRTZN+Xz2xIW9BViikK/l9fh966jwXJ",
+	"kBaz8YRCi1lO5kQcMNFGqBJMgI5zbaySLn23jjpNJmBoB1MmgA1JcxUTK0qhDedxOemG+lEjjmzfQsJ3",
+	"iLjH2hlWyuMd7nvq1ayk/nupUsE9y+IGYQsBbJZ2SluWaohgba2ughr1tmBYXatxeQHahBg9heqelsiL",
+	"kBOVaKOlxRzsqeoSkatL3T1oybM3GFVbaCHywEtFP6TDDd2Qrt81pLhBf+APECvz6LnC/LhjwxVK4mm4",
+	"fcFnyF27pHs2cs5xDhDQugmLNTNmYry9ro4H1mT/f6JXz3adlDrrXJUmO1icoymR1aX1RgdKo7XKMbDi",
+	"yPFtW5ERi7VgC8NGRVieDMnGHZwLIwM4LD4XMN6QfDh3V43ctXrZyHvr143PdLlwfLdy5fjiPn6K145/",
+	"ey4en3B3ee65zHN7m7ZwBNwnPNaUEjafR3B97un0t6oUnSDVuePEThOv6kTksq/QLVq2XamW794BHbSx",
+	"AE0j99eM5tWuZ4rcbdTlwGgpMcHl36voVJYaG43K1jboOdLg1auA+GopU+vlmzABAgUrws6A/AJRTmQ8",
+	"B5Gy6KBXlzxemrl+pqxh8yOU3O4F17Gql11XL1gtlrN634LAQk9enRIs91B5+5MYKt6ABuzmAJEFZOc2",
+	"Ux661Nvtobv9vpVU5UVUxOuRKGGoPyaRKdLa7mg1MH5MDvp7RBat+qyRkSuipnMMIiSJXHhu+LVZ3i1Y",
+	"TA/6e5+BlfVsiv5FNFIImTC0Seqcjsc8brsiRS9Zh7BhmBy7ehujBNUkqgUcR0436BGXajU4DPce7pd9",
+	"ZlDJ4sJWG0KpIZ7SnMagHozYUoqEnJw9Pj0lNlb3ECBisGvSr+BxlVI1JbugAvVJyi5ZCqI8m5G7oD2d",
+	"C6C6D/FxE4dhjBjY2KZ0eKyEKxdxwsZUkmIJ+dOiqm5i4n61nJi8B4wFGXNNqJV35Jjs9sP9B0dmqz4l",
+	"ptqX6uOiLSv3xIUwlcm6+nHrjRY6Swi+plq3FQH3ScKNvwGQqEZ/d4kvVjYlrh0FnlRTOGv0aAp6sIlN",
+	"BwXtW2tYqTWjimpllWySl2kUxRLQmBc8TYfGDFTJ2LfDAnELS0SA97RRIlcMTIX2Z8sq9chJ9Xl8xtj7",
+	"LNydC7RpYg1l8zVgz6EXjk0jr48KRKh36LJ9seI28f3G6Y6qFKJ10Z+0I8DX25X9xI6Iev+3FrP3CoTc",
+	"mr0bpsfg3w3ZRAqIf1Gu1o8xZaUj45hGh7RpdxHNFcsjI426JA7JY+yHtFRkLjRPsSB7Ri+Ys1CHpqBb",
+	"CtylzEUyNlL8ZiKxCpAtjOs83yAAjGh8cUxo4VB19cEmVLMFXYJOPmFaFQ5zDXgO85c2NYpF+rhg6HRn",
+	"DvFrXZpMbJDpdeNWAVKvedq2bToXdytF2wvLcaXtUymuV2rZzZi4NzQL0+V5mWxltA0XtAmLx2OlJJC0",
+	"bVE8o4dExKWpmRogRR16P7rrouLvzXmWKzqK7ae2QMJGW67bYjlvFctvld08YuWVV+o0YwCP7bjlieKf",
+	"Y0OdtQl5jyu5ULZ7jrH4G6mGXlbzpFS1sFgndCv5l638aAyx1Mx1Lu4Wtlk07nBlpKqQRP3I/XV4r6we",
+	"s9u7cuX3lHNHp0zXG3RErutHZIJlDyvoVvE2maeTe4Bqpkm86eFzLnjpr0IfPBa7QOcNM9k3WqYJbNow",
+	"Mdyr86G68ih2dEQFH9y7ZkcfA/auOUyj5YtpLbKmbUj37JlGR6bPFj8e204lgtnwSptb6kOMNbYF0HQQ",
+	"XP32/5KW94riivexwrGd5IPHo+9iQYB/zDVISs47iEZM00fRpL2MlgjktdaJwFBMh3pXAdHFiZhMGGun",
+	"LbzCPn+AVMxS/ktWjf9YDT+tjGjOa3U4W1nbZnObVEhcjWv8uG7QQiBeHfcrDDwL2yqhlalS3vKFxQz1",
+	"iKnVaUD24LZlc84o/u7EjsowhSTScgDWwoQOFV782Vsx8PvN9uiVHdGUihhdXcK4jmdMzlJzVVhQ1bmT",
+	"TUZjZZjKPFbRvn53/X8DAAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
