@@ -86,7 +86,9 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 	if err == nil {
 		up, welcome, err = k.links.ups.Dial(ctx, c.Account, c.Password)
 	}
-	if err != nil {
+	if err == nil {
+		k.links.note(welcome.Server)
+	} else {
 		k.links.a.log.WarnContext(ctx, "could not sign a user in at the chat server", "session", k.user.String(), "error", err)
 	}
 	return up, welcome, err

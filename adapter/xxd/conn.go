@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// maxFrame is the largest JSON that xxd takes: its limit of 20,480 bytes counts the padded ciphertext (LEGACY).
-	maxFrame = 20479
 	// loginTimeout bounds the way from the dial to the sixth login frame, five backend calls in series.
 	loginTimeout = 15 * time.Second
 	writeTimeout = 10 * time.Second
@@ -80,6 +78,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	if err != nil {
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
+	welcome.Server = info.ServerInfo
 	go c.run()
 	return c, welcome, nil
 }

@@ -58,7 +58,7 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 	if err != nil {
 		return legacy.Response{}, fmt.Errorf("encode %s: %w", call, err)
 	}
-	if len(frame) > maxFrame {
+	if len(frame) > legacy.MaxFrame {
 		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
 	}
 	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}

@@ -9,6 +9,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for Capability.
+const (
+	CapabilityActForAnyUser        Capability = "act_for_any_user"
+	CapabilityApplicationAPI       Capability = "application_api"
+	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
+)
+
+// Valid indicates whether the value is a known member of the Capability enum.
+func (e Capability) Valid() bool {
+	switch e {
+	case CapabilityActForAnyUser:
+		return true
+	case CapabilityApplicationAPI:
+		return true
+	case CapabilityBesideDesktopClients:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Code.
 const (
 	AccountDisabled   Code = 10106
@@ -195,6 +216,48 @@ func (e Protocol) Valid() bool {
 	}
 }
 
+// Defines values for SaveTodoRequestStatus.
+const (
+	TodoClosed SaveTodoRequestStatus = "closed"
+	TodoDoing  SaveTodoRequestStatus = "doing"
+	TodoDone   SaveTodoRequestStatus = "done"
+	TodoWait   SaveTodoRequestStatus = "wait"
+)
+
+// Valid indicates whether the value is a known member of the SaveTodoRequestStatus enum.
+func (e SaveTodoRequestStatus) Valid() bool {
+	switch e {
+	case TodoClosed:
+		return true
+	case TodoDoing:
+		return true
+	case TodoDone:
+		return true
+	case TodoWait:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServerInfoMode.
+const (
+	ModeXxb ServerInfoMode = "xxb"
+	ModeXxd ServerInfoMode = "xxd"
+)
+
+// Valid indicates whether the value is a known member of the ServerInfoMode enum.
+func (e ServerInfoMode) Valid() bool {
+	switch e {
+	case ModeXxb:
+		return true
+	case ModeXxd:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SetStatusRequestStatus.
 const (
 	StatusAway   SetStatusRequestStatus = "away"
@@ -210,6 +273,69 @@ func (e SetStatusRequestStatus) Valid() bool {
 	case StatusBusy:
 		return true
 	case StatusOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TodosRequestOrder.
+const (
+	DateAsc  TodosRequestOrder = "date_asc"
+	DateDesc TodosRequestOrder = "date_desc"
+	IdAsc    TodosRequestOrder = "id_asc"
+	IdDesc   TodosRequestOrder = "id_desc"
+	PriAsc   TodosRequestOrder = "pri_asc"
+	PriDesc  TodosRequestOrder = "pri_desc"
+)
+
+// Valid indicates whether the value is a known member of the TodosRequestOrder enum.
+func (e TodosRequestOrder) Valid() bool {
+	switch e {
+	case DateAsc:
+		return true
+	case DateDesc:
+		return true
+	case IdAsc:
+		return true
+	case IdDesc:
+		return true
+	case PriAsc:
+		return true
+	case PriDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TodosRequestStatus.
+const (
+	TodosAll      TodosRequestStatus = "all"
+	TodosClosed   TodosRequestStatus = "closed"
+	TodosDoing    TodosRequestStatus = "doing"
+	TodosDone     TodosRequestStatus = "done"
+	TodosUnclosed TodosRequestStatus = "unclosed"
+	TodosUndone   TodosRequestStatus = "undone"
+	TodosWait     TodosRequestStatus = "wait"
+)
+
+// Valid indicates whether the value is a known member of the TodosRequestStatus enum.
+func (e TodosRequestStatus) Valid() bool {
+	switch e {
+	case TodosAll:
+		return true
+	case TodosClosed:
+		return true
+	case TodosDoing:
+		return true
+	case TodosDone:
+		return true
+	case TodosUnclosed:
+		return true
+	case TodosUndone:
+		return true
+	case TodosWait:
 		return true
 	default:
 		return false
@@ -378,6 +504,12 @@ type ArchiveResult struct {
 	// Example: []
 	Failed []ArchiveFailure `json:"Failed"`
 }
+
+// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
+// `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
+//
+// Example: act_for_any_user
+type Capability string
 
 // Code What came of it. 0: it worked.
 //
@@ -849,6 +981,107 @@ type Event_Data struct {
 //
 // Example: message
 type EventKind string
+
+// Extension An application of the site.
+type Extension struct {
+	// AbbrName A short form of that, or empty.
+	//
+	// Example: 客户
+	AbbrName string `json:"AbbrName"`
+
+	// DisplayName Its name to people.
+	//
+	// Example: 客户管理
+	DisplayName string `json:"DisplayName"`
+
+	// Download Where its package for the desktop client is, or empty.
+	//
+	// Example:
+	Download string `json:"Download"`
+
+	// Entries Of an application that may sign users in, all applications and where they are.
+	//
+	// Example: [{"EntryId":2,"Url":"https://crm.example.com/"}]
+	Entries []ExtensionEntry `json:"Entries,omitempty,omitzero"`
+
+	// EntryId Its number.
+	//
+	// Example: 2
+	EntryId int64 `json:"EntryId"`
+
+	// Logo URL of its picture, or empty.
+	//
+	// Example:
+	Logo string `json:"Logo"`
+
+	// Md5 MD5 of that package, or empty.
+	//
+	// Example:
+	Md5 string `json:"Md5"`
+
+	// Name Its name to programs.
+	//
+	// Example: crm
+	Name string `json:"Name"`
+
+	// WebViewUrl Where it is, without anybody signed in.
+	//
+	// Example: https://crm.example.com/
+	WebViewUrl string `json:"WebViewUrl"`
+}
+
+// ExtensionEntry Where an application is.
+type ExtensionEntry struct {
+	// EntryId The application's number.
+	//
+	// Example: 2
+	EntryId int64 `json:"EntryId"`
+
+	// Url Its address.
+	//
+	// Example: https://crm.example.com/
+	Url string `json:"Url"`
+}
+
+// Extensions The site's applications.
+type Extensions struct {
+	// Extensions The applications.
+	//
+	// Example: [{"AbbrName":"客户","DisplayName":"客户管理","Download":"","EntryId":2,"Logo":"","Md5":"","Name":"crm","WebViewUrl":"https://crm.example.com/"}]
+	Extensions []Extension `json:"Extensions"`
+}
+
+// ExtensionsAnswer The envelope around `data`.
+type ExtensionsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The site's applications.
+	Data Extensions `json:"data"`
+}
 
 // GetTokenRequest Whom the token is for; exactly one of `session` and `account`.
 type GetTokenRequest struct {
@@ -1617,6 +1850,59 @@ type SaveSettingsRequest struct {
 	Settings SettingsObject `json:"settings"`
 }
 
+// SaveTodoRequest A todo, or what to change of it.
+type SaveTodoRequest struct {
+	// Begin When it begins, hour and minute, or empty.
+	//
+	// Example: 0930
+	Begin *string `json:"begin,omitempty"`
+
+	// Date The day, year-month-day.
+	//
+	// Example: 2026-12-01
+	Date string `json:"date,omitempty,omitzero"`
+
+	// Delete Delete it. Goes with `id` alone.
+	//
+	// Example: false
+	Delete bool `json:"delete,omitempty,omitzero"`
+
+	// Desc More about it.
+	//
+	// Example:
+	Desc *string `json:"desc,omitempty"`
+
+	// End When it ends, hour and minute, or empty.
+	//
+	// Example: 1000
+	End *string `json:"end,omitempty"`
+
+	// Id The todo to change or delete; left out, a new one is made.
+	//
+	// Example: 7
+	Id int64 `json:"id,omitempty,omitzero"`
+
+	// Name What to do.
+	//
+	// Example: 周报
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Pri Priority, 0 for none.
+	//
+	// Example: 1
+	Pri *int `json:"pri,omitempty"`
+
+	// Status How far it is.
+	//
+	// Example: done
+	Status SaveTodoRequestStatus `json:"status,omitempty,omitzero"`
+}
+
+// SaveTodoRequestStatus How far it is.
+//
+// Example: done
+type SaveTodoRequestStatus string
+
 // SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
@@ -1683,6 +1969,104 @@ type SentMsg struct {
 	//
 	// Example: 22222-333E-NVN2-9L4
 	MsgID MsgId `json:"MsgID"`
+}
+
+// ServerInfo The chat server, its limits, and what can be done here.
+type ServerInfo struct {
+	// ApiScheme What the chat server answers for its own API's definition: an object, a version, true for that it is the one we know, or false for none. Only when asked for.
+	//
+	// Example: true
+	ApiScheme interface{} `json:"ApiScheme,omitempty,omitzero"`
+
+	// Capabilities What can be done here and not everywhere.
+	//
+	// Example: ["act_for_any_user"]
+	Capabilities []Capability `json:"Capabilities"`
+
+	// ClientUpdate The desktop client that the chat server recommends, in its own form.
+	//
+	// Example: {"desc":"3.0.1 更新了,推荐升级!","version":"3.0.1"}
+	ClientUpdate interface{} `json:"ClientUpdate,omitempty,omitzero"`
+
+	// MaxContent The longest message in bytes of UTF-8 (10008).
+	//
+	// Example: 65535
+	MaxContent int `json:"MaxContent"`
+
+	// MaxFrame The most that one request to the chat server may hold in bytes, with everything around a message; 0: no limit of its own.
+	//
+	// Example: 0
+	MaxFrame int `json:"MaxFrame"`
+
+	// MaxSettings The most that /save_settings keeps, in bytes as described there.
+	//
+	// Example: 16384
+	MaxSettings int `json:"MaxSettings"`
+
+	// Mode How this gateway stands beside the chat server.
+	//
+	// Example: xxb
+	Mode ServerInfoMode `json:"Mode"`
+
+	// Push How mobile clients are woken, in the chat server's own form.
+	//
+	// Example: {}
+	Push interface{} `json:"Push,omitempty,omitzero"`
+
+	// UploadFileSize The largest file in bytes; 0: none can be uploaded.
+	//
+	// Example: 33554432
+	UploadFileSize int64 `json:"UploadFileSize"`
+
+	// Version The chat server's version, as it tells it.
+	//
+	// Example: v2.4.0
+	Version string `json:"Version"`
+}
+
+// ServerInfoMode How this gateway stands beside the chat server.
+//
+// Example: xxb
+type ServerInfoMode string
+
+// ServerInfoAnswer The envelope around `data`.
+type ServerInfoAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The chat server, its limits, and what can be done here.
+	Data ServerInfo `json:"data"`
+}
+
+// ServerInfoRequest What to tell beside the usual.
+type ServerInfoRequest struct {
+	// ApiScheme Tell `ApiScheme` too, which may be some hundred kilobytes.
+	//
+	// Example: false
+	ApiScheme bool `json:"api_scheme,omitempty,omitzero"`
 }
 
 // Session A user, by the chat server's user id in decimal.
@@ -1757,6 +2141,172 @@ type SettingsObject map[string]interface{}
 //
 // Example: 1698119710000000
 type Time = int64
+
+// Todo Something to do. The chat server keeps all of it as texts.
+type Todo struct {
+	// Begin When it begins, hour and minute, or empty.
+	//
+	// Example: 0930
+	Begin string `json:"Begin"`
+
+	// Date The day, year-month-day.
+	//
+	// Example: 2026-12-01
+	Date string `json:"Date"`
+
+	// Desc More about it, or empty.
+	//
+	// Example:
+	Desc string `json:"Desc"`
+
+	// End When it ends, hour and minute, or empty.
+	//
+	// Example: 1000
+	End string `json:"End"`
+
+	// Id The todo.
+	//
+	// Example: 7
+	Id int64 `json:"Id"`
+
+	// Name What to do.
+	//
+	// Example: 周报
+	Name string `json:"Name"`
+
+	// Pri Priority, 0 for none.
+	//
+	// Example: 0
+	Pri string `json:"Pri"`
+
+	// Status wait, doing, done or closed.
+	//
+	// Example: wait
+	Status string `json:"Status"`
+
+	// Type custom, or what it belongs to.
+	//
+	// Example: custom
+	Type string `json:"Type"`
+}
+
+// TodoRef Names a todo.
+type TodoRef struct {
+	// Id The todo.
+	//
+	// Example: 7
+	Id int64 `json:"Id"`
+}
+
+// TodoRefAnswer The envelope around `data`.
+type TodoRefAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Names a todo.
+	Data TodoRef `json:"data"`
+}
+
+// Todos One page of todos.
+type Todos struct {
+	// HasMore The page is full: another may follow.
+	//
+	// Example: false
+	HasMore bool `json:"HasMore"`
+
+	// Todos The todos.
+	//
+	// Example: [{"Begin":"0930","Date":"2026-12-01","Desc":"","End":"","Id":7,"Name":"周报","Pri":"0","Status":"wait","Type":"custom"}]
+	Todos []Todo `json:"Todos"`
+}
+
+// TodosAnswer The envelope around `data`.
+type TodosAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data One page of todos.
+	Data Todos `json:"data"`
+}
+
+// TodosRequest Which todos, and in what order.
+type TodosRequest struct {
+	// Limit How many todos a page has.
+	//
+	// Example: 20
+	Limit int `json:"limit,omitempty,omitzero"`
+
+	// Order By date, age or priority.
+	//
+	// Example: date_asc
+	Order TodosRequestOrder `json:"order,omitempty,omitzero"`
+
+	// Page Which page, from 1 on.
+	//
+	// Example: 1
+	Page int `json:"page,omitempty,omitzero"`
+
+	// Status Those of one status; `unclosed` all but the closed ones, `undone` neither done nor closed.
+	//
+	// Example: unclosed
+	Status TodosRequestStatus `json:"status,omitempty,omitzero"`
+}
+
+// TodosRequestOrder By date, age or priority.
+//
+// Example: date_asc
+type TodosRequestOrder string
+
+// TodosRequestStatus Those of one status; `unclosed` all but the closed ones, `undone` neither done nor closed.
+//
+// Example: unclosed
+type TodosRequestStatus string
 
 // TokenAnswer The envelope around `data`.
 type TokenAnswer struct {
@@ -2031,6 +2581,59 @@ type UsersRequest struct {
 	Sessions []Session `json:"sessions,omitempty,omitzero"`
 }
 
+// Visit Where to go.
+type Visit struct {
+	// Url An address that signs the caller in.
+	//
+	// Example: https://crm.example.com/orders?rid=6a1f0c…
+	Url string `json:"Url"`
+}
+
+// VisitAnswer The envelope around `data`.
+type VisitAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Where to go.
+	Data Visit `json:"data"`
+}
+
+// VisitExtensionRequest What to open.
+type VisitExtensionRequest struct {
+	// EntryId The application, by its EntryId.
+	//
+	// Example: 2
+	EntryId int64 `json:"entry_id"`
+
+	// Referer The page to open, an http or https address on the application's own site. Left out, its first page.
+	//
+	// Example: https://crm.example.com/orders
+	Referer string `json:"referer,omitempty,omitzero"`
+}
+
 // ConversationRefReply The envelope around `data`.
 type ConversationRefReply = ConversationRefAnswer
 
@@ -2103,6 +2706,9 @@ type GetConversationLastoneMsgJSONRequestBody = ConversationMsgsRequest
 // GetConversationMsgByRangeJSONRequestBody defines body for GetConversationMsgByRange for application/json ContentType.
 type GetConversationMsgByRangeJSONRequestBody = MsgRangeRequest
 
+// GetExtensionsJSONRequestBody defines body for GetExtensions for application/json ContentType.
+type GetExtensionsJSONRequestBody = EmptyRequest
+
 // GetJoinedConversationJSONRequestBody defines body for GetJoinedConversation for application/json ContentType.
 type GetJoinedConversationJSONRequestBody = JoinedConversationsRequest
 
@@ -2112,8 +2718,14 @@ type GetLastoneMsgidJSONRequestBody = ConversationRequest
 // GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
 type GetMeJSONRequestBody = EmptyRequest
 
+// GetServerInfoJSONRequestBody defines body for GetServerInfo for application/json ContentType.
+type GetServerInfoJSONRequestBody = ServerInfoRequest
+
 // GetSettingsJSONRequestBody defines body for GetSettings for application/json ContentType.
 type GetSettingsJSONRequestBody = EmptyRequest
+
+// GetTodosJSONRequestBody defines body for GetTodos for application/json ContentType.
+type GetTodosJSONRequestBody = TodosRequest
 
 // GetUsersJSONRequestBody defines body for GetUsers for application/json ContentType.
 type GetUsersJSONRequestBody = UsersRequest
@@ -2145,6 +2757,9 @@ type LoginJSONRequestBody = LoginRequest
 // SaveSettingsJSONRequestBody defines body for SaveSettings for application/json ContentType.
 type SaveSettingsJSONRequestBody = SaveSettingsRequest
 
+// SaveTodoJSONRequestBody defines body for SaveTodo for application/json ContentType.
+type SaveTodoJSONRequestBody = SaveTodoRequest
+
 // SendMsgJSONRequestBody defines body for SendMsg for application/json ContentType.
 type SendMsgJSONRequestBody = SendMsgRequest
 
@@ -2153,6 +2768,9 @@ type SetStatusJSONRequestBody = SetStatusRequest
 
 // UpdateMeJSONRequestBody defines body for UpdateMe for application/json ContentType.
 type UpdateMeJSONRequestBody = UpdateMeRequest
+
+// VisitExtensionJSONRequestBody defines body for VisitExtension for application/json ContentType.
+type VisitExtensionJSONRequestBody = VisitExtensionRequest
 
 // AsMsgData returns the union data inside the Event_Data as a MsgData
 func (t Event_Data) AsMsgData() (MsgData, error) {

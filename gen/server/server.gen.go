@@ -49,6 +49,9 @@ type ServerInterface interface {
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx echo.Context) error
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -58,9 +61,15 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx echo.Context) error
 	// GetSettings What this API's clients keep of the caller
 	// (POST /get_settings)
 	GetSettings(ctx echo.Context) error
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx echo.Context) error
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx echo.Context) error
@@ -106,6 +115,9 @@ type ServerInterface interface {
 	// SaveSettings Keep settings of the caller
 	// (POST /save_settings)
 	SaveSettings(ctx echo.Context) error
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
@@ -115,6 +127,9 @@ type ServerInterface interface {
 	// UpdateMe Change one's own profile
 	// (POST /update_me)
 	UpdateMe(ctx echo.Context) error
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -194,6 +209,15 @@ func (w *ServerInterfaceWrapper) GetConversationMsgByRange(ctx echo.Context) err
 	return err
 }
 
+// GetExtensions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtensions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtensions(ctx)
+	return err
+}
+
 // GetJoinedConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) GetJoinedConversation(ctx echo.Context) error {
 	var err error
@@ -221,12 +245,30 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// GetServerInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServerInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServerInfo(ctx)
+	return err
+}
+
 // GetSettings converts echo context to params.
 func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetSettings(ctx)
+	return err
+}
+
+// GetTodos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTodos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTodos(ctx)
 	return err
 }
 
@@ -395,6 +437,15 @@ func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
 	return err
 }
 
+// SaveTodo converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTodo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTodo(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
@@ -419,6 +470,15 @@ func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
+// VisitExtension converts echo context to params.
+func (w *ServerInterfaceWrapper) VisitExtension(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VisitExtension(ctx)
 	return err
 }
 
@@ -477,6 +537,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
 	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
 	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
+	router.POST(options.BaseURL+"/get_extensions", wrapper.GetExtensions, options.OperationMiddlewares["getExtensions"]...)
+	router.POST(options.BaseURL+"/visit_extension", wrapper.VisitExtension, options.OperationMiddlewares["visitExtension"]...)
+	router.POST(options.BaseURL+"/get_todos", wrapper.GetTodos, options.OperationMiddlewares["getTodos"]...)
+	router.POST(options.BaseURL+"/save_todo", wrapper.SaveTodo, options.OperationMiddlewares["saveTodo"]...)
+	router.POST(options.BaseURL+"/get_server_info", wrapper.GetServerInfo, options.OperationMiddlewares["getServerInfo"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -892,6 +957,52 @@ func (response GetConversationMsgByRangedefaultJSONResponse) VisitGetConversatio
 	return err
 }
 
+type GetExtensionsRequestObject struct {
+	Body *GetExtensionsJSONRequestBody
+}
+
+type GetExtensionsResponseObject interface {
+	VisitGetExtensionsResponse(w http.ResponseWriter) error
+}
+
+type GetExtensions200JSONResponse ExtensionsAnswer
+
+func (response GetExtensions200JSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetExtensionsdefaultJSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetJoinedConversationRequestObject struct {
 	Body *GetJoinedConversationJSONRequestBody
 }
@@ -1030,6 +1141,52 @@ func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWrite
 	return err
 }
 
+type GetServerInfoRequestObject struct {
+	Body *GetServerInfoJSONRequestBody
+}
+
+type GetServerInfoResponseObject interface {
+	VisitGetServerInfoResponse(w http.ResponseWriter) error
+}
+
+type GetServerInfo200JSONResponse ServerInfoAnswer
+
+func (response GetServerInfo200JSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfodefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetServerInfodefaultJSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetSettingsRequestObject struct {
 	Body *GetSettingsJSONRequestBody
 }
@@ -1059,6 +1216,52 @@ type GetSettingsdefaultJSONResponse struct {
 }
 
 func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosRequestObject struct {
+	Body *GetTodosJSONRequestBody
+}
+
+type GetTodosResponseObject interface {
+	VisitGetTodosResponse(w http.ResponseWriter) error
+}
+
+type GetTodos200JSONResponse TodosAnswer
+
+func (response GetTodos200JSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetTodosdefaultJSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1837,6 +2040,52 @@ func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http
 	return err
 }
 
+type SaveTodoRequestObject struct {
+	Body *SaveTodoJSONRequestBody
+}
+
+type SaveTodoResponseObject interface {
+	VisitSaveTodoResponse(w http.ResponseWriter) error
+}
+
+type SaveTodo200JSONResponse TodoRefAnswer
+
+func (response SaveTodo200JSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTododefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveTododefaultJSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1975,6 +2224,52 @@ func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.Respons
 	return err
 }
 
+type VisitExtensionRequestObject struct {
+	Body *VisitExtensionJSONRequestBody
+}
+
+type VisitExtensionResponseObject interface {
+	VisitVisitExtensionResponse(w http.ResponseWriter) error
+}
+
+type VisitExtension200JSONResponse VisitAnswer
+
+func (response VisitExtension200JSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensiondefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response VisitExtensiondefaultJSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -2001,6 +2296,9 @@ type StrictServerInterface interface {
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx context.Context, request GetConversationMsgByRangeRequestObject) (GetConversationMsgByRangeResponseObject, error)
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx context.Context, request GetExtensionsRequestObject) (GetExtensionsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -2010,9 +2308,15 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx context.Context, request GetServerInfoRequestObject) (GetServerInfoResponseObject, error)
 	// GetSettings What this API's clients keep of the caller
 	// (POST /get_settings)
 	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx context.Context, request GetTodosRequestObject) (GetTodosResponseObject, error)
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
@@ -2058,6 +2362,9 @@ type StrictServerInterface interface {
 	// SaveSettings Keep settings of the caller
 	// (POST /save_settings)
 	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx context.Context, request SaveTodoRequestObject) (SaveTodoResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
@@ -2067,6 +2374,9 @@ type StrictServerInterface interface {
 	// UpdateMe Change one's own profile
 	// (POST /update_me)
 	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx context.Context, request VisitExtensionRequestObject) (VisitExtensionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -2449,6 +2759,55 @@ func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 	return nil
 }
 
+// GetExtensions operation middleware
+func (sh *strictHandler) GetExtensions(ctx echo.Context) error {
+	var request GetExtensionsRequestObject
+
+	var body GetExtensionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtensions(ctx.Request().Context(), request.(GetExtensionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtensions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtensionsResponseObject); ok {
+		return validResponse.VisitGetExtensionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetJoinedConversation operation middleware
 func (sh *strictHandler) GetJoinedConversation(ctx echo.Context) error {
 	var request GetJoinedConversationRequestObject
@@ -2593,6 +2952,55 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// GetServerInfo operation middleware
+func (sh *strictHandler) GetServerInfo(ctx echo.Context) error {
+	var request GetServerInfoRequestObject
+
+	var body GetServerInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServerInfo(ctx.Request().Context(), request.(GetServerInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServerInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServerInfoResponseObject); ok {
+		return validResponse.VisitGetServerInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetSettings operation middleware
 func (sh *strictHandler) GetSettings(ctx echo.Context) error {
 	var request GetSettingsRequestObject
@@ -2636,6 +3044,55 @@ func (sh *strictHandler) GetSettings(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
 		return validResponse.VisitGetSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTodos operation middleware
+func (sh *strictHandler) GetTodos(ctx echo.Context) error {
+	var request GetTodosRequestObject
+
+	var body GetTodosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTodos(ctx.Request().Context(), request.(GetTodosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTodos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTodosResponseObject); ok {
+		return validResponse.VisitGetTodosResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3222,6 +3679,52 @@ func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
 	return nil
 }
 
+// SaveTodo operation middleware
+func (sh *strictHandler) SaveTodo(ctx echo.Context) error {
+	var request SaveTodoRequestObject
+
+	var body SaveTodoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTodo(ctx.Request().Context(), request.(SaveTodoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTodo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTodoResponseObject); ok {
+		return validResponse.VisitSaveTodoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -3360,214 +3863,310 @@ func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
 	return nil
 }
 
+// VisitExtension operation middleware
+func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
+	var request VisitExtensionRequestObject
+
+	var body VisitExtensionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VisitExtension(ctx.Request().Context(), request.(VisitExtensionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VisitExtension")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VisitExtensionResponseObject); ok {
+		return validResponse.VisitVisitExtensionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1ZjxtJmthfCaQXkNTIosi6pGJhAZeO7q5pXaOStmfdJSuDmUEypjIj2BnBYnHVBczasGHsy2INY18M",
-	"A/aDZ/fFB/xg2Fj/mrF7FvsvjO+LiLwYSSZLpR7N2AK6uorMjPO7zw9BLLOZFExoFQw/BDn7fs6UfiQT",
-	"zvCDx1JcslxRzaV4JJMlfBZLoZnQ8CudzVIe47f3f6mkgM/YFc1mKbNPFm+/50kwDB4+GNEHhw+OdkaH",
-	"D3d39h+wBzsP94+Odvp7Dw+ShO7ujg4Pg+swUPGUZRTG+KOcjYNh8I/ulyu9b75V96ure22WHlxfX4e4",
-	"D56zJBjqfM6uw9o+nquJ+sn2EgYJU3EwHNNUsRttDJbbfXNnTCkuxU+5QWWnDIbfBQdBGBwG7260Ubf0",
-	"9Zt9riYnIp7K/HdzhWGQqYl5eRf+7ezt7T3defEnL3Z3jp7tdwfdYhvrdoufqJkUahUbX7PxazZLuxzB",
-	"TZBpfCLUguVmWbD/nM/gm2AYvJkyUj1KwjVZUEUSKRjRsgeH8DWjqZ7e7gLNmO3r+louiJ5yRYRMGOEK",
-	"F/KcKUUnTHVdSg1cEhYM+2GQUI2Le64mwfA7vAYzRPDb//6vfvvn/+XHf/kvfvzP/zOoI+Lpk+7w9WUu",
-	"Mwv9wTDYDxDKT9tgLAzOmEje8IwFw8Hh0cPB4OjBoG/+hcGZpnqucN1vljN45PrddXewtMe1/vYz+1RI",
-	"ZJowpcmY50qHROZEsEXxAVlwPSURvB/hZbzK5Shl2e2ChR3Ut9ZTTRKeECE1Wcj84phEcKcRoSIhesrI",
-	"12/evCIKD4wouiSL6TIkEctzmUfwgSKLKdVES5LIXhAGU0YTliMqvmY6X+6cjDXL4c/6vN/CvuFKdnEq",
-	"+O0oJBQeJlO5IBkVS6JYLEWiYHSdLwmdUC5gknLXBSzuhoHGuwy40GyCFxMGv9ixtGMHQKW5hhc0Y8rg",
-	"g+XqhAsi5zlJ5US1TBQcfrX79ctf/JM//dnjX7x+tvfo1cnbp4/+5JtHZwcnQbEGpXMuJnDe1wCKWnMx",
-	"Ubd7p27U9WCo7FOEwkbZktCckQs200TIBQLcW8Xy210ZjLh+VXPFclgRu2T5ciQTuGmmyJRndlkFMiIg",
-	"neTxlF8yO+bKNcKITFyyVM4Yobmci4REQJAiuMJZLmcs11ZYMwRrE5VPGJyMo2nrnrVLe83UPNVBnT99",
-	"Z2azA70rgEOOfsliDTPYt7+kPJ3nbHVnJ3UmogHTYjlPDb6OYLc4QELGMidKZgwOc3XXj7fYdY1AJ9tw",
-	"xNME3n8KpMGD71NcV4lGQhI1j6e1Ha4iEGCPE52aQ34pc7KYygyYa+1UFNPHJGVjTeRck8WUifIR8zWe",
-	"l5DutIpVfQeSWRhwzTK1GQENN7ouFk3znC5XgKBxRKG5DXdQa8DCiT2AjEnC4X2avqpcrJW2mgdtyLEF",
-	"DWA4IzhLMqLxhQ8hagKf8qNX9SnVOLFODLzroa7CU0avTs2bA+DdGRfuz+a5hwFX7+22V7cB0qI7FBUS",
-	"PDtzMqo4mmJX8HAx/EjKlFHhwe7G0dUWsPZikVp4cATwm2aMyLFdKheT1TsDesGStvermADy5jFh2Uwv",
-	"DR7QNAVBtH6FXS+nQa42Ab5dpu8gHEFas3+ue6Q/RMFZ5hcs6Z2Lc/EDAZJKfjBiyQ8kY1QAbP9wLn7Y",
-	"2dkp/oMnQaQYkB/Ifr9PfiBcXNKUJ2RGc5oxzfJjFG8UA4YXMyfK8HhKird3yQ/koL9HfsBHY1idYvkl",
-	"y0lMhT3hnNF4ypLjUkCxQkxUEX+icsw9XBH8hAFomsoFS8qv93HKfc+UWsoL+EFSaTeMLxzgePt2vDEw",
-	"PyNkwugkY9mI5eXTh/j0EYFzFOOUx1oZCRTPQlON9AL+oCOecgA4uIvmWorxHuByB7hcrsh8pnTOaEYy",
-	"uCV7SImESyxeeQhLGOChwmZoPmHll7Cy/d0j+yXKgFYyU11PeNDHCfr2CGdScaOBgdKDh8dylICOSc5S",
-	"SUHMzeV8Ys5gypWW+ZIAuhlqVw5sgOkAwU5PZeK7wYEFuYGdXssLhnPPxYWQCxESdjUDBIFzztmlvKi+",
-	"u1e8q/hEsATEUZYqtpiynBGUAABSM0ZmKdVjmWflu/vFu4scIITGsZwLDfPMqFILmVcmOiigEO/aPsoV",
-	"SWV8YcUJIRflC4dtLyRc0VFabuIAsc38BEl6TOepNrhWyNgJGXMQ63lN3oYRgCyJeRYMv+uHiL/4cxd/",
-	"7uHPffx5gD8P8ecD/PkwNCoEQgD+hHcHffNzD3/u488D/AnvHvT77yp0sL+iQoTB1Q6sZ+eS5gKUBSBr",
-	"L78JwuDUkJNXjpoEYfBWIC2A0wjC4IXUJwY0gjB4I+VZKhfm4y8BR40mjBiIr6r5bCZz7Z5+Bmhhfn1O",
-	"xdJKAsBhXll4fiYVvPkcIbE2mV3aG4A8UIQRkk7FUwdHQRh8CxDyykJFEAYn5j6f4eWXfz+xd4uDapYL",
-	"mqLdqsqkUTpJ05djVPu7svZHVAH/+NBgbKfqpI19oxRC0xTUQ6pKwZfrGi+zItEGzl3Os8qc3oXrhXCj",
-	"SLm1oN4Ca2gcy+eoq9SubVtVZeX2/Nybq5JGARFBDc+yIZ9eUjcGbSsbVj8xlpzuI+DznjFe0KwN/EoO",
-	"eEcRuRAEiaohzs1h4CQGB3WVB1mLT8d5nDOqmTFXrd8BPuPe8OlZFnWJsGIUwqp5uL4YmvKY+RZzqp6w",
-	"lGnPITzhKuNKgbQD+hQVRGmeplYMSrogYhg8o0o/VxNz3auHnFKlnfHsjiI8qYmvGs8aWblg9f34zYAr",
-	"u4Ppz5hICltih0UoJhIQGLstZO2029zxc8SaFo3MoFRTF4O5Dz5egw0DPxacaoWA5Y4CMJwSKdiOljtS",
-	"1PXE+qn8+Fd/+9u/+I++o3k1H6U89tETBqdMqDAmoowuyS8lFzeg9w06UwXCxtVUwN9DXlbBx55UsYsS",
-	"M2tYXV7mJtr69NLZ326LqT6eUjFpVxfNtw04ysrVFpBkBbMAqQkKBTkDYIDf3PNhMHPnQJOMC/gkllnG",
-	"tTZfJ46EwBOWh1fOxEKFV+6y+3hcTG8/eF2swn7wvFiM/aC8G/P3iVuaG7K6QvvZk8pC3WvFej0Is0Z0",
-	"eSnSpbXzuy1HIZARBO+lnJMpvWRAUgupRshFj5w4CwDQGRAtLdJb5pPRvIPRAo5yInfg0x11wWc7cmYM",
-	"STszCWJu7vyuTZSxULO9gKQLLV5LYA0yL4HMa19cN1qPnGiSSaXJfp/Mci40SKTk5Ozx6SkMm9MY7g2P",
-	"V841UTMaMxUSNWOpJuyKxjpdgsy2YISiTEa4PgaaoqdwsqBdGTJulec61eronMq4eMbERE+rVqkKe29x",
-	"VW9n2DPeClo7nrDw08g8Yblj+GanG4192wtcxsu7/q0n8MwGW9lGMujnPyeFWEMtVBz2K1DQIydkksv5",
-	"rAAH4Enc8KzEWg24Vo55hshPWEJGS/K/f/XnLQwro1fucg/7G273NRzLhw4Xt0EW3vpq1tucN5126cv+",
-	"bBUWONmP0VluD+duHa0+ElWaMSHb7bCp3YoE/UjoolOfgIKoijung2yqNh5PZchNJ+VUxPoJ9A3NCMmg",
-	"IsmGZJeopdIsC8kemeUSxgvJPvyazOHXA5LLkdQhGRwQKiTy8ruKMRL5NMroXo269MNgLPOMamNsOqzo",
-	"DIX72gmQHw/FziVkJLceqdhSuCI0XdClKozFG+5c31DNztYpM+b07CPHVfuKYKxwZiAVbwiqNphqe4Wn",
-	"5lbqr8pzgmZb7RMZ1nUh/+I20fbZeid+7QY3jwB5Az1n9aZ8KPGEzWiuM6tnNMlBUny7CglP2Ey3aIVz",
-	"uLsQJK23iuU9eBINdQ373KA/6AT67VYYYSVLNZWLOsf++3//b378y7/6h3/+tz4t8yXIR/61z1IaM0Iz",
-	"KSZET6ViZMQUT0AiD0kqQWbEWJ3GRjrt4xXNvef8As/LyWvlmRvpmQO8p1JMFNEyJH1rj29YGrqsoAEg",
-	"eIGlzmoW5w7HDyuqAzC/qEQ09ci36EVzAVAYcWIEUpaQRDIjbCdsxkRCMDSum+HoaTbTy05iCsiHonTh",
-	"mDM1S8DJC8n/Y0QYnyziO0Fc9g2lD7NUtLYBfRixIqqhdmQfrn3zXnoB70xmzBwAnsqUzmZMGLLawHUr",
-	"oHlYiXtpSKLnagIPRmGd7eHk8CEQA/j/C6n52IYTRaASRm+trzA6Lq5kbH2PsRQ6lym54CKpW7h+/wIL",
-	"w0AK1sGQYw8S7TddeY654k1vwBVsfKh6P5tHtFcXXL+rAtq6V/Chb7hAGdD5sDaGLbrnmshmpqwM9K4N",
-	"AXDKFSiOLHECyKzyTPgbBN+I3J3lTDERsxAkvjFP2b2QRKIGxSArR87lHZGY5vmSgDLSI5FzO0dEinRJ",
-	"MnnJVN0fLcXxuYhgFh0N619R5Xyw6JFVOrSu6mMSXfD4Qo7H0bDdRcxV4R4+JpF1MtvlWu+zndF4p4FN",
-	"M5FgiEXpgA3sGaEFrxaiBScUhEH1MOBTBxRh4DaCJkLF4KbssvETXA9iNa4lqPpgK7OusPCvmEan5k2F",
-	"YJnVXfJjmR8XJiIpkG9EVpmwx2Ud3R5d137j50S04oQJCRdKM5rUhvf7Yiqmhr3+RrOSu+SNaOSeK9Wv",
-	"zoKyj7OYIPPVna8GlzcP7TWjyudz+Xa6xGAAIxrIulkzqEaezGtO9tVgQUuAmxPIi2OSsElOE+BaMBYX",
-	"k5CM5noltqWQUIzAcEySnHLBxWRI1HSO0bQkkQvjhrCoIi8wA8KMD7/aV+qgjU81A4TrhM2u/13rqX+O",
-	"ZhoLD9taZ06FYPmnUXGNWZSmadXa94kU25VB3ottPchO7oG3Q+MpWBmVDA6Qlfg9yhXCsbuZcNxUt71d",
-	"2402HrW11pufoX129TCti2fKZ6u32vaO07h13fpRMXtsF/5p52lf9ueIq3bR2+Kqea0KE2pdiM4dtRox",
-	"3G7t9gx1mmDc4e8w7LhzSLfqemCfLzjUt3MLsHFjCU2xTYBjaYvPc1iDPyCulrQcryjP5MQYbO8ogrk/",
-	"47liiSG8GGm4GtBRIbCDIx8XXzmWZ3LChc/AhvJn6bjDXBiuidJUJCiUrm76KUrK6sQbM26iUaxYy0Si",
-	"QvJW8CuS8TiXNoOqbrp60NRbOxiyzrYUHMPABCCuGiCYSNDXrUh0MtdTmfM/M2aaR4zmLG+IxleT97Of",
-	"P8ie9n/zq1/7JD7UboddNOAGWBfxkUUkR3nKdth3bdf6OaKygbdtkRffujG6og6qCLfgLIWNoL/gAtWd",
-	"hF3ymH2E8kSsQbwiON2K5uRCX70LKMKluSBxymjeI1/xS2Z0G5mTyD3wPksOGuA62N3bPzhsSmT9NWuA",
-	"QTwCzpMDZxx2D4IiSabsKnQhqAlTF1rOSJxyJjRGqa3Y2wM26NMk3jvaPxrRgyM6GrGDQ9Y/eDDe7Y8f",
-	"PtyDs5tRrVkOs/7T7/o7R3RnfLLz5bsPe7vXfxTcitrZgEl3+z54fM66xz51MmxVbFVhK78w4DuVCwJX",
-	"HEshWGwsx3JFPyySptcRATPsp0f652xrjHfpyz6h2qUsW6wzMSWFNWp1O19T9VzmLcpOTsWEkalME0Uy",
-	"mZcp0URPqUCDi43I0fSCqW5OAMwv/7Am37ouJf4eJqJ3lFhLe/F6URUObB0YfI6srADRrWG7WTFi21gI",
-	"4wrk4vcmzKqstbERXDqEmhSjtRyu3yd04pDPq+Zp1sboK2+V/KqBpWujrW6SMlBD3w/ejHmRoGZQaA/n",
-	"Qf88KJ1TVV6gFUvHncK/dVtgKBeEXcKih2iLwCMxqgglUz6Zspzg5WH9EC0xhXkM5NSII4L1yCsDtZqM",
-	"lmjwwuc7GDQK0tUJdm7it6mSv25B76UFd8OS7IPXjnRufMEY7FbJo83JbkSIV+GksotigXbasADxFpTx",
-	"h7g60CfW0NGMnSdK5hoFPQNDTZ7cBESlZc4MhfIywhbeVBFS930yKq7/s+QQsDDD/7ZnEfbNjZkfq9vY",
-	"Bl28gNayotcgKt2MZ71ZSMO11O8X22Iieb8V6woDpWmu398uv6uNWVtVy1W1eZhOFKFGB8OIjT6Zi5Qp",
-	"5ZLM4fhjtG/ZWMEeGeDt7BKaKonB/GSUS5rEVGmFXwmpeexPwPYwnm5mHEcHPVGQml1pcvc5zS8SuRD3",
-	"QjIAwALdfpewTBqA2iM8oxMWkn0y5ikLyQExx9MjJ2JpA/lMMBjhylSawSgwZF/KRpWVpqhuwWBVT7Mv",
-	"KBwPyndOMrfBQJVqNiGycqC4c+VDg5O4xSj9aK71ih36Q/CMjlgK3HyG9iRzvMEs5xlF38zbHL6daj1T",
-	"w/v37Zu9WGb3NVUX9wdBZ5m/eg5mlb7UrVaZ61QrvOQ6Z5iyNJXePMAW84g57YaVIdlPDseH8U5/b29v",
-	"Zz+hD3aOBkm800/ih3ujvcHRLvX7a7eVDhCTtjkn+wa8Ox9prlNvWoExk5KUC8xXwey2+g59q3/jHw7P",
-	"Gb5qSLZ//V//z9/93Y9/8R+8Q20jw1iY8piCcxQDU0YTFbZsZA0gbvJOo6RkNl2CWSEIFXfpo5we0PVc",
-	"wwgxDFG2AmaNHPHY+64gPIZXO1+eRVsfhJtl3PFhi0Xy1vtbjYiA+5DyQg2JAEqXhsSShpCoeRwzpUKS",
-	"AP/PQ7KgucDABC7GMiQ8m8lcU6ExnynmNK0vpqQxq2ZxP4CY2FI5Yw0y9jFQYQ7STLnp6kv89dh9SxJN",
-	"RmzKRbIGCk4uqaaegd6+fmaKxygy47Ge59vgcxvFs1y9usL6YFomXhK6Pou2ZWVvvIOtoqLvrF9VbLNN",
-	"5Kob5UPLpU3201LOe+SlYCSVEy7IDCsboPKDkogz+TZ5d0aveDbPXAx9xoX5s+8NhZZpuiGglCguYtYS",
-	"DOdxi126orye2oKR0ar/mKYpZls2gl2rHNypA79/saU29rISNVfq6MEBGyT9eHe0Tw+Pxg/Yw51+7d8u",
-	"7S55uEjTFWFjoz22WoiteS2fna12q8P76U27txA5uzZiFjD0c9T2kXJsq+hXj6rVzAuUJpUTIIsGLnvk",
-	"5Yx+P2cm5p5R4a1nYmljSHROhQImbRW2pCHzdYGi1YIItlrrDZIcqqVcP+5emL+M40lZMQ0nLCvAcuUK",
-	"T4mkURO2EspZV8CHJJsr7fK7kBdu5Hz23llr9cRXudQylqk39qK4Lzkm0X0MYV5G1VDOhQrCQCn0iwLY",
-	"vfNc0Gvp1yJymeK9tORO3jynKei8CJAt4ITKTCx4zpeJFSTscuNh4yRWjvGd9Rm9ZGV5248J3LxgzBPL",
-	"58rXdi2G+9KurLGNYhjvHphI0HH0+RG+MyY0cNhtaZ/d0k29YM4LYTDZKpUTyXwhtBh7UDHK1cf6UznP",
-	"MRSLJ8Y8w5UbPSRzwb+fu8S7JTxZeIhd2EetEsRzemGTKFwlOUXHiDc5mzHaAG+6M2jEbe0+3BgYEnfx",
-	"VxFQ67AKY5mXZdLZlKvRV7FBDcnhQXiwd0BGS22MeW/ffLnzMCRoHnSKjiBXV8l2nrCPT8Xe3tWiP8LV",
-	"smp8jde4Thzo+xUy4+5Ya6d/cnM7/ZOWFbV4DU+Q4IegR+mVIG8T3oexRAmLedbU4T3BhXUYrUbnDHaO",
-	"3n3X3zl698UfbVcqGTiBsgvkhW6nPlUy9doivWdMG4D6OIaBhZwZ6IcettFipH9jq5zOQc4bj9HcB3LL",
-	"VCKHFLIS++NqnFnhBI339aQPAe8HYUAXFMSW0Vwt6wkf+Emn2kbmQF66Ec2fJ2Zc88cjHH2FsbXni5xV",
-	"WOeaOFnHGn2RtrfCe8/W895aEfvPjPnahW/PfWsH0grexinftGMuyc/OXr4ovCrfTkF+M7YaRca5zMhR",
-	"iEVPj47C3YP98MF+Pzw62gXOg8L0iJFFzrVmplQlu9LNFFo9ZRkKgDS/CHyhy84i36Ahgl8RzU1QZjW4",
-	"+Jj0rZjQdL9cCLnwlMhb1ZY7OIEwXvd3BSers2G49TahylsC0dtZQjV7flOv8JSRMWep6Z1hym+FhKJr",
-	"QGFZpJ4pW1UdabASppskOVMeCvJKKk1TYr+3BUWa4Qjo9cN6MlOAAo5U29Tcr5Rc5oqcvDqtH+Q//Lt/",
-	"/eN/+7c//o9/1hTgNkf20ha7MMb1GoMwqkaUzKieesQ1IIncFUmx8YlGe0I+kbJi17Ul34eLvD+fpZIm",
-	"9zEouTdDYl+NAz44WMPc7/s4Osso9yiyT3fgc/9KcPJ/XLHj1xdxtPkMJy1G+iwkYyJzMq9yQRh+HITB",
-	"vM76xt343lc41XOKWqb540uWVf98a+pmY829TI64T+l9jp9bItmIx9576IwtDWAabI4Sn0rhme0VfOyd",
-	"rD/o78B0O4Pdvf2ts/K+/351rp//3L+rfr8/2HqCnNFUdLJBhC30PGXaSLTK0pQVo8LJjeLxAeM8Znw2",
-	"QlT0OqoMjrWCuesV0T7rtZfo2mBxX1VCs2E5NqoqKLVrA8VXGU919C4h6yD4rapRxSjv1mzAvOr1R3Zb",
-	"PeGqRyIj4kbYFMo8LCY2M35EXR0Ck7g9YlxMSEYTho5n+KVWrJ+SxZSn7PhcYAkDLEGwlHNfFYOwbElQ",
-	"T3HAagaYq2XrF1QXXBb3x3Bys0+XO3FMImnk/WjoeNBcIYsKYaRzIdiVRqmYZPg68C5sN0VOTH0sdxgo",
-	"/ciEkaurUWjzXQRjiZVzaiUU7JxG1bXnF4Sl5mAP0dZHsDVVcYONzHH3QgeS6kDgZTG3++RxdQ3FY6Lx",
-	"1KNiTe6Tb9za3Aev3Ror+Vc+ldgTkeMLt2nJBapWsu5YuhoLu66OpOYz0M9jmWUmREDIZi8i72jrfcy0",
-	"FCi6u5hNbeFkfeYTVyQxz/UIxgjfnzD9fu50eKe9E83SFC1Kah5Pu+VP+Ct4lRXBCE9a6011rd31tIvQ",
-	"0nJmPunFUwiki4CyRha5Dq3MsEGW2OJiX20WFrYY7ec/XyMLbDHOa0bTm7gdTtowzO91AHXJIXsu01aM",
-	"8LocbpJberZOYNjifFrrhSBVDAld0GVIRnO1NKGESFLrw7bQ5lUziIsldwSvcjsFrQmdx8UWaiuCzQ1l",
-	"K0DfIVkBxw4AEXTs+XgFhLI332dlbPGm6G7UkZW3oiR+HFb8kGjzRD8YfIalCTNGhbe+oaWDLWazslCf",
-	"QnuvRzj/zpVJRHJpkK9WmtBWIhz0y+qA/c6xAZXajZ7wANijaomxoYYlG38FLj5uuqu/+1BfrwNHg7id",
-	"14jveFbXcl2uIaQ5UcvcmusqpISC+Vteb3i3Y9WBQx1z+pYTebmKYyLIHhw3CApEwl+BDAdVRC0pY+Vg",
-	"KgQMzfmGOAUl+hZEovMR2tTW9al95jzdrYc16G1Fl88V+dXNsP9jaoFJknKlj8va8VauCsu+pD6PdJuP",
-	"pYDjMmStEvzkeFJj8Nvo3VF6Xw5WK9muqrlYyCee51wvz2Aws68RFl/wlMqr1WgY2iIN5M3Lb56+iMJK",
-	"5QkMqMDwQVPf8T4XguUoueIDUdFPF0VSM12xOFDrsYMjvPQNW/qPF78lF2xZaBZSjPlknrteAXHMZhrO",
-	"PrfF3twDLCkET8xLVkUxJSQipmtx4EojBb/YwepUO7CS8kRnHP6GE/WXtvhS5gQj5c7kPI8NtxnlcgFA",
-	"cYd8y0ZnMr5g2mmN1rmkGBBns4IeOdVEAIQQOpsxmqtmR2Jc7vdzhmG/drXalrJorPMaz3MsW6wZmpy8",
-	"OoXhx7kU2mg0v5hTcTWngtz98a//5se//pt7WLyOpqm9fZxpZ0QVS8jrp2dvDJctAmmIhJWfnT0Ny93i",
-	"E6CZn4uZTFNs4/jFF08xjsp1ZMA8xoL8fPHFkEQfzpEAnAfDfniOROA8GP7mV7++joqGrqYvZFh99kV4",
-	"biKDzoPheUA9wUrnooxNOg8qo9nQqdAe/0jqqTECNzpgVwLCsGppSJQk1BVhAPaaSnlBqCaMm0SfN1N2",
-	"Lsz9kqjakTpCCbwe0lC9bnNUZzOWplxM4FhcM0QsqqsEvWDvY6qw3pmpbvuKqpimj+1nJvlL2QEwMDpR",
-	"5G6ETu4oxPKtp0kUnouoHmLZrOd6mkT3qvk8Gv0LudIEHuEmZt8Z88mUYl82s/w3PGPqiy9wxat1aVZc",
-	"BxeMzZyl3T6EJ6xdcp7iVyThE24P4c9YLpWxugBnFqYzmUWMkxmNp2xnt9cPwmBey8NZLBY9il/3ZD65",
-	"b99V95+dPn764uwpvgOYblI8AkCMCcWuQHbHwTAYmGfkjAk648Ew2Ov1e3umosYUqer9eMrii/emzcT7",
-	"uNE3byaV7tb0uShKyK640g5h6pXMah0/JSaHFdGBGPP6GNayWq0pMGyXKf1IJss2vlM+wlmj7RC8hbxb",
-	"zSScIQyx2+/fWj/xWjU1T0fxDYXdyNOiy3jlY8dBTJH/RoMHnMIWvG47DrvZ+7WG/chc5xlmZQyD01qr",
-	"wOrMdKXtNZ2oZpCMMv7++6amYUfoWV/bn5y0desid02VwXvWfFqri1opz28r/cyY4EDSuSZ6gekEyHIN",
-	"ySOKJxWaVNBLbivMNsBypQTkKkRugCMrRSHkYe18BK7iHmxXGMBdms5ZS+nHfqVJQSUWxpIS2w7m2hR0",
-	"3rXGnuocLQe7YdZBY9Z312Xz+40ydmvxzOu6MK3zOWvB0PXA3ejAYoH8drDDrJ5Q135D5ghW7Q3lNqAJ",
-	"SJq1A97rZ2ryHt0P7/WU2Ri5drThic2rLaipbQnAsmMyZlipZkoF2eubmvZpatsA0pz1yAkGOS4wx9cF",
-	"UHJFJrYFkemUSE3ouUEiYGGC8cl0JOd5vU7+KvH+iunqZeDesPPxmyk7TW5Cw4tiKesI+PrbdYVabhUu",
-	"4Cr2+pX+AcZ/BMdbgQD39frLN6Uy/jBv/xHu7Q/++m21k23vP2HaeiH8V35abQMGd1Gt/FBcELZEB67Z",
-	"EMnWyF0m25Ok/IJZIW1VfruLPazvbbznJ2YTn7uA5ml87BHT3jQCutd0Ur4NOHr5kdwD4OH9Xv99ZoKQ",
-	"/VD05Qa6sOmCn1Gl9/rP1eRj7/i5mqjPEJERqSrYvAUCw6tSsPXnf4ImPFtBB0UIKmxvWsC9ZqveAr+X",
-	"THe6GynYH/jlVPotdLwY5KvL92hGW3MztkHjQb9/TCJbKDByBhTjlVkpEdgjZ5raZDomEpdcMeGXTDjd",
-	"YkGXJHedOtde4HM1ebTE0jo3VSi8VXG6Jp+aajjW/lwtd9OSfFovb+Me2t11D73eCzprBs2aQrelD3wy",
-	"WKywe71ggLULSXiiQjTEES7idG56K6wB063MLFjowXVeqxSHxrh/Y5ezgUJFl4iiqOcK2HWxqnQHuUqN",
-	"62C/+6WvKcR9bQHgk1pofNXO/XIAz83dthhgjGkxJEWzaCDmqgCC3m0CXk0WaDEhETnuID1UGNY6XeNL",
-	"7JluzcVICY3Js8x9M1oIdrBQF6poFM1NQz1QSEDK8MJhybN48tmLjdXqci3yIk/qTN0EV2zg67cIHSZt",
-	"sW6tu6O24JwZ62Kqu6Ncl6ltKxF7YOD5x7C7zsSm1tbuE5OXotZym1ZhCfMtXfy3U1knBJUrRgdv5X6r",
-	"Ccr+W3bZQKgd6GaLgsJHg/VghK0vUNRbIW+mbElSXrSkXA2KvaM8RdJDMheuTiRGeUVX1oERhecCaxVY",
-	"ccqENRvKZ3si9IhtPOjyLJcMXQ7Rh+uozWFjytzZnQLKmHgN5SqZJlLbZfLcrMg2LIMp1Z0iLEVJV2hV",
-	"McP6C/hWzl0IyvMDnyX5K6aLpK3PBwXWw2GZPX+LEpXJkbTuuDvKQorCuypc5wiGFdAuk+QL6J67iB0/",
-	"aH9rAycoClJIqV0shWt0pqJhGfCAiZZw04pPBHYNqAT8kG9t0Hc2tF1YbTBFiqodVklEMQCNbOdiNVgW",
-	"5k9ljD5h9Bhi1BMCW0wFJoxOAeeqdTwAS44rEbXwjhX70A08pQkibtE65FxguA0ibiUajMQys2V7rdvX",
-	"D58uZufGsmEZf1JEjHQG2FrEzCem2dVgoxaybYO+XNCoKohh5VxvjagXTkAEUwNgcmx6nRdn6qfzJpBl",
-	"Ky+c8W0kRUp4GYViIAJkGgO/ISJFTdgU6dJIONjwGshmiU1GPsiosKLiqgTQ0lbt1lTgwlnmHGO/+l9/",
-	"/5f/qdrI6waQuaEX3GfszrKRVBikWAYvfffu+p3X11VTc5BcVDrUbVAyGgFVG1UMmc2oWLpeSKhmKdf1",
-	"95IRmuaMov6bMKLmOUNILFsSKdv2pGyJKfN6R0wP4LkenR8DbmWDkUGlYeU2mnCzU2h3+LkV2ldNVW6h",
-	"fbYJqS3j+1OAoG08hdyPlhWsHMPGiomuLU5VKHDd+Sog+EvJRUdCeFbjrBS7gJhUdgd+8BlMDLTxEkMU",
-	"0rTIZMfcT8coMCeliONIEpYYR8rgXgsw/kxycZuRLm4zN7fl/s4I0EmSFCevZel0n81HKY/N0epO9Ac7",
-	"+c71je8ftXULAs2rx7YxLJOXzEhdWqYJiH4AopNpe6tWzYzXJWsBhG/Mmv8/LCAsvMYTLm4BA3doESKz",
-	"GQIU0+9pHk/5ZV0cWqMpnODjoFJyRRiNp3Z2y5yw+rlPi1XSppcqpp18NFra345J9CXlKavEUYJUBwRu",
-	"MZUZ1m+R8zRx9eUUaxOXzpg2K2T1Voi35zZQW7WsVO58C17VjfHYTfyO2J6dvZ3xPUFNbjTX9o6obtzg",
-	"T8QJzTrrpl9kLyO0LqKFdUTji7CiKhqQ24AfWzBG4E1YUxhzpJ0VRhjDS4+cCqTSs5xfguCIyElsMImm",
-	"wMdHttq+xwh423zvs6JxxTXCLuGIDAfrQr5SRi+7anCYd4uDKmc9SNnYFORBOzxaBKYYog8sTebMFJ42",
-	"GlosgSABEBX6nDX/mavkqsJ6QQk1ZVFchbuMcLF6r89g/X/4F4vb7MiRUn7J/gzDPpmP7dgIVLguLE1q",
-	"DJWzXMZMmXu1NkUQTtL0mOQM3bCYXuASA6yU4bkPnPwmx2dapt8uy3/nCT12O6VwTpWjnJqW7fYMXafa",
-	"Ft7tDrGiQEhXKnyIv7pa4dK09SvN12d8glQOMBUJnY2eQnO3ewyb1poqDIzmKWd5mVKEYmPx4F0Tk5Uz",
-	"mikyYZpgLQk5Hkf3jm2UsnvWGjvR4Kx656Jptk5lfKGwM4i1I6LZmQmScTHXRdihnuaM2cK2Tj0yCQmJ",
-	"RLkiZzpfwrYG/UF/32f1M41ZP0KUoCu5j2X/0rLhaEVr7iwv1Lq//sTSQrWRrkdWOHN1QXqfBkHOjAna",
-	"+icsDGCt+41KcConcq7XhxY6IGXC9pWOcnYpL1gS9chLk60AIF4093EYpDRdkkuack94yzMz7ye8E/Ro",
-	"dDJcqEq9Fbvc2zLUWiOwmQidGC43KqZ5zmtBZI2bMWlorezANjgoq327ptuuCitqkYDwRZ1om0dOSeTq",
-	"iWMBmNXi4FKgXjMkKGQAGTwXxSihcQ9YccC1gLKAgYTGGnat/Afnm3GlMGkL9Nz5KGUJJlQ5n0s0wzLX",
-	"0RBo2NvZJKdJJYkMqHUl3zAyiZFDLAd4H/e+YyA0gmcxYY+KpZmbpQq4b5GsV8xoFkqoBW4yYhMuABAW",
-	"x4SPywCGBeXa5L/WQHvEYjpXzNlwsB+UQ/IQuxfieOei6G/IiEwTZuL7ULsnJ2VfCG2LjpdwiMlpXBVh",
-	"1AXiKaajIclZKmlSKT3HzsWUKy2BfledjAmZSLimIom0mNMEomHgQY88WhIL70bEKwPWS8uFwhS7J1TT",
-	"6FxYV2gJSce1bgi2nItRNy64SEKjKVNkUxEmlkZ4Izvkiy+UMnmSPBniHdbWebeaher6QhvwgyU9o0rv",
-	"4CM7p0+ie6FdxjDCUWBqE/KcZUzoc0EMCggz2Q5udgT80651cEAUQZMCJd/POdOlZ7pYkRQ9s+6FgmVj",
-	"iUtsODbOUfGDm0XgwxF3YUSuyFimqVwYP0r04dy0u8DUTjfweRCeF6X+8Zvf/OrX58F11COPU6kYFjlQ",
-	"Q9jEfr8/8Jeb2u/3dy29sVQa07WxHXwSAmfftZCMooOVEdWwgtUNVFYko2JJMp6m3GYxkpRiHoNL96RK",
-	"CgBOnS/fZ+qPX5jYSHtKgHxwTrQUYJU0IdOgLBhEde1MsLCjyY/UgC1Gcok0z5ic68ilUVpW50JpUq60",
-	"T1x5YWgoCBlwNdpkJnlLYDry1iPPrHs0rOay3lE2q1lh6eNmbwRTZN+Xz2xIW9BViikK/l9fh966jwXJ",
-	"kBaz8YRCi1lO5kQcMNFGqBJMgI5zbaySLn23jjpNJmBoB1MmgA1JcxUTK0qhDedxOemG+lEjjmzfQsJ3",
-	"iLjH2hlWyuMd7nvq1ayk/nupUsE9y+IGYQsBbJZ2SluWaohgba2ughr1tmBYXatxeQHahBg9heqelsiL",
-	"kBOVaKOlxRzsqeoSkatL3T1oybM3GFVbaCHywEtFP6TDDd2Qrt81pLhBf+APECvz6LnC/LhjwxVK4mm4",
-	"fcFnyF27pHs2cs5xDhDQugmLNTNmYry9ro4H1mT/f6JXz3adlDrrXJUmO1icoymR1aX1RgdKo7XKMbDi",
-	"yPFtW5ERi7VgC8NGRVieDMnGHZwLIwM4LD4XMN6QfDh3V43ctXrZyHvr143PdLlwfLdy5fjiPn6K145/",
-	"ey4en3B3ee65zHN7m7ZwBNwnPNaUEjafR3B97un0t6oUnSDVuePEThOv6kTksq/QLVq2XamW794BHbSx",
-	"AE0j99eM5tWuZ4rcbdTlwGgpMcHl36voVJYaG43K1jboOdLg1auA+GopU+vlmzABAgUrws6A/AJRTmQ8",
-	"B5Gy6KBXlzxemrl+pqxh8yOU3O4F17Gql11XL1gtlrN634LAQk9enRIs91B5+5MYKt6ABuzmAJEFZOc2",
-	"Ux661Nvtobv9vpVU5UVUxOuRKGGoPyaRKdLa7mg1MH5MDvp7RBat+qyRkSuipnMMIiSJXHhu+LVZ3i1Y",
-	"TA/6e5+BlfVsiv5FNFIImTC0Seqcjsc8brsiRS9Zh7BhmBy7ehujBNUkqgUcR0436BGXajU4DPce7pd9",
-	"ZlDJ4sJWG0KpIZ7SnMagHozYUoqEnJw9Pj0lNlb3ECBisGvSr+BxlVI1JbugAvVJyi5ZCqI8m5G7oD2d",
-	"C6C6D/FxE4dhjBjY2KZ0eKyEKxdxwsZUkmIJ+dOiqm5i4n61nJi8B4wFGXNNqJV35Jjs9sP9B0dmqz4l",
-	"ptqX6uOiLSv3xIUwlcm6+nHrjRY6Swi+plq3FQH3ScKNvwGQqEZ/d4kvVjYlrh0FnlRTOGv0aAp6sIlN",
-	"BwXtW2tYqTWjimpllWySl2kUxRLQmBc8TYfGDFTJ2LfDAnELS0SA97RRIlcMTIX2Z8sq9chJ9Xl8xtj7",
-	"LNydC7RpYg1l8zVgz6EXjk0jr48KRKh36LJ9seI28f3G6Y6qFKJ10Z+0I8DX25X9xI6Iev+3FrP3CoTc",
-	"mr0bpsfg3w3ZRAqIf1Gu1o8xZaUj45hGh7RpdxHNFcsjI426JA7JY+yHtFRkLjRPsSB7Ri+Ys1CHpqBb",
-	"CtylzEUyNlL8ZiKxCpAtjOs83yAAjGh8cUxo4VB19cEmVLMFXYJOPmFaFQ5zDXgO85c2NYpF+rhg6HRn",
-	"DvFrXZpMbJDpdeNWAVKvedq2bToXdytF2wvLcaXtUymuV2rZzZi4NzQL0+V5mWxltA0XtAmLx2OlJJC0",
-	"bVE8o4dExKWpmRogRR16P7rrouLvzXmWKzqK7ae2QMJGW67bYjlvFctvld08YuWVV+o0YwCP7bjlieKf",
-	"Y0OdtQl5jyu5ULZ7jrH4G6mGXlbzpFS1sFgndCv5l638aAyx1Mx1Lu4Wtlk07nBlpKqQRP3I/XV4r6we",
-	"s9u7cuX3lHNHp0zXG3RErutHZIJlDyvoVvE2maeTe4Bqpkm86eFzLnjpr0IfPBa7QOcNM9k3WqYJbNow",
-	"Mdyr86G68ih2dEQFH9y7ZkcfA/auOUyj5YtpLbKmbUj37JlGR6bPFj8e204lgtnwSptb6kOMNbYF0HQQ",
-	"XP32/5KW94riivexwrGd5IPHo+9iQYB/zDVISs47iEZM00fRpL2MlgjktdaJwFBMh3pXAdHFiZhMGGun",
-	"LbzCPn+AVMxS/ktWjf9YDT+tjGjOa3U4W1nbZnObVEhcjWv8uG7QQiBeHfcrDDwL2yqhlalS3vKFxQz1",
-	"iKnVaUD24LZlc84o/u7EjsowhSTScgDWwoQOFV782Vsx8PvN9uiVHdGUihhdXcK4jmdMzlJzVVhQ1bmT",
-	"TUZjZZjKPFbRvn53/X8DAAD//w==",
+	"7L37bxxJfhj+r9S3vwdIWvRQM3xJJHFwRq9d3up1onR7jqiwa7prZurYUzXXVcPhnJbAOUEcw4BjOwju",
+	"FyNAHCC2f4ljBEEedv4ax7sX/xdBfT5V/ZrqmR6K2tUdsrB1ZLO7np/3830Qy8lUCia0Cg7fBxn7+Ywp",
+	"/UAmnMGDh1JcsExRzaV4IJOFeRZLoZnQ5kc6naY8hr/e/ZmSwjxjl3QyTZl9M//6jCfBYXD/3oDe2793",
+	"0Bns39/u7N5j9zr3dw8OOt2d+3tJQre3B/v7wVUYqHjMJtSM8YOMDYPD4P+/W6z0Lv5V3S2v7hUuPbi6",
+	"ugphHzxjSXCosxm7Civ7eKZG6jvbSxgkTMXB4ZCmil1rY2a57Td3wpTiUnyXG1R2yuDwbbAXhMF+8O5a",
+	"G3VLX73ZZ2rUF/FYZt/PFYbBRI3w423zX2dnZ+dx5/lPnm93Dp7utgfdfBurdgtP1FQKtYyNr9jwFZum",
+	"bY7gOsg07As1Zxkuy+w/41Pzl+AweD1mpHyUhGsyp4okUjCi5ZY5hC8YTfX4ZheIYzav6ws5J3rMFREy",
+	"YYQrWMgzphQdMdV2KRVwSVhw2A2DhGpY3DM1Cg7fwjXgEMG3/+0Pvv29//zN7//Lb/76fwZVRDx+1B6+",
+	"nmRyYqE/OAx2A4Dy4yYYC4MTJpLXfMKCw97+wf1e7+Ber4v/hcGJpnqmYN2vF1PzytW7q/ZgaY9r9e1P",
+	"7FshkWnClCZDnikdEpkRweb5AzLnekwi830El/Eyk4OUTW4WLOygvrUea5LwhAipyVxm50ckMncaESoS",
+	"oseMfPH69Uui4MCIogsyHy9CErEsk1lkHigyH1NNtCSJ3ArCYMxowjJAxVdMZ4tOf6hZZn6tzvuV2be5",
+	"km2Yyvx0EBJqXiZjOScTKhZEsViKRJnRdbYgdES5MJMUu85hcTsMNNxlwIVmI7iYMPhpx9KOjgGV+hqe",
+	"0wlTiA+WqxMuiJxlJJUj1TBRsP/59hcvfvpPf/dHD3/66unOg5f9N48f/OTLByd7/SBfg9IZFyNz3lcG",
+	"FLXmYqRu9k7dqKvBUNm3CDUbZQtCM0bO2VQTIecAcG8Uy252ZWbE1auaKZaZFbELli0GMjE3zRQZ84ld",
+	"Vo6MAEj9LB7zC2bHXLpGMyITFyyVU0ZoJmciIZEhSJG5wmkmpyzTVlhDgrWOyifMnIyjaavetUt7xdQs",
+	"1UGVP73F2exA73LgkIOfsVibGezXTyhPZxlb3lm/ykS0wbRYzlLE14HZLQyQkKHMiJITZg5zedcPN9h1",
+	"hUAnm3DE48R8/9iQBg++j2FdBRoJSdQsHld2uIxABnuc6FQf8onMyHwsJ4a5Vk5FMX1EUjbURM40mY+Z",
+	"KF7BP8N5CelOK1/VWyOZhQHXbKLWIyByo6t80TTL6GIJCGpHFOJtuINaARZO7DHImCTcfE/Tl6WLtdJW",
+	"/aCRHFvQMAxnYM6SDGh87kOIisCn/OhVfkvVTqwVA297qMvwNKGXx/hlz/DuCRfu1/q5hwFXZ3bby9sw",
+	"0qI7FBUSODs8GZUfTb4r83I+/EDKlFHhwe7a0VUWsPJigVp4cMTgN50wIod2qVyMlu/M0AuWNH1fxgQj",
+	"bx4RNpnqBeIBTVMjiFavsO3l1MjVOsC3y/QdxEM6pQOecr1Y3kVEY302lNkZFYszwymiQ2J4eiZoStRC",
+	"mZWSETNAfs6EAlQGRmLZikgIjRHDDUO5PTGi7uXl4M4WiQZM8YSdJUydazk9i1NuNhgdEvuE2CdkQhdA",
+	"KvhIsMRIBXqcydloTKggl5dJPmpyZ+tURCVeeUanPDok0V0uBMvuKiaSMyE1H9q/o2TFtSLnXJDbOX+O",
+	"Ujai8WKLTvnWZ5EZ1VyRmE3MSdZPJAgD/06CMKitxRx/QXQ9A1UJbhhcdsysnQuaCSMeAQXLb6sf6ycy",
+	"64vFG/y4+MsDWM8jXM7DfDWlT4t19V8eg/7r2NIKLOB6i3QPQX2S2TlLtk7FqfiaGMZKvkbh9GsyYVQY",
+	"Cvf1qfi60+nk/2/eNIJlj3xNdrtd8jXh4oKmPCFTmtEJ0yw7AiFXMSP2xMwJtDwek/zrbfI12evukK/h",
+	"1disTrHsgmUkpsLiWcZoPGbJUSGmWlE2KgnBUTHmDqzI/GsGoGkq5ywp/rwLU+56ptRSnpt/SCrthuGD",
+	"PRhv1443NCIQqhpmdDJhkwHLirf34e0DYs5RDFMea4V6CJyFphq4hvkF744zZe6ivpZ8vHuw3B4slysy",
+	"myqdMTohgCP2kBJpLjH/5L5ZQg8O1WyGZiNW/NGsbHf7wP4RNAErn6u2J9zrwgRde4RTqTjq4Ub1hcNj",
+	"GcjBRyRjqaRJjuDm9TFXWmYLYogu8rxiYASmPQA7PZaJ7wZ7FuR6dnqgVGbumTgXci5Cwi6nhkyac87Y",
+	"hTwvf7uTf1uQH5YqNh+zjBGQAw2kThiZplQPZTYpvt3Nv51nBkJoHMuZ0GaeKVVqLrPSRHs5FMJd21e5",
+	"IqmMz61QKeS8+GC/6YOEKzpIi03sAbbhv0afGtJZqhHXck0rIUNulDte0brMCAXl64aAv/DvNvy7A//u",
+	"wr978O8+/HsP/r0foiIJEAD/mm97Xfx3B/7dhX/34F/z7V63W6aR3SVF0ksTX3wZhMExkpOXjpoEYfBG",
+	"AC0wpxGEwXOp+wgaQRi8lvIklXN8/MTgKNpDAAPhUzWbTmWm3dtPDVrgj8+oWFh50JDVlxaen0plvnwG",
+	"kFiZzC7ttYG8IAxOAJKOxWMHR0EYfGUg5KWFiiAM+nifT+Hyi98f2buFQZENW+pdEtyNjJqmL4Zg/Gkr",
+	"4D2gykgR72vizbHqNwlxIIvSNGUZGVNVqD9cVyQaKxivkd+KeZZFlHfhalUM1Wm3FtBezRpqx/IpaqyV",
+	"a9tUYV26PT/35qqgUYV4hmzIp51WTYKbagjlJ2jPaz8CvO8Z4zmdNIFfwQFvKSLnggBRReJcH8acRG+v",
+	"qvgCa/Fpug8zRjVDo+XqHcA77guftm1RlwgrRgGs4svVxdCUx8y3mGP1iKVMew7hEVcTrpSRdoxWTQVR",
+	"mqepFYOSNogYBk+p0s/UCK97+ZBTqrQzod5ShCcVJUbDWQMrF6y6H78xeGl3ZvoTJpLcotxiEUaUNwJj",
+	"u4WsnHaTO34GWNOglyNK1TVyM/feh9sxwsCPBcdaAWC5ozAYTokUrKNlR4qqtaB6Kt/86V99+4f/0Xc0",
+	"L2eDlMc+esLMKRMq0FBoFLOfSS6uQe9rdKYMhLWrKYG/h7wsg489qXwXBWZWsLq4zHW09fGFs8LeFFN9",
+	"OKZi1Gw0wL/W4GhSrDaHJKeSAjUBoSBjBhjMT+79MJi6c6DJhAvzJJaTCdca/5w4EmLesDy8dCYrdVFc",
+	"6cN8evvgVb4K++BZvhj7oLgb/L3vluaGLK/QPntUWqj7LF+vB2FWiC4vRLqw3h635Sg0ZATAeyFnZEwv",
+	"mCGpuVQj5HyL9J0dyNAZI1papLfMZ0KzFqYrc5Qj2TFPO+qcTztyiubEzlSCbcV53+soY6FmcwFJ51q8",
+	"loY1yKwAMq+VedVoW6SvyUQqTXa7ZJpxoY1ESvonD4+PzbAZjc29wfHKmSZqSmOmQqKmLNWEXdJYpwsj",
+	"s80ZoSCTEa6PDE3RY3OyRrtCMm6V5yrVauminHDxlImRHpdtkyX23hCwsJl5F31WtHI8Ye6tk1nCMsfw",
+	"cadrTb6bC1zo61/91SPzzhqL6Voy6Oc//VysoRYq9rslKNgifTLK5Gyag4PhSRx5VmKtBlwrxzxD4Ccs",
+	"IYMF+d+//L0GhjWhl+5y97trbveVOZb3LS5ujSy88dWs9jysO+0iouGTVVjMyX6IznJzOHfjaPWBqFKP",
+	"DNpsh3XtViTgTQSLuvoIFESVnHotZFO19nhKQ647KaciVk+gizQjJL2SJBuSbetxCMkOmWbSjBeSXfNj",
+	"MjM/7pFMDqQOSW+PUCGBl99WjJHIp1FGdyrUpRsGQ5lNqEZj035JZ8iDGJwA+eFQ7ByDKLltkZIthStC",
+	"0zldqNxYvObO9TXV7MkqZQZPz75yVLavCMZylxZQ8ZqgakPqNld4Ks7F7rI8J+hko30Cw7rK5V/YJtg+",
+	"G+/Er93A5gEgr6HnLN+UDyUesSnN9MTqGXVykOR/XYaER2yqG7TCmbm70EhabxTLtsybYKir2ed63V4r",
+	"0G+2wggrWaqxnFc59q///b/95o//9B//xV/5tMwXRj7yr32a0pgROpFiRPRYKkbQxUa4DkkqjcwIEVu1",
+	"jbTax0uaec/5OZyXk9eKM0fpmRt4T6UYKaJlSLrWHl+zNLRZQQ1A4AILnRUX5w7HDyuqBTA/L8W1bZGv",
+	"wIvmwuAg7ggFUpaQRDIUthM2ZSIhECDZznD0eDLVi1ZiipEPReHCwTPFJcDkueT/ISKMTxbxnSAs+5rS",
+	"By4VrG3WLe1iWypH9v7KN++FF/BO5IThAcCpjOl0ygSS1RquWwHNw0rcR4ckeqZG5sUorLI9mNw8NMTA",
+	"/O/ziiNcZiR6Y32F0VF+JUPre4yl0JlMyTkXSdXC9ZsXXhoGUrAWhhx7kGC/actz8IrXfQEO+3Uvle9n",
+	"/Yj26oKrd2VAW/UJvPQlFyADOh/W2uBV914d2XDK0kDvmhAAplwONLHEyUBmmWea3yHuhNyeZkwxEbPQ",
+	"SHxDnrI7IYmWwzki5/KOSEyzbEGMMrJFIud2jogU6YJM5AVTVX+0FEenIjKz6Oiw+ieqnA8WPLJKh9ZV",
+	"fUSicx6fy+EwOmx2EXOVu4ePSGSdzHa51vtsZ0TvtGHTTCQQYlEKPbFnBBa8SqCeDR8pH4Z56oAiDNxG",
+	"wESomLkpu2x4AusBrIa1VONUilmXWPjjS82E32jfF6QU/eLYquLaQ+L7g0HWZF5QY5lBANEEx6AYtw3W",
+	"7pp54K//w7d/8N99y3zE1TSli9UWdCPBTJmcpsw37K//+s9//Se/7x1czoWBBK+5PGNg3ZjS+JyOWE5O",
+	"qxFOhKumPXkPXejMHlzNqglMtnzqwFAMnzKQiQok4SKEyLPSewogEeHVBSZXpfr3MOvCEOHtMHiTpcFh",
+	"MNZ6qg7v3o2zyZZ9cyuWk7tgj2wl/OfgA4P7nB75rM0SbmWh261EwKdyJJeHfPPqKUY5KTLlsZ5lbJNb",
+	"eZbsLQ/57NGeg1oHA5uM2QJgMznK6KTKkoM4m/iG+4oNfsLZHG6vCVYBFp2tzmlCOV2rTtMIAMuh9zVm",
+	"YW81F3vLCBoW5KCy5BKm4Wnbe/QymipgNey2hizcY1xphD8j3ZY+vvUB0Oi9D3PJNEkyptSNH7qZcOWp",
+	"NdgEDPG+pSqEw3Niawapf12mMQUfKIh5hXbXiXFBew3+lEkUonhgQQV+sEMgcpRx4SYp2dpA3NL5rL6D",
+	"T9H8W1r8ppbfz5mG+Kfr2svkpBq9N5TZUe5NkgJUzMjaHa1kZWPiPOdi/9IAoaV4jZBwoTSjSWV4f9hG",
+	"ySux013rgXLy4FqJ271XWGpb29R8SihmJS7vfDkbsX5orxhVPknvq/ECGQdYEeR5jReVglRnlXi85ewS",
+	"q6vVJ5DnRyRho4wmRsE1Y3ExCslgppfCYHNjBtoWjkiSUS64GB0SNZ5BeDdJ5BwZmZWq5TmkzOL45kf7",
+	"SVUKhrdWU1i7/neNp/4porSFh03R+VgIln0cazh6UI2IWnIMfiQb+NIgZ2LTYDMn05uvUXQiS6OS3h5o",
+	"nf7gsxLh2F5POK5rBr9ZN4/G4JuVjp4fgSvXIxXjlY75dPlWm75xxnlddZSUPCSb5QvZeZqX/Sniql30",
+	"priKn5VhQq2K5r2lllPMmh3jnqGOE0hR+B7z1FrnAKq2B/bpgkN1OzcAG9eW0BRbBziWtjQpVDn8GeJq",
+	"ScvRkp2d9NG3e0sRSBYfzhRLkPBCUsJy7GeJwPYOfFx86VieyhH3GbVQ/ixifCDLjWuiNBUJCKU+jWjK",
+	"M6b63iRDDFy1Yi0TiQrJG8EvyYTHmbQp91Uv1726ibuFinmyoeAYBpirsOyrYJAwR6giUX+mxzLjv0Dt",
+	"+QGjGctqovHl6Gz643uTx92//+Vf+CQ+MIQftjGW18A6T6XIgz6LU7bDvmu61k8RlRHeNkVe+Ora6Apm",
+	"HWsPRL8fJtudcwHqTsIueMw+QHki1ndeEpxuRHNyWTLeBeSZVVyQOGU02yKf8wuGuo3MSOReOJskezVw",
+	"7W3v7O7t1yWy7oo1mEFWmP2K5RhFkozZZeiyVWomYMUw/aq6INbr0iTeOdg9GNC9AzoYsL191t27N9zu",
+	"Du/f3zFnN6Vas8zM+s/edjsHtDPsd568e7+zffWD4EbUzhpMutv3weMz1j5MupUPrOTWChv5BYLvWM6J",
+	"ueJYCsFitH7LJf0wr7KzigjgsB8f6Z+xjTHe1bvxCdWuxo3FOgw/zR1Xy9v5gqpnMmtQdjIqRoyMZZoo",
+	"MpFZUUOH6DEVYHCxwbuanjPVLl4AChK9X1Ggp24Q/I2rXNRSYi1cy6tFVXNgq8DgU2RlOYhuDNv1EmOb",
+	"hk1i1BAXvzER2UVxtrXg0iIqNR+t4XD94SN9h3xeNU+zJkZf+qrgVzUsXRmYfZ3swgr6el0UkBcGCWJW",
+	"ezgNuqdBEcdS5gVasXTYKlNMN+WQcEHYhVn0Idgi4EhQFaFkzEdjlhG4PCg4pyXUvBnKzIkjgm2Rlwi1",
+	"mgwWYPCC91sYNHLS1Qp2rhPiUSZ/7fLjCgvumiXZF68c6Vz7ARrslsmjLeJTSyYrw0lpF/kC7bRhDuIN",
+	"KOPPhnGgT6yho55mR5TMNAh6CEN1nlwHRKVlxpBCeRlhA28qCam7PhkV1v9JcgizMOR/m7MI++XaJNHl",
+	"bWyCLl5Aa1jRKyMqXY9nvZ5L5FrqN4ttMZGcbcS6wkBpmumzm+V3lTErq2q4qiYPU18RijoYBHd2yUyk",
+	"TClXj8Ycfwz2LZtWsEV6cDvbhKZKQt4fGWSSJjFVGqNphNQ89tdq8TCedmYcRwc9CROaXWpy+xnNzhM5",
+	"F3dC0jOAZXT7bcImEgFqh/AJhKDskiFPWUj2CB7PFumLhY35xzgGwhWWJoSAcWBfygagF6aodnHj5aA0",
+	"X/4YHJTvnGRm44ZLMQMhsHJDcWfKhwb9uMEo/WCmtSfk4CkdsNRw8ynYk/B4g2nGJxR8M9UAgXJwgKbq",
+	"/G6vfYhA+Rxwlb6Ap0aZ61gruORaNAhLU+ktGdBgHsHTrlkZkt1kf7gfd7o7Ozud3YTe6xz0krjTTeL7",
+	"O4Od3sE29ftrN5UOAJM2OSf7hfl2NtBcp/4QQTCTkpQLtkFw1Wv/cHDO5k81yfZXf/MPf/d33/zhn3uH",
+	"2kSGaQj4yQOwUkaTxnjAFYC4zjsNkhJuugCzXBDK79JHOT2g67mGAWAYoGwJzGrlZOKGWFEem09bX55F",
+	"Wx+E4zJu+bDFInnj/S1HRJj7kPJcHRJhKF0aEksaQqJmccyUCkli+H8WkjnNBAQmcDGUIeGTqcw0FRpS",
+	"n2NO0+piChqzbBb3AwimocgpE+rGoAIPsjkmzION68K6yICNuUhWQEH/gmqatYnA3AAkmiie5erlFVYH",
+	"0zKR14i+9K/stXewZVT0nfXLkm22jlxVo3xouTQmSi/kbIu8EIykcsQFmUIRJFB+QBJxJt86757QSz6Z",
+	"TVy63YQL/LXrzZqSabom94QoLmLWEDfvcYtduC4OnmLUEWrVP6RpCoUZankxZQ7u1IHfvDQUm6ZRCrAv",
+	"dPRgj/WSbrw92KX7B8N77H6nW/lvm24QnGiTUpaEjbX22HLl3vq1fHK22o0O77s37d5Aks3K5BqDoZ+i",
+	"tg+UY1NFv3xUjWZeQ2lSOTJkEeFyi7yY0p/PGKbnMSq8pc8sbQyJzqhQhklbhS2pyXxtoGi5dpIt73+N",
+	"fMhy7f8Puxfmr/vdL4qrwoRFywCuXI1KSAQpNxEohXJWFfBDMpkp7VLBgReu5Xz23lljue2XmdQylqk3",
+	"9iK/Lzkk0V3IdlpE5VDOuQrCQCnwixqwe+e5oFfSr0VkMoV7aSizcP3056D1IoxsYU6oSNo27/mStoOE",
+	"Xaw9bJjEyjG+sz6hF6zoh/AhgZvnjHli+Vw95bbdE17YldW2kQ/TtAcjc13XZ2SEP1C2HNBjYSRb7hgL",
+	"CZWH6dU3OWDeSKGvbKF7+LMKyVjOsBz2hIuZbswC6h7sdKtO/du333Z77952Owfvvt5+2+3svLvzttvZ",
+	"wyd3fucH3qrRrcpLAfltgOmELkKyYDTrTKTQ405Cawvd7m7vd3rbnW5vOQbh3fvdq87t7tueWXPvbbez",
+	"/e5O/vvb3rbdzY7Z2B1vlELSVO4QnkMh6s8ls4WSI55EhKb1XPxGL3SSJ9BX/OcyY4QOjKhTx7WqrX2v",
+	"uxwRssGZM5E0QwsGgLWEFSOufHewwhvUK4NAZbzJCF5eITqGRhNkc1f5aUJrfPaex4yY6yb3d+7f3+/e",
+	"K6knPZ964o/a/qqBkfkKSfX2WkQeZXx5kpcZlxnXi8aiEGVVa3elnrXBdagGS/YXck6GNMOEjAprpFwb",
+	"iUvivSdSQB5xKlU939f+qUX9P0N4v8JxzY+P7Nj4s2D2x4d2Dm+gpZHCwfH/6QmuJ0xooyFtKrvaLV2X",
+	"IzkvcpGSyzUZSeZLgYDYsZJTpTrW7xo6IueC8ATN6wb7cPSQzAT/+czVWFmYN/MIHxe2Vyn694ye23x5",
+	"VzRc0SHIPRmbMlojmbTTq6HX9v216BW3iTcgBsKh4H5RggMrlyhXjr3kQzgk+3vh3s4eGSw0OmPevH7S",
+	"uR8ScO84QxW0kdgskuHDq25t7irXH+AqX3aexStc3w70/QY1dFev9LM+ur6f9VHDisx1HouhXJucE4IB",
+	"MeUTrlVYKDQxFa4LCzFo5TFLTvmJWV4jJ6n5p1z9GigLoTFqvf/y+JYiCRtyASh/CHreAGuVUWLuwOqe",
+	"M1cOAM26tky3Wd2ckXMh58D3sTVOzlcIVi6F7jFl01olVqTc08VbKOAr33k4ryVqyXN3RKWkjaWGJa0T",
+	"NIoOMz6XF1CxN9MV0mg1Vlb7LiNjsZxMUIDiIr+PJcPneyv/BTtb3a0e+fbP/uu3v/qbf/jb3w+//dd/",
+	"9X/+6E+++aN/9eu//cv/LwgDe1XuTYDVZ/RyZVAU9LIoYhDMQqqEh9yGzgjV0nP7e3s7e15/L718kjXq",
+	"nVBtE87CXKGjyp6gV0MlxzJN8uXYNDW4aKzzY1lrHsN0RLqH0JzDYJGzybu8yebuDLjmk5Let2rZdxW9",
+	"YGd51x2jROLl4ZlRg0fm6wEGx9Tgsbe/c3/XuwJvJ5s8v3VENZvThUvZsIXFfHHqVnK6vBwY8eeyJibh",
+	"4xZSklnPT+Fl/AmrFb+cqYYs3Ikc8JTl3Y9oxsgcs06W4+lvNUG5gdY301TS5AlP2Qn/BWsKmclGWCgs",
+	"LcDV3r5gjkjMYKSa7X1nZ29vd3enXZGDnzhsWp9ZmdNIDD3QLE2X7R8X21u7W921JhA3rYWKpTOpoHQJ",
+	"4apwXKOnq/nTpynK5txzc2nWffphJiJzjWVkm6kZekRrySVTfqYamPBrM0SUc+mIaClDm7TieoTJCSPj",
+	"mUiMhHLOUwnw3LJuo2fvDaGmfbAShmSw8CAk5oQBtU1YzCd1x68nI60qGJfNKb3OAarvn/1gs4aMb6DY",
+	"Dy6Q5w5B9bGKda5sBXjCNEqxHwZC0C4SJB+PrbFBH35tu2jN1BZ5MRxCjAhXZD6WYFYVspQw4npoWIs2",
+	"RHxVKwUI830QBnROF0EYDGZqUWUK8KQVV8ADeeFGxF/7OC7+8gBGX7KGNhcZWM138+RKx3B96Zk3YrA9",
+	"WWmwrbbK/cTIpF345kSyciCN4I2R3PXglwX50cmL53ko3ldjmTLr4FdkmMkJOQihqdbBQbi9txve2+2G",
+	"BwfbRt0FD8yAkXnGtWbYCold6nqJRo0ENUhodh74KJ0L46rREMEvieaYyVfOSD0i3aJcWEXWNIqLpwXL",
+	"sou1hcwAsRSrymWCZY+8ri/ByJFQPwLk1sqZVOHnwcew3S8XiLshK/vywOsN2ZvVlbthy3TrEB0taxba",
+	"ex9QkXit0dfjsr2OWTfoblLDZk7NZYD1NUSdW2YEra/VUa2dtmWMWjxTWk4KB1alTHHNewuvtgsTBJAN",
+	"LX4gZOSRgua0isJtBgTDVZVv0Dm3ogeDu/xaoOBNgkq78Cu70k+RMblD3JQvme98hSIFI1OKXk5zoGrD",
+	"5FD4lisynKXpYV5q34jgQ5mmNS94ox+uYXHulpdCtS21dnQWyWqVRCJFDCzIwg8GkO7lxd9yIgA4Dyjs",
+	"MNZhng0Bt+jSOu4HmNW6fE7ccpifbuOdfapAqK4HgteV+41mB7CAdlwukMpBQszyhsFYVSmNvt0NfQYW",
+	"KhY4LKEIy+NaF24ow1QKj1znfpRFKXs7M/jWzyhQx1oiAlQkZiGh6C6dWkZTVjTKH5sfEySzPLEPeeIe",
+	"TTNun5mf4GHVmVeM5CliMGKVRff8NzAFhxEIoj1Si56tx5F21x9WWVVzpzUT1hO5nOYvFXNJdvjlEYnc",
+	"6xGIeXkhOHhm3lShecew2YgIxoE8AdMVVa5rj7s0O34VhKv9pWFAMbqoOOjSGC09p+pN8Yn9PSm8pqrk",
+	"WFVlz6oquVbVw8oAfbMoryUD6qV8X0TFR9/PmdikVMyGRAedCc+um5U3ZmTIWZqoIrAhJBRSMxRY29sE",
+	"BtnqrR7JUipN07y665L+Av41MH1C65+xUag4iLRCQjneojs2V6T/8rh6kP/47/7NN//lz775H/+87oBd",
+	"H99AG+Lygee7ksgUqaYee9yttxRW+IY92foQGL0GJpeU+Wva3jUXeReNzHehKMzWFOC9XIdlb2+Fneyu",
+	"j76xCeWeQMLHHfPcvxKY/J+U8iiqizhYf4ajhiSJSUiGhtzPyoTHDD80VKdKS4btiMjnMNUzClF++MsT",
+	"Nin/+gZbnIPDAd0KPn0R3A2e8sVBb+e+C3atAVNvfazM2JCpZeAfAxn2TNbtdTtmuk5ve2d346qIP//5",
+	"8lw//rF/V91ut7fxBBmjqWgVAxo2mEZSppWtwW6DpepOjf616iEZjPOowWzgiu0vJwohjjWCuZN4mme9",
+	"8hJdW6zH10Ayj6pcuKCUlYV6lhlPefQ2JYOMWL8cBpGP8m7FBvBTr2+u3eoJV1skQmtxdAQNLeBlMbKV",
+	"iQfUtYxAz/+AcTGCyDhQ5c0PhI4oF7ZDIiXzMU/Z0amAbhPQLWIhZ76GE9a3u1xiChpPQK0822qivGAh",
+	"0Xdty/ngPl3tqiMSSTSdR4eOB80UsKjQjHQqBLvUYGAmE/jc8C6z/C3Sx1Zm7jDAkCgTRi4vB851IxhL",
+	"rMmw0u3CzomhKvb8grAwwttDtK0sbPtb2GCtcq/7oAVJdSDwIp/bPXlYXkP+mqi99SBfk3vypVube/DK",
+	"rbFU/87nXfJkRPvSnRtqsZWbjrfsMg49eJdHUrMpy0ISy8kEUzRFzbAkvNlza3L86HV6LGD4b7K68hxX",
+	"NgI1sdEyd0dMn82cO8w5wqxfWQ6JmsXjdhYLf7O1onkb4UlzFGjLNmuP2wgtDWfmk16WDvHzVgLKClkE",
+	"QixayBIbXOzL9cLCBqP9+McrZIENxnnFaHqdtI9+E4b5sz6MuuSQPZNpI0Z4Uz6uU9vzZJXAsMH5NNZr",
+	"B6oYEjqni5AMZmqBpRyApFaHbaDNyx5FV8vHEbzS7eS0JnQZL7anXl7sBylbDvoOyXI4dgAIoGPPxysg",
+	"KJZ9ipY5b4nUtTqy8jb/hMelsEkMH4A8JPMMukhOGBXeVpSWDqqmML78BQid8Ajnb11HSyCX1mhb7iJp",
+	"m0b2ukUjx25rG22pzaYnDtHssSlYkiJLxigTWHxcTxd8+766XgeOiLit1wjfeFbXcF2vbRFiPFHL3Jb6",
+	"qjgpIWf+ltcj73asOnCog6dvOZGXqzgmAuzBcYMgRyT40ZDhoIyoBWUsHUyJgEFkDBKnoGyYt0Si9RHa",
+	"0qKrTfF4nu7Wwwr0NqLLp4r86nrY/yG9WCRJudJHRZt/K1eFGFZqlARfRqBa0RoIZbQ8rrmUfO54Um3w",
+	"UiCTAZ29Dwtk2ltuOuxTc3/CFddN9Vu0JCOPN9Nb0KMvcnEOs3GhHHO5wUHLflvgfVC/k/Hkh/u0N+zG",
+	"bUyoTQU/YHufIpzjuW8K5/BV3rbow+LP5JR52B4TOluc8fU9wkJX4dH2qVrbKmzTJLiMDVnWdG3g57Kb",
+	"MOydGGgyiAVQVSgWaNOttjaDcvxg132a5/SZjUB3YRh5E0Bdqq/dXQer+REv3zA0NolnGdcLjAq1SbnU",
+	"exDVmvWHtmg9ef3iy8fPo7BUiR8SzKGcCrbGvcuFYBlokvACwLuLU3XT5Ysz+zcXAh99yRb+G4G/knO2",
+	"yDV9KYZ8NMtsxlU/jtlUG1qY2eZX7gWW5PcFdZpV3lwGmPqYURRz0V4Z/LQD3Xo6ZiUFhZty87uhcP5S",
+	"/09kRqByyImcZTFKf4NMzg2RvkW+YoMTGZ8z7aw4Nm5SMSMs4Qq2yLEmgkGqzHTKKDSfJHKWkVRi+CEs",
+	"9+czBmWQ7Gq1Le1fW+cVnKcv/aePJpL+y2Mz/DCTQqOF4aczKi5nVJDb3/zqL7/51V/egWZeNE3t7cNM",
+	"nQFVLCGvHp+8Rqk3LyxApFn5ycnjsNgtvJFKMToVU5mmW6fiVHz22WOoK2H9HVjXNSeTn312SKL3p0Co",
+	"ToPDbngKxOo0OPz7X/7FVYS5PByLPrAkLL/7PDzFSgmnweFpQD3FG05FUavhNCiNZktJhPb4B1KP0Snz",
+	"xevXL60fFcs/5AUyIKYuJEoS6hJtjLibSnlOqCboRYVBTgXeL4l+2rEUtXOcRKARV1MEy9eNR3UyZWnK",
+	"xcgci30LUxyUoOfsLKYK+j9hYtVLqmKaPrTPsBimsgNAcF+iyO0IksaiEDpfHydReCqiasmZeivs4yS6",
+	"U65vqMHfZ0iZTT3IsyUNTI1pQri2y3/NJ0x99hmseLlPR0MoInq+7EtwwtoVK1X8kiR8xO0h/IJlUqEV",
+	"1EjKQgEHtYjRn9J4zDrbkPYwq9QlnM/nWxT+vCWz0V37rbr79Pjh4+cnj+Ebg+lY8i4wiDHCEK8iy6mH",
+	"7xj+QKfcpj3tYIL5GKjq3XjM4vOzn0HLmLNKC+LD98FUKu1FznJlXKxz4pq0sUuutEOYamcn6OFmuzsR",
+	"CcUy82opUAPooVnLcveaADkHU/qBTBZNMkXxCmfV5Ez4CtiPmkpzhmaI7W7Xllh1qV8l/nj3Z7YrHgoq",
+	"7Zr2WAELqNpGja7IYycAlx/n7ZUXSrNJNXMXSx7YQIum47CbvWur17xi0xTFXzWbQJW6w+C4IpuWZ67W",
+	"rTWkm45UPelUYWTCXezx1hJ6XlcPAX0JxVn0DeB0tOwsVWC+jV3X7lh3RqVPJAarwRC288mUCW5IOtdE",
+	"z6G8GrBcGziieFKiSTm95LY5dw0sl1riLUPkGjiyEhNA3iiTsykAV34PfYIPw+CCpjPW0AqvGwa2c14l",
+	"zUNUwuCusBf+tjW+ludoONg1s/Zqs74DAG+HGM3NBK+q8qBNcfVh6Grgro49tEB+M9iBqycULwdMuAas",
+	"CF1xkqvQxEialQPe6U7U6AzcgWd6zKzC0Yw2PLF1hnNqCpn+eswmR2TIoHPHmAqy0wXOQ9MUcyyh9zfp",
+	"Q9GAOQRf5cmsioxsDQ+leZoSiqW4bGyeVkQwPhoP5CxDboYog6FWVSz5nOnyZcDe+mZrr8fsOLkODc+b",
+	"R6wi4Ktv1zWuuFG4MFex0y1qK1h/rjneEgS4P6++fGwd8Nt5+w9gb7/112+7P2x6/wnT1ivov/LjolGq",
+	"rX5QqoSfX5AR+83t1kWyFXIXVr8lKT9nVkhblt8gpX3vztp7foSb+NQFtPJkzWLa61qBFKdH2JNUjGHO",
+	"8g3B0YsP5B4GHs52umcTLOrhh6Ina+jCugt+SpXe6T5Tow+942dqpD5BRAakKmHzBghsPpWCrT7/PpjU",
+	"bbAziBBUoN0by4LYZpEZQ0TN8XvBdKu7kYL9ll9OUUm37cUAX12cgRltxc1oLFux1+0ekchmb0TOgGKr",
+	"kdRbpm2RE01tcVEmEpeiPuIXTDjdYk4XBMzoay/wmRo9WECrkesqFN4uIW2L8WLRFGseL7f/aCjGW233",
+	"4V7a3nYvvdoJWmsG9R4rN6UPfDRYLLF7PWcGa+eS8ESFYIgjXMTpDHvNrwBT5pwWarWoV61uC64xEt29",
+	"4IqXxoiwbDzSERcf6HiVCyL0wuDjYhnXh7vWV/3YULvSPX9MRl/sbDWbL82g8vadlcBerjQ8nWzdJBQp",
+	"rtktVZm+BDGVxwXUbGScg3YJMlnUWyxDIQS05tpwzzzFJm+NuQQobWxx7QlVqVN0sNueVKxoZ/2Roam5",
+	"Z7gfrHiGFKHBbIcG6ZAkXE24cmlNOem4UUCrSJANhkcihy1kzpKYs0pDfWJEm0o1LzSUFxUIUXc1nJOq",
+	"c2VEH2CXXEM6iUE1I5t64bCQdHjyySsb5R5tDeSHJ1VREH2ka6TBG4QOLB5ZtfHeUhvIWxPWxsB7S5Fp",
+	"JrEt1Wb9fD0w8Iz9tjGrvGNxky5qCfMNXfxXY1klBKUrhjCd0v3iVZw552yDhSKP+09QlMbaHFzlUYaV",
+	"e8Xg7CqNcO3Kt0gx2AC+HND43EjYNqQbGnPqvJAYZjtgPUjQastl4Er1cIqYR65OMXHKE4OfeyJzxIvK",
+	"BQyjkEQvZ2qMYQNFraotYktIclXxQkOFtUSGZMAW0s1v1O6YitBMYIQLTPGIykXIoqNqAwEXhmX2GOfl",
+	"FnOvRa/b7d7z+Ss+Z7pUHOw7QJrlemIfGXOWKrN5nW7YA6Hp0m+W3W5cqrSEfPhdBfuKmk1+1DvJ4Tsr",
+	"e1ltXE/uV4eeRsL2yMh7BpHXY7YgKWfl2m3VxKJbylOYMCQz4XqdQqR8dGmdzlF4KqDUqFWBMTXMVj81",
+	"T26pLfJcYokfW2t2weB6ovdXUZOTHVs12p0ahoUxr8p1402ktsvkGa4Is/RgSnUrD+1V0jULVgzVtRxh",
+	"lAvxWI1NedHAT4UBrYbWogPEDWrBBbHDgriumKW5qxy/AAwrsO3qhuXQrV2NkCbxQSprlDbALaS22f0Q",
+	"a4dlFmwrTwwrhduec8UsYPtQwitRuMod11ZobHGK7W5eLaJcmwFLMfSK4ghFPYHW0FCptPGRiWq5SImH",
+	"nnoKzNwkAXWXpe2lrNGJZy503g9EX1nWSUEXxlpK9lHkApajw8K8AsUDDbkwAgnhohJ5T76y1pWJETsM",
+	"dNqo5hRsutAuFjQ58K6diuWsNTN/KmMIBoNQIUg/AIpl+YIa25qveUMjQ2qPSqlt5huruUP815gmAOpO",
+	"wd86FRD3DtS/lJZBYjmxBiIb7+Unci54/trYUASC56HbreG8Err+keG8HPXfIHnb7AuXvaVyjlo61xsD",
+	"/zz6B8BUu+IoUPY0P1O/qI4RrBuF32BQQ5KXOS3CTxEijFqK8BsCUlTsBXmhcgO6KMDm2ISyzoQKq+0v",
+	"k1yIWL25YJrmKBkXEfPL//XrP/5PQfhBkNmw6N+AOBYbQg3ZQkXU8tt3V++8QS4VSxWQC154oNfYiWqR",
+	"1GutRHIypWLhotDBUmYp3JheMELTjFEwYSaMqFnGABK1RUzIxP+cX7Ac+FAxs2AbNQAeMHwMQ742uE3z",
+	"bp69HKo2M2a6VWwOPzfE44uaQQ20D4PlXT/z7wIE+3bOIQBH3sqvrP66sgUVydIidRkEfya5aEkITyqc",
+	"1XBSC+s5+JlnZmJDGy8gNjFN8+qsqFZaRgHJ4XkAZ5KwBCMoencagPFHkoubDHF1m7m+E/d7I0D9JMlP",
+	"Xssi2m46G6Q8xqPVrejPOY/P5Uxf+/7B4GpBoH71ryECfiIvGEpdWqaJEf0MiI7GS7auPJwGSqSjG8kL",
+	"CF/imv8fLAAsvIITzm8BInZpHhu7HgIU02c0i8f8oioOrdAU+vA6FyODuozGYzu7ZU4Tmp17TSFKWlun",
+	"YtrJR4OF/emIRE8oT1kpgULali/zsZxATXI5SxPXaFOxJnHphGlcYUX6UDcYLwBH2ipi4F0YcOXON+dV",
+	"7RiP3cT3xPbs7M2M7xFocoOZtndEde0GvyNOiOuseu+AvQzAQQROsgGNz8OSqoggtwY/NmCMhjdB/xgo",
+	"VuRMeQKtd1vkWACVnmb8wgiOgJyuD6Cmho8PFtYCtwzTN833Pikal1+j2aU5IuRgbchXyuhFWw0OCuDA",
+	"oMpZD1I2xCLz4EoFi8AYcvMMS5OZbX2KGlosDUEyQJTrc9ZghlfJVYn1GiUU6xO6VnETb1DJU7P+3/6L",
+	"hW225Egpv2C/gHwP5mM71oljrgt6NKO1e5rJmCm8V2uYRt/REckYxF9BXqHLCLRShuc+YPLrHN8XzAg1",
+	"N8vy33lyjtxOqTmn0lGOYX53htIW82/g3e4QSwqEoUTw2SGWl0VhiMD/sZIP5ISPgMoZTAVCZ8OmwWfi",
+	"XoMS+VgOjdEs5SwrcolBbMxfvI3B2BmjE0VGTBMo6iaHw+jOkU1Pcu9aizl4LdTWqaj7PlIZnytiAMDa",
+	"EcF3wYQt0O/yDfQ4Y8x2+HbqEWYiJhLkiozpbGG21ev2urs+q99TibXgry1K0KUiJLmidhj0tnd29/bN",
+	"s0Jrbi0vwNK+J2kB5m6WFU6K2LqPgiAnaIK2Ti4LA4Zyr1eCUzmSM706p8ABKROJ7bWcsQt5zpJoi7zA",
+	"NEUD4irPP7QYpDRdkAuack9c61Oc92MG9k2metHKcKFKhQ/tcm/KUGuNwDgReMJcUnRMs4xXosdrN4P5",
+	"543s4AVSLXPm7AKs9nkrO2xnClqkQfi8Yb51LlMSvZQKyl5E2CQRSjmpqgOYxuNDAkKGIYOnIh8lRPeA",
+	"FQfyuv8IGEBorGHXyn/Q7ZkrBdnaRs+dDVKWQCa187lEU+j3H0GbzDfTUUaTUva4odalQgMRVkQ4hHYu",
+	"d2HvHYTQyLwLmfpU2I6GLFWG++ZZ+vmMuFBCLXDbLi9EyPkR4cMiBm1OucZCNBXQHrCYzhRzNpw5VUUA",
+	"bVh0jTkVNtUH3NppwjDkBbR70idTew22/WcZDiErnas8fypHPMV0dEgylkqalGpAs1Mx5kpLQ7/LnuqE",
+	"jKS5prx6RD4nRqBjR0XyYEEsvKOIV2SqFZYLBbn1j6im0amw/vQCko5IhHD4Q5qmkQ3CQXXjnIskRE2Z",
+	"ApuKoKJEBDfSIZ99phQWSODJYeRaoObrvF0uP6GAvZrzNeBnlvSUKt2BVzrHj6I7oV3GYQSjmKkx12ky",
+	"YUKfCoIoIHCyDmx2YPinXWtvjygCJgVKfj7jTBfhDfmKpNjCdc+VWTa0bTLASIYZKH7mZgH4YMRtMyJX",
+	"tikG+lGi96cBrBlqOriBT4PwNHiZ/3J4Gvz9L//iNLiKtghUeIdqY+rQbGK32+35677udrvblt5YKg11",
+	"ky6nhhOGhrNvW0i2DVNBRlSHJayuobLCVgkTnqbcli8gKYUERlfngSopDHDqbHE2UT98jkkR9pQM8plz",
+	"ooUAqyTmSqm8i9OYTqdMmBXaODAzg9JWcok0nzA505Grn2BZnYuGTLnSPnHlOdJQI2SYq9GYkuytRe/I",
+	"W7m6TamIxS1ly5koaOdXq/oWKMUaCpkgaQvaSjEv4XWZGkbiLeCTkwxpMRtOKLSY5WROwAEMGAWVYGTo",
+	"ONdolXR1O6qoU2cCSDuYre8DpLmMiSWl0EZkumI0SP0oiiPVY9pjvaQbbw926f7B8B673+lW/tumDYcI",
+	"e6ycYal20P6up3LQUs0fL1XKuWdRZSxsIID1Gqtpw1KRCFbW6koZ224Ra9eKLi+DNiEEwIK6pyXwIuBE",
+	"qtz8DDEH2sK6CiSVklJ7DQV2EKMqCy06puyV6k7tl3t5eLr9Xr2rSXG9bs8f41sU0OEKUlGOkCsUxBO5",
+	"fc5nyG27pDs2+NlxDiOgtRMWK2bMBL29rtAYNDd/+z7IuznXG75XK8i0z5N6kslJtaAhdjpvypNyRL8l",
+	"ipwwkWCvvuWOeq5eYtf1MOqZ+9logvbVGl7KNM1F7DBYksiq0nqtAw5qrXJoWHHk+LYtjQ7V5EjKRa1t",
+	"a8CTQ7J2B6cCZQCHxafCjHdI3p+6qwbuWr5s4L3V64Z32lw4fFu6cvhwF57CtcPvnouHN9xdnnou89Te",
+	"pq0YZe7TvFaXEtafR3B1Kjy1AJeUoj5QnVtO7MSUAyci55rGTVq2XY22t+8MHbSxAHUj9xeMWhM7EjtF",
+	"btcKckG0lBjB8u+UdCpLjVGjskWNthxp8OpVhvhqKVPr5RsxYQSKohG3Ib+GKCcynhmR0pbXqUseL3Cu",
+	"Hylr2PwAJbd9E1Eor2vXtRUsV8lbvm9BzEL7L48J1Hkqff1RDBWvjQbs5jAii5Gdm0x54FJvtodud7tW",
+	"UpXnUR6vR6KEgf6YRNgtodnRijB+RPa6O0RiQbXCyMgVUeMZRKKSxBsO+gqXdwMW073uzidgZT0Zg38R",
+	"jBRCJgxskjqjwyGPm66o0rq/2YhkJqcxU9YoQTWJKlHrkdMNtojLse7thzv3d7ERvaE8oGRB5zcej1Fq",
+	"iMc0o7FRD2zWRP/k4fExsQHf+wYietuYd21eVylVY7JtVKAuSdkFS40oz6bkttGeToWhuvfhdYzDQCMG",
+	"RA0XDo+lmPc82BxNJSn0ciqnuUDwuJYjTF2DWJAh14RaeUcOyXY33L13gFv1KTEn9ILdQDx5ULknLgRW",
+	"1Wzrx602D26f6FFa/E1HwH2UmPUvDUiUUwjaBKkDHmjbqHh1fLERdmy/U7CMQbcXhGr0mFESGRE9crY6",
+	"yCc6cvF1tkwhtCVDC45RUNDlmlSoYMo0i6z1EefKG2L08ZEcnorcXWeQ4JbapNJLA6hCC8wPqXYGEe/V",
+	"SmRo/sBTKxcf49jWMw+Xd8HyAAtms9VhsHOIZxz3MjJVGPUKqkKfL5VEE2y+9Pmg2pM08fQkrZdc2wiB",
+	"sPHr9xT+V26H22hHTyC2ZU4VpitpeWMm9Gf0nIV556jMAnFxhyui/pWtUNGMlI/KFVUqUsKYKpd2xLWN",
+	"56ckQrpvK1pElSqnNns+Y1MMl6aazHmaHqJxtlRAyw5rRI6wYE/mO42mnSWzb26TsVVODQaX3od30Apv",
+	"7/xUgKcBWgzhnw3O7ntRlonEWw9mA726fCjBYUA7PWzX5Feqr119RBWqrS00uEG+Iezye0IiO/tqJFqC",
+	"kBtDITM9hOSvSdNWRiTLu7n4MaYoPIrhInlzfUqimWJZhDqiy8+TPIaGrQtFZkLzFPqVGbLq/EYh1ldO",
+	"jcxXJHmj5wL+MpJQlNP2jXHxKEYsH9D4/IjQPMzBleu1Ob1kKLMR0yoPY9EGz838haWbQp4wFwxCYZhD",
+	"fCHLCecQscfAXu1WYXRRfBs2acTH27ySjkxtVrN0AxZKdKm09JSJO4e4MF2cFxYPAo9NTpugtxoULjX6",
+	"r61RjdaBiLg0ZCzJl7dp86O7zhviXF+SdPx2MFOLYAMktHPftCD4RrHsRoXAB6y48lIbIwirM1v259bM",
+	"IPd7ZaWDh6U016oUB7oGvSinwKpynd9W6FbwL1uIHd0jFOc6FbdzjwmYXDmmhPdCEnUj99v+naKY4/bW",
+	"pcufVy5IJGW62r8yck0xIxQN90voVvIBWxn1js2B59q2uD0VvPAiQ2QM1J4DlyrDnDgt08RsGpkYwUYG",
+	"GNngqhXa0QEVfHDvegF/CNi73qm1jqjYeXNFV832OW21hsWfLH48tOKYYDbo2RbtaECMWhmq1YVAnBvJ",
+	"BkgU+R1VZezIwSOERnGdG+aMuBbZJhiFN7nU9wIqLzCauPGqXS6wBDymaYokT94oxXqdCnPjoYvNBj4A",
+	"jKbiBCsFBNSqQro8Dw+UVvuUfAisFv1ItkstQdb15GgNqf6GKt+xWFVuUuOvoV704rkhwK9368F6alSU",
+	"gai5tNoKdWWFXfxdaOs9+H3XhcSzlXcEuAttsuxc7z3RaC6O0UhZM230CYdk4IAzyBvalE3broYDJCcs",
+	"5hOaGrELQibzsv0uxhGzOK22m0c0+XzZRqNH+eiClWMXl1MnSiMiVVkezrZns4VisBYErEbZBMBVg+bG",
+	"HL/LvXxVRZ1H7JI4HDLoZ5IXxcAVFI0qzOwuR700ZeX6G7ZTjecqt3nP1w1VQJY//xxCvcOmouNFcrK3",
+	"U0A+fjVGeXkao1dA2L9ISMYo/OxUitIwuZbRsE/r04EQBp7/urXkUvc7yiEOakBTKmIILhEYrDVlcpoi",
+	"gEHvEhfAhYUoSsOU5rGm7at3V/83AAD//w==",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
