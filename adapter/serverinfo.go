@@ -39,10 +39,14 @@ func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme boo
 
 // capabilities is what can be done here and not everywhere.
 func (a *Adapter) capabilities() []model.Capability {
+	list := []model.Capability{model.CapabilityActForAnyUser}
 	if a.links != nil {
-		return []model.Capability{model.CapabilityBesideDesktopClients}
+		list = []model.Capability{model.CapabilityBesideDesktopClients}
 	}
-	return []model.Capability{model.CapabilityActForAnyUser}
+	if a.apps != nil {
+		list = append(list, model.CapabilityApplicationAPI)
+	}
+	return list
 }
 
 // verbatim is what the server told in its own form, nil for nothing.

@@ -511,6 +511,120 @@ type ArchiveResult struct {
 // Example: act_for_any_user
 type Capability string
 
+// ChatGroup A group.
+type ChatGroup struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"ConversationId"`
+
+	// Name Its name.
+	//
+	// Example: 研发部
+	Name string `json:"Name"`
+}
+
+// ChatGroups The groups of the chat server.
+type ChatGroups struct {
+	// Conversations The groups, by id.
+	//
+	// Example: [{"ConversationId":"87ba7679-b682-47e7-8499-0385dda22b66","Name":"研发部"}]
+	Conversations []ChatGroup `json:"Conversations"`
+}
+
+// ChatGroupsAnswer The envelope around `data`.
+type ChatGroupsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The groups of the chat server.
+	Data ChatGroups `json:"data"`
+}
+
+// ChatUser A user by name.
+type ChatUser struct {
+	// Name The name to show.
+	//
+	// Example: Alice
+	Name string `json:"Name"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"Session"`
+}
+
+// ChatUsers Users by name.
+type ChatUsers struct {
+	// Users The users, by session.
+	//
+	// Example: [{"Name":"Alice","Session":"4"}]
+	Users []ChatUser `json:"Users"`
+}
+
+// ChatUsersAnswer The envelope around `data`.
+type ChatUsersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Users by name.
+	Data ChatUsers `json:"data"`
+}
+
+// ChatUsersRequest Whose members to list.
+type ChatUsersRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id,omitempty,omitzero"`
+}
+
 // Code What came of it. 0: it worked.
 //
 // | code | HTTP | meaning |
@@ -1963,6 +2077,93 @@ type SendMsgRequest struct {
 	Type MsgType `json:"type,omitempty,omitzero"`
 }
 
+// SendNotificationAction A button of a notice.
+type SendNotificationAction struct {
+	// Icon An icon.
+	//
+	// Example: mdi-open-in-new
+	Icon string `json:"icon,omitempty,omitzero"`
+
+	// Label The button's text.
+	//
+	// Example: Open
+	Label string `json:"label"`
+
+	// Type How it looks: normal, primary, success, danger, warning, info, important, special. Anything else is normal.
+	//
+	// Example: primary
+	Type string `json:"type,omitempty,omitzero"`
+
+	// Url What it opens.
+	//
+	// Example: https://example.com/task/1
+	Url string `json:"url"`
+}
+
+// SendNotificationRequest A notice, and whom it is for. Exactly one of `sessions` and `conversation_id`.
+type SendNotificationRequest struct {
+	// Actions Buttons.
+	//
+	// Example: [{"label":"Open","type":"primary","url":"https://example.com/task/1"}]
+	Actions []SendNotificationAction `json:"actions,omitempty,omitzero"`
+
+	// Content Its text.
+	//
+	// Example: **今天**
+	Content string `json:"content,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id,omitempty,omitzero"`
+
+	// Sender The application behind a notice.
+	Sender SendNotificationSender `json:"sender,omitempty,omitzero"`
+
+	// Sessions The users it is for.
+	//
+	// Example: ["4","5"]
+	Sessions []Session `json:"sessions,omitempty,omitzero"`
+
+	// Subtitle A second line.
+	//
+	// Example: 周报
+	Subtitle string `json:"subtitle,omitempty,omitzero"`
+
+	// Title Its title.
+	//
+	// Example: 新任务
+	Title string `json:"title"`
+
+	// Type What the text is, as a message's type: 0 Markdown, 1 plain.
+	//
+	// Example: 0
+	Type int64 `json:"type"`
+
+	// Url Where it leads.
+	//
+	// Example: https://example.com/task/1
+	Url string `json:"url,omitempty,omitzero"`
+}
+
+// SendNotificationSender The application behind a notice.
+type SendNotificationSender struct {
+	// Avatar URL of its picture.
+	//
+	// Example: https://example.com/todo.png
+	Avatar string `json:"avatar"`
+
+	// Id Names the application.
+	//
+	// Example: todo
+	Id string `json:"id"`
+
+	// Name Its name to people.
+	//
+	// Example: Todo
+	Name string `json:"name,omitempty,omitzero"`
+}
+
 // SentMsg The stored message.
 type SentMsg struct {
 	// MsgID A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
@@ -2733,6 +2934,12 @@ type GetUsersJSONRequestBody = UsersRequest
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
 
+// InnerGetChatGroupsJSONRequestBody defines body for InnerGetChatGroups for application/json ContentType.
+type InnerGetChatGroupsJSONRequestBody = EmptyRequest
+
+// InnerGetChatUsersJSONRequestBody defines body for InnerGetChatUsers for application/json ContentType.
+type InnerGetChatUsersJSONRequestBody = ChatUsersRequest
+
 // InnerGetTokenJSONRequestBody defines body for InnerGetToken for application/json ContentType.
 type InnerGetTokenJSONRequestBody = GetTokenRequest
 
@@ -2741,6 +2948,9 @@ type InnerJoinConversationJSONRequestBody = ConversationSessionsRequest
 
 // InnerKickoutConversationJSONRequestBody defines body for InnerKickoutConversation for application/json ContentType.
 type InnerKickoutConversationJSONRequestBody = ConversationSessionsRequest
+
+// InnerSendNotificationJSONRequestBody defines body for InnerSendNotification for application/json ContentType.
+type InnerSendNotificationJSONRequestBody = SendNotificationRequest
 
 // InnerSetArchiveConversationsJSONRequestBody defines body for InnerSetArchiveConversations for application/json ContentType.
 type InnerSetArchiveConversationsJSONRequestBody = ArchiveRequest

@@ -76,6 +76,12 @@ type ServerInterface interface {
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx echo.Context) error
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx echo.Context) error
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx echo.Context) error
@@ -85,6 +91,9 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
@@ -290,6 +299,24 @@ func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error
 	return err
 }
 
+// InnerGetChatGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatGroups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatGroups(ctx)
+	return err
+}
+
+// InnerGetChatUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatUsers(ctx)
+	return err
+}
+
 // InnerGetToken converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerGetToken(ctx echo.Context) error {
 	var err error
@@ -314,6 +341,15 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerKickoutConversation(ctx)
+	return err
+}
+
+// InnerSendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendNotification(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendNotification(ctx)
 	return err
 }
 
@@ -561,6 +597,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.OpenapiJson, options.OperationMiddlewares["openapiJson"]...)
@@ -1373,6 +1412,98 @@ func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConve
 	return err
 }
 
+type InnerGetChatGroupsRequestObject struct {
+	Body *InnerGetChatGroupsJSONRequestBody
+}
+
+type InnerGetChatGroupsResponseObject interface {
+	VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatGroups200JSONResponse ChatGroupsAnswer
+
+func (response InnerGetChatGroups200JSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatGroupsdefaultJSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersRequestObject struct {
+	Body *InnerGetChatUsersJSONRequestBody
+}
+
+type InnerGetChatUsersResponseObject interface {
+	VisitInnerGetChatUsersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatUsers200JSONResponse ChatUsersAnswer
+
+func (response InnerGetChatUsers200JSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatUsersdefaultJSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerGetTokenRequestObject struct {
 	Body *InnerGetTokenJSONRequestBody
 }
@@ -1498,6 +1629,52 @@ type InnerKickoutConversationdefaultJSONResponse struct {
 }
 
 func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationRequestObject struct {
+	Body *InnerSendNotificationJSONRequestBody
+}
+
+type InnerSendNotificationResponseObject interface {
+	VisitInnerSendNotificationResponse(w http.ResponseWriter) error
+}
+
+type InnerSendNotification200JSONResponse EmptyAnswer
+
+func (response InnerSendNotification200JSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendNotificationdefaultJSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2323,6 +2500,12 @@ type StrictServerInterface interface {
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx context.Context, request InnerGetChatGroupsRequestObject) (InnerGetChatGroupsResponseObject, error)
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx context.Context, request InnerGetChatUsersRequestObject) (InnerGetChatUsersResponseObject, error)
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx context.Context, request InnerGetTokenRequestObject) (InnerGetTokenResponseObject, error)
@@ -2332,6 +2515,9 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
@@ -3194,6 +3380,104 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerGetChatGroups operation middleware
+func (sh *strictHandler) InnerGetChatGroups(ctx echo.Context) error {
+	var request InnerGetChatGroupsRequestObject
+
+	var body InnerGetChatGroupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatGroups(ctx.Request().Context(), request.(InnerGetChatGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatGroupsResponseObject); ok {
+		return validResponse.VisitInnerGetChatGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatUsers operation middleware
+func (sh *strictHandler) InnerGetChatUsers(ctx echo.Context) error {
+	var request InnerGetChatUsersRequestObject
+
+	var body InnerGetChatUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatUsers(ctx.Request().Context(), request.(InnerGetChatUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatUsersResponseObject); ok {
+		return validResponse.VisitInnerGetChatUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerGetToken operation middleware
 func (sh *strictHandler) InnerGetToken(ctx echo.Context) error {
 	var request InnerGetTokenRequestObject
@@ -3326,6 +3610,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerKickoutConversationResponseObject); ok {
 		return validResponse.VisitInnerKickoutConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendNotification operation middleware
+func (sh *strictHandler) InnerSendNotification(ctx echo.Context) error {
+	var request InnerSendNotificationRequestObject
+
+	var body InnerSendNotificationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendNotification(ctx.Request().Context(), request.(InnerSendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendNotification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendNotificationResponseObject); ok {
+		return validResponse.VisitInnerSendNotificationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3914,259 +4244,273 @@ func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L37bxxJfhj+r9S3vwdIWvRQM3xJJHFwRq9d3up1onR7jqiwa7prZurYUzXXVcPhnJbAOUEcw4BjOwju",
-	"FyNAHCC2f4ljBEEedv4ax7sX/xdBfT5V/ZrqmR6K2tUdsrB1ZLO7np/3830Qy8lUCia0Cg7fBxn7+Ywp",
-	"/UAmnMGDh1JcsExRzaV4IJOFeRZLoZnQ5kc6naY8hr/e/ZmSwjxjl3QyTZl9M//6jCfBYXD/3oDe2793",
-	"0Bns39/u7N5j9zr3dw8OOt2d+3tJQre3B/v7wVUYqHjMJtSM8YOMDYPD4P+/W6z0Lv5V3S2v7hUuPbi6",
-	"ugphHzxjSXCosxm7Civ7eKZG6jvbSxgkTMXB4ZCmil1rY2a57Td3wpTiUnyXG1R2yuDwbbAXhMF+8O5a",
-	"G3VLX73ZZ2rUF/FYZt/PFYbBRI3w423zX2dnZ+dx5/lPnm93Dp7utgfdfBurdgtP1FQKtYyNr9jwFZum",
-	"bY7gOsg07As1Zxkuy+w/41Pzl+AweD1mpHyUhGsyp4okUjCi5ZY5hC8YTfX4ZheIYzav6ws5J3rMFREy",
-	"YYQrWMgzphQdMdV2KRVwSVhw2A2DhGpY3DM1Cg7fwjXgEMG3/+0Pvv29//zN7//Lb/76fwZVRDx+1B6+",
-	"nmRyYqE/OAx2A4Dy4yYYC4MTJpLXfMKCw97+wf1e7+Ber4v/hcGJpnqmYN2vF1PzytW7q/ZgaY9r9e1P",
-	"7FshkWnClCZDnikdEpkRweb5AzLnekwi830El/Eyk4OUTW4WLOygvrUea5LwhAipyVxm50ckMncaESoS",
-	"oseMfPH69Uui4MCIogsyHy9CErEsk1lkHigyH1NNtCSJ3ArCYMxowjJAxVdMZ4tOf6hZZn6tzvuV2be5",
-	"km2Yyvx0EBJqXiZjOScTKhZEsViKRJnRdbYgdES5MJMUu85hcTsMNNxlwIVmI7iYMPhpx9KOjgGV+hqe",
-	"0wlTiA+WqxMuiJxlJJUj1TBRsP/59hcvfvpPf/dHD3/66unOg5f9N48f/OTLByd7/SBfg9IZFyNz3lcG",
-	"FLXmYqRu9k7dqKvBUNm3CDUbZQtCM0bO2VQTIecAcG8Uy252ZWbE1auaKZaZFbELli0GMjE3zRQZ84ld",
-	"Vo6MAEj9LB7zC2bHXLpGMyITFyyVU0ZoJmciIZEhSJG5wmkmpyzTVlhDgrWOyifMnIyjaavetUt7xdQs",
-	"1UGVP73F2exA73LgkIOfsVibGezXTyhPZxlb3lm/ykS0wbRYzlLE14HZLQyQkKHMiJITZg5zedcPN9h1",
-	"hUAnm3DE48R8/9iQBg++j2FdBRoJSdQsHld2uIxABnuc6FQf8onMyHwsJ4a5Vk5FMX1EUjbURM40mY+Z",
-	"KF7BP8N5CelOK1/VWyOZhQHXbKLWIyByo6t80TTL6GIJCGpHFOJtuINaARZO7DHImCTcfE/Tl6WLtdJW",
-	"/aCRHFvQMAxnYM6SDGh87kOIisCn/OhVfkvVTqwVA297qMvwNKGXx/hlz/DuCRfu1/q5hwFXZ3bby9sw",
-	"0qI7FBUSODs8GZUfTb4r83I+/EDKlFHhwe7a0VUWsPJigVp4cMTgN50wIod2qVyMlu/M0AuWNH1fxgQj",
-	"bx4RNpnqBeIBTVMjiFavsO3l1MjVOsC3y/QdxEM6pQOecr1Y3kVEY302lNkZFYszwymiQ2J4eiZoStRC",
-	"mZWSETNAfs6EAlQGRmLZikgIjRHDDUO5PTGi7uXl4M4WiQZM8YSdJUydazk9i1NuNhgdEvuE2CdkQhdA",
-	"KvhIsMRIBXqcydloTKggl5dJPmpyZ+tURCVeeUanPDok0V0uBMvuKiaSMyE1H9q/o2TFtSLnXJDbOX+O",
-	"Ujai8WKLTvnWZ5EZ1VyRmE3MSdZPJAgD/06CMKitxRx/QXQ9A1UJbhhcdsysnQuaCSMeAQXLb6sf6ycy",
-	"64vFG/y4+MsDWM8jXM7DfDWlT4t19V8eg/7r2NIKLOB6i3QPQX2S2TlLtk7FqfiaGMZKvkbh9GsyYVQY",
-	"Cvf1qfi60+nk/2/eNIJlj3xNdrtd8jXh4oKmPCFTmtEJ0yw7AiFXMSP2xMwJtDwek/zrbfI12evukK/h",
-	"1disTrHsgmUkpsLiWcZoPGbJUSGmWlE2KgnBUTHmDqzI/GsGoGkq5ywp/rwLU+56ptRSnpt/SCrthuGD",
-	"PRhv1443NCIQqhpmdDJhkwHLirf34e0DYs5RDFMea4V6CJyFphq4hvkF744zZe6ivpZ8vHuw3B4slysy",
-	"myqdMTohgCP2kBJpLjH/5L5ZQg8O1WyGZiNW/NGsbHf7wP4RNAErn6u2J9zrwgRde4RTqTjq4Ub1hcNj",
-	"GcjBRyRjqaRJjuDm9TFXWmYLYogu8rxiYASmPQA7PZaJ7wZ7FuR6dnqgVGbumTgXci5Cwi6nhkyac87Y",
-	"hTwvf7uTf1uQH5YqNh+zjBGQAw2kThiZplQPZTYpvt3Nv51nBkJoHMuZ0GaeKVVqLrPSRHs5FMJd21e5",
-	"IqmMz61QKeS8+GC/6YOEKzpIi03sAbbhv0afGtJZqhHXck0rIUNulDte0brMCAXl64aAv/DvNvy7A//u",
-	"wr978O8+/HsP/r0foiIJEAD/mm97Xfx3B/7dhX/34F/z7V63W6aR3SVF0ksTX3wZhMExkpOXjpoEYfBG",
-	"AC0wpxGEwXOp+wgaQRi8lvIklXN8/MTgKNpDAAPhUzWbTmWm3dtPDVrgj8+oWFh50JDVlxaen0plvnwG",
-	"kFiZzC7ttYG8IAxOAJKOxWMHR0EYfGUg5KWFiiAM+nifT+Hyi98f2buFQZENW+pdEtyNjJqmL4Zg/Gkr",
-	"4D2gykgR72vizbHqNwlxIIvSNGUZGVNVqD9cVyQaKxivkd+KeZZFlHfhalUM1Wm3FtBezRpqx/IpaqyV",
-	"a9tUYV26PT/35qqgUYV4hmzIp51WTYKbagjlJ2jPaz8CvO8Z4zmdNIFfwQFvKSLnggBRReJcH8acRG+v",
-	"qvgCa/Fpug8zRjVDo+XqHcA77guftm1RlwgrRgGs4svVxdCUx8y3mGP1iKVMew7hEVcTrpSRdoxWTQVR",
-	"mqepFYOSNogYBk+p0s/UCK97+ZBTqrQzod5ShCcVJUbDWQMrF6y6H78xeGl3ZvoTJpLcotxiEUaUNwJj",
-	"u4WsnHaTO34GWNOglyNK1TVyM/feh9sxwsCPBcdaAWC5ozAYTokUrKNlR4qqtaB6Kt/86V99+4f/0Xc0",
-	"L2eDlMc+esLMKRMq0FBoFLOfSS6uQe9rdKYMhLWrKYG/h7wsg489qXwXBWZWsLq4zHW09fGFs8LeFFN9",
-	"OKZi1Gw0wL/W4GhSrDaHJKeSAjUBoSBjBhjMT+79MJi6c6DJhAvzJJaTCdca/5w4EmLesDy8dCYrdVFc",
-	"6cN8evvgVb4K++BZvhj7oLgb/L3vluaGLK/QPntUWqj7LF+vB2FWiC4vRLqw3h635Sg0ZATAeyFnZEwv",
-	"mCGpuVQj5HyL9J0dyNAZI1papLfMZ0KzFqYrc5Qj2TFPO+qcTztyiubEzlSCbcV53+soY6FmcwFJ51q8",
-	"loY1yKwAMq+VedVoW6SvyUQqTXa7ZJpxoY1ESvonD4+PzbAZjc29wfHKmSZqSmOmQqKmLNWEXdJYpwsj",
-	"s80ZoSCTEa6PDE3RY3OyRrtCMm6V5yrVauminHDxlImRHpdtkyX23hCwsJl5F31WtHI8Ye6tk1nCMsfw",
-	"cadrTb6bC1zo61/91SPzzhqL6Voy6Oc//VysoRYq9rslKNgifTLK5Gyag4PhSRx5VmKtBlwrxzxD4Ccs",
-	"IYMF+d+//L0GhjWhl+5y97trbveVOZb3LS5ujSy88dWs9jysO+0iouGTVVjMyX6IznJzOHfjaPWBqFKP",
-	"DNpsh3XtViTgTQSLuvoIFESVnHotZFO19nhKQ647KaciVk+gizQjJL2SJBuSbetxCMkOmWbSjBeSXfNj",
-	"MjM/7pFMDqQOSW+PUCGBl99WjJHIp1FGdyrUpRsGQ5lNqEZj035JZ8iDGJwA+eFQ7ByDKLltkZIthStC",
-	"0zldqNxYvObO9TXV7MkqZQZPz75yVLavCMZylxZQ8ZqgakPqNld4Ks7F7rI8J+hko30Cw7rK5V/YJtg+",
-	"G+/Er93A5gEgr6HnLN+UDyUesSnN9MTqGXVykOR/XYaER2yqG7TCmbm70EhabxTLtsybYKir2ed63V4r",
-	"0G+2wggrWaqxnFc59q///b/95o//9B//xV/5tMwXRj7yr32a0pgROpFiRPRYKkbQxUa4DkkqjcwIEVu1",
-	"jbTax0uaec/5OZyXk9eKM0fpmRt4T6UYKaJlSLrWHl+zNLRZQQ1A4AILnRUX5w7HDyuqBTA/L8W1bZGv",
-	"wIvmwuAg7ggFUpaQRDIUthM2ZSIhECDZznD0eDLVi1ZiipEPReHCwTPFJcDkueT/ISKMTxbxnSAs+5rS",
-	"By4VrG3WLe1iWypH9v7KN++FF/BO5IThAcCpjOl0ygSS1RquWwHNw0rcR4ckeqZG5sUorLI9mNw8NMTA",
-	"/O/ziiNcZiR6Y32F0VF+JUPre4yl0JlMyTkXSdXC9ZsXXhoGUrAWhhx7kGC/actz8IrXfQEO+3Uvle9n",
-	"/Yj26oKrd2VAW/UJvPQlFyADOh/W2uBV914d2XDK0kDvmhAAplwONLHEyUBmmWea3yHuhNyeZkwxEbPQ",
-	"SHxDnrI7IYmWwzki5/KOSEyzbEGMMrJFIud2jogU6YJM5AVTVX+0FEenIjKz6Oiw+ieqnA8WPLJKh9ZV",
-	"fUSicx6fy+EwOmx2EXOVu4ePSGSdzHa51vtsZ0TvtGHTTCQQYlEKPbFnBBa8SqCeDR8pH4Z56oAiDNxG",
-	"wESomLkpu2x4AusBrIa1VONUilmXWPjjS82E32jfF6QU/eLYquLaQ+L7g0HWZF5QY5lBANEEx6AYtw3W",
-	"7pp54K//w7d/8N99y3zE1TSli9UWdCPBTJmcpsw37K//+s9//Se/7x1czoWBBK+5PGNg3ZjS+JyOWE5O",
-	"qxFOhKumPXkPXejMHlzNqglMtnzqwFAMnzKQiQok4SKEyLPSewogEeHVBSZXpfr3MOvCEOHtMHiTpcFh",
-	"MNZ6qg7v3o2zyZZ9cyuWk7tgj2wl/OfgA4P7nB75rM0SbmWh261EwKdyJJeHfPPqKUY5KTLlsZ5lbJNb",
-	"eZbsLQ/57NGeg1oHA5uM2QJgMznK6KTKkoM4m/iG+4oNfsLZHG6vCVYBFp2tzmlCOV2rTtMIAMuh9zVm",
-	"YW81F3vLCBoW5KCy5BKm4Wnbe/QymipgNey2hizcY1xphD8j3ZY+vvUB0Oi9D3PJNEkyptSNH7qZcOWp",
-	"NdgEDPG+pSqEw3Niawapf12mMQUfKIh5hXbXiXFBew3+lEkUonhgQQV+sEMgcpRx4SYp2dpA3NL5rL6D",
-	"T9H8W1r8ppbfz5mG+Kfr2svkpBq9N5TZUe5NkgJUzMjaHa1kZWPiPOdi/9IAoaV4jZBwoTSjSWV4f9hG",
-	"ySux013rgXLy4FqJ271XWGpb29R8SihmJS7vfDkbsX5orxhVPknvq/ECGQdYEeR5jReVglRnlXi85ewS",
-	"q6vVJ5DnRyRho4wmRsE1Y3ExCslgppfCYHNjBtoWjkiSUS64GB0SNZ5BeDdJ5BwZmZWq5TmkzOL45kf7",
-	"SVUKhrdWU1i7/neNp/4porSFh03R+VgIln0cazh6UI2IWnIMfiQb+NIgZ2LTYDMn05uvUXQiS6OS3h5o",
-	"nf7gsxLh2F5POK5rBr9ZN4/G4JuVjp4fgSvXIxXjlY75dPlWm75xxnlddZSUPCSb5QvZeZqX/Sniql30",
-	"priKn5VhQq2K5r2lllPMmh3jnqGOE0hR+B7z1FrnAKq2B/bpgkN1OzcAG9eW0BRbBziWtjQpVDn8GeJq",
-	"ScvRkp2d9NG3e0sRSBYfzhRLkPBCUsJy7GeJwPYOfFx86VieyhH3GbVQ/ixifCDLjWuiNBUJCKU+jWjK",
-	"M6b63iRDDFy1Yi0TiQrJG8EvyYTHmbQp91Uv1726ibuFinmyoeAYBpirsOyrYJAwR6giUX+mxzLjv0Dt",
-	"+QGjGctqovHl6Gz643uTx92//+Vf+CQ+MIQftjGW18A6T6XIgz6LU7bDvmu61k8RlRHeNkVe+Ora6Apm",
-	"HWsPRL8fJtudcwHqTsIueMw+QHki1ndeEpxuRHNyWTLeBeSZVVyQOGU02yKf8wuGuo3MSOReOJskezVw",
-	"7W3v7O7t1yWy7oo1mEFWmP2K5RhFkozZZeiyVWomYMUw/aq6INbr0iTeOdg9GNC9AzoYsL191t27N9zu",
-	"Du/f3zFnN6Vas8zM+s/edjsHtDPsd568e7+zffWD4EbUzhpMutv3weMz1j5MupUPrOTWChv5BYLvWM6J",
-	"ueJYCsFitH7LJf0wr7KzigjgsB8f6Z+xjTHe1bvxCdWuxo3FOgw/zR1Xy9v5gqpnMmtQdjIqRoyMZZoo",
-	"MpFZUUOH6DEVYHCxwbuanjPVLl4AChK9X1Ggp24Q/I2rXNRSYi1cy6tFVXNgq8DgU2RlOYhuDNv1EmOb",
-	"hk1i1BAXvzER2UVxtrXg0iIqNR+t4XD94SN9h3xeNU+zJkZf+qrgVzUsXRmYfZ3swgr6el0UkBcGCWJW",
-	"ezgNuqdBEcdS5gVasXTYKlNMN+WQcEHYhVn0Idgi4EhQFaFkzEdjlhG4PCg4pyXUvBnKzIkjgm2Rlwi1",
-	"mgwWYPCC91sYNHLS1Qp2rhPiUSZ/7fLjCgvumiXZF68c6Vz7ARrslsmjLeJTSyYrw0lpF/kC7bRhDuIN",
-	"KOPPhnGgT6yho55mR5TMNAh6CEN1nlwHRKVlxpBCeRlhA28qCam7PhkV1v9JcgizMOR/m7MI++XaJNHl",
-	"bWyCLl5Aa1jRKyMqXY9nvZ5L5FrqN4ttMZGcbcS6wkBpmumzm+V3lTErq2q4qiYPU18RijoYBHd2yUyk",
-	"TClXj8Ycfwz2LZtWsEV6cDvbhKZKQt4fGWSSJjFVGqNphNQ89tdq8TCedmYcRwc9CROaXWpy+xnNzhM5",
-	"F3dC0jOAZXT7bcImEgFqh/AJhKDskiFPWUj2CB7PFumLhY35xzgGwhWWJoSAcWBfygagF6aodnHj5aA0",
-	"X/4YHJTvnGRm44ZLMQMhsHJDcWfKhwb9uMEo/WCmtSfk4CkdsNRw8ynYk/B4g2nGJxR8M9UAgXJwgKbq",
-	"/G6vfYhA+Rxwlb6Ap0aZ61gruORaNAhLU+ktGdBgHsHTrlkZkt1kf7gfd7o7Ozud3YTe6xz0krjTTeL7",
-	"O4Od3sE29ftrN5UOAJM2OSf7hfl2NtBcp/4QQTCTkpQLtkFw1Wv/cHDO5k81yfZXf/MPf/d33/zhn3uH",
-	"2kSGaQj4yQOwUkaTxnjAFYC4zjsNkhJuugCzXBDK79JHOT2g67mGAWAYoGwJzGrlZOKGWFEem09bX55F",
-	"Wx+E4zJu+bDFInnj/S1HRJj7kPJcHRJhKF0aEksaQqJmccyUCkli+H8WkjnNBAQmcDGUIeGTqcw0FRpS",
-	"n2NO0+piChqzbBb3AwimocgpE+rGoAIPsjkmzION68K6yICNuUhWQEH/gmqatYnA3AAkmiie5erlFVYH",
-	"0zKR14i+9K/stXewZVT0nfXLkm22jlxVo3xouTQmSi/kbIu8EIykcsQFmUIRJFB+QBJxJt86757QSz6Z",
-	"TVy63YQL/LXrzZqSabom94QoLmLWEDfvcYtduC4OnmLUEWrVP6RpCoUZankxZQ7u1IHfvDQUm6ZRCrAv",
-	"dPRgj/WSbrw92KX7B8N77H6nW/lvm24QnGiTUpaEjbX22HLl3vq1fHK22o0O77s37d5Aks3K5BqDoZ+i",
-	"tg+UY1NFv3xUjWZeQ2lSOTJkEeFyi7yY0p/PGKbnMSq8pc8sbQyJzqhQhklbhS2pyXxtoGi5dpIt73+N",
-	"fMhy7f8Puxfmr/vdL4qrwoRFywCuXI1KSAQpNxEohXJWFfBDMpkp7VLBgReu5Xz23lljue2XmdQylqk3",
-	"9iK/Lzkk0V3IdlpE5VDOuQrCQCnwixqwe+e5oFfSr0VkMoV7aSizcP3056D1IoxsYU6oSNo27/mStoOE",
-	"Xaw9bJjEyjG+sz6hF6zoh/AhgZvnjHli+Vw95bbdE17YldW2kQ/TtAcjc13XZ2SEP1C2HNBjYSRb7hgL",
-	"CZWH6dU3OWDeSKGvbKF7+LMKyVjOsBz2hIuZbswC6h7sdKtO/du333Z77952Owfvvt5+2+3svLvzttvZ",
-	"wyd3fucH3qrRrcpLAfltgOmELkKyYDTrTKTQ405Cawvd7m7vd3rbnW5vOQbh3fvdq87t7tueWXPvbbez",
-	"/e5O/vvb3rbdzY7Z2B1vlELSVO4QnkMh6s8ls4WSI55EhKb1XPxGL3SSJ9BX/OcyY4QOjKhTx7WqrX2v",
-	"uxwRssGZM5E0QwsGgLWEFSOufHewwhvUK4NAZbzJCF5eITqGRhNkc1f5aUJrfPaex4yY6yb3d+7f3+/e",
-	"K6knPZ964o/a/qqBkfkKSfX2WkQeZXx5kpcZlxnXi8aiEGVVa3elnrXBdagGS/YXck6GNMOEjAprpFwb",
-	"iUvivSdSQB5xKlU939f+qUX9P0N4v8JxzY+P7Nj4s2D2x4d2Dm+gpZHCwfH/6QmuJ0xooyFtKrvaLV2X",
-	"IzkvcpGSyzUZSeZLgYDYsZJTpTrW7xo6IueC8ATN6wb7cPSQzAT/+czVWFmYN/MIHxe2Vyn694ye23x5",
-	"VzRc0SHIPRmbMlojmbTTq6HX9v216BW3iTcgBsKh4H5RggMrlyhXjr3kQzgk+3vh3s4eGSw0OmPevH7S",
-	"uR8ScO84QxW0kdgskuHDq25t7irXH+AqX3aexStc3w70/QY1dFev9LM+ur6f9VHDisx1HouhXJucE4IB",
-	"MeUTrlVYKDQxFa4LCzFo5TFLTvmJWV4jJ6n5p1z9GigLoTFqvf/y+JYiCRtyASh/CHreAGuVUWLuwOqe",
-	"M1cOAM26tky3Wd2ckXMh58D3sTVOzlcIVi6F7jFl01olVqTc08VbKOAr33k4ryVqyXN3RKWkjaWGJa0T",
-	"NIoOMz6XF1CxN9MV0mg1Vlb7LiNjsZxMUIDiIr+PJcPneyv/BTtb3a0e+fbP/uu3v/qbf/jb3w+//dd/",
-	"9X/+6E+++aN/9eu//cv/LwgDe1XuTYDVZ/RyZVAU9LIoYhDMQqqEh9yGzgjV0nP7e3s7e15/L718kjXq",
-	"nVBtE87CXKGjyp6gV0MlxzJN8uXYNDW4aKzzY1lrHsN0RLqH0JzDYJGzybu8yebuDLjmk5Let2rZdxW9",
-	"YGd51x2jROLl4ZlRg0fm6wEGx9Tgsbe/c3/XuwJvJ5s8v3VENZvThUvZsIXFfHHqVnK6vBwY8eeyJibh",
-	"4xZSklnPT+Fl/AmrFb+cqYYs3Ikc8JTl3Y9oxsgcs06W4+lvNUG5gdY301TS5AlP2Qn/BWsKmclGWCgs",
-	"LcDV3r5gjkjMYKSa7X1nZ29vd3enXZGDnzhsWp9ZmdNIDD3QLE2X7R8X21u7W921JhA3rYWKpTOpoHQJ",
-	"4apwXKOnq/nTpynK5txzc2nWffphJiJzjWVkm6kZekRrySVTfqYamPBrM0SUc+mIaClDm7TieoTJCSPj",
-	"mUiMhHLOUwnw3LJuo2fvDaGmfbAShmSw8CAk5oQBtU1YzCd1x68nI60qGJfNKb3OAarvn/1gs4aMb6DY",
-	"Dy6Q5w5B9bGKda5sBXjCNEqxHwZC0C4SJB+PrbFBH35tu2jN1BZ5MRxCjAhXZD6WYFYVspQw4npoWIs2",
-	"RHxVKwUI830QBnROF0EYDGZqUWUK8KQVV8ADeeFGxF/7OC7+8gBGX7KGNhcZWM138+RKx3B96Zk3YrA9",
-	"WWmwrbbK/cTIpF345kSyciCN4I2R3PXglwX50cmL53ko3ldjmTLr4FdkmMkJOQihqdbBQbi9txve2+2G",
-	"BwfbRt0FD8yAkXnGtWbYCold6nqJRo0ENUhodh74KJ0L46rREMEvieaYyVfOSD0i3aJcWEXWNIqLpwXL",
-	"sou1hcwAsRSrymWCZY+8ri/ByJFQPwLk1sqZVOHnwcew3S8XiLshK/vywOsN2ZvVlbthy3TrEB0taxba",
-	"ex9QkXit0dfjsr2OWTfoblLDZk7NZYD1NUSdW2YEra/VUa2dtmWMWjxTWk4KB1alTHHNewuvtgsTBJAN",
-	"LX4gZOSRgua0isJtBgTDVZVv0Dm3ogeDu/xaoOBNgkq78Cu70k+RMblD3JQvme98hSIFI1OKXk5zoGrD",
-	"5FD4lisynKXpYV5q34jgQ5mmNS94ox+uYXHulpdCtS21dnQWyWqVRCJFDCzIwg8GkO7lxd9yIgA4Dyjs",
-	"MNZhng0Bt+jSOu4HmNW6fE7ccpifbuOdfapAqK4HgteV+41mB7CAdlwukMpBQszyhsFYVSmNvt0NfQYW",
-	"KhY4LKEIy+NaF24ow1QKj1znfpRFKXs7M/jWzyhQx1oiAlQkZiGh6C6dWkZTVjTKH5sfEySzPLEPeeIe",
-	"TTNun5mf4GHVmVeM5CliMGKVRff8NzAFhxEIoj1Si56tx5F21x9WWVVzpzUT1hO5nOYvFXNJdvjlEYnc",
-	"6xGIeXkhOHhm3lShecew2YgIxoE8AdMVVa5rj7s0O34VhKv9pWFAMbqoOOjSGC09p+pN8Yn9PSm8pqrk",
-	"WFVlz6oquVbVw8oAfbMoryUD6qV8X0TFR9/PmdikVMyGRAedCc+um5U3ZmTIWZqoIrAhJBRSMxRY29sE",
-	"BtnqrR7JUipN07y665L+Av41MH1C65+xUag4iLRCQjneojs2V6T/8rh6kP/47/7NN//lz775H/+87oBd",
-	"H99AG+Lygee7ksgUqaYee9yttxRW+IY92foQGL0GJpeU+Wva3jUXeReNzHehKMzWFOC9XIdlb2+Fneyu",
-	"j76xCeWeQMLHHfPcvxKY/J+U8iiqizhYf4ajhiSJSUiGhtzPyoTHDD80VKdKS4btiMjnMNUzClF++MsT",
-	"Nin/+gZbnIPDAd0KPn0R3A2e8sVBb+e+C3atAVNvfazM2JCpZeAfAxn2TNbtdTtmuk5ve2d346qIP//5",
-	"8lw//rF/V91ut7fxBBmjqWgVAxo2mEZSppWtwW6DpepOjf616iEZjPOowWzgiu0vJwohjjWCuZN4mme9",
-	"8hJdW6zH10Ayj6pcuKCUlYV6lhlPefQ2JYOMWL8cBpGP8m7FBvBTr2+u3eoJV1skQmtxdAQNLeBlMbKV",
-	"iQfUtYxAz/+AcTGCyDhQ5c0PhI4oF7ZDIiXzMU/Z0amAbhPQLWIhZ76GE9a3u1xiChpPQK0822qivGAh",
-	"0Xdty/ngPl3tqiMSSTSdR4eOB80UsKjQjHQqBLvUYGAmE/jc8C6z/C3Sx1Zm7jDAkCgTRi4vB851IxhL",
-	"rMmw0u3CzomhKvb8grAwwttDtK0sbPtb2GCtcq/7oAVJdSDwIp/bPXlYXkP+mqi99SBfk3vypVube/DK",
-	"rbFU/87nXfJkRPvSnRtqsZWbjrfsMg49eJdHUrMpy0ISy8kEUzRFzbAkvNlza3L86HV6LGD4b7K68hxX",
-	"NgI1sdEyd0dMn82cO8w5wqxfWQ6JmsXjdhYLf7O1onkb4UlzFGjLNmuP2wgtDWfmk16WDvHzVgLKClkE",
-	"QixayBIbXOzL9cLCBqP9+McrZIENxnnFaHqdtI9+E4b5sz6MuuSQPZNpI0Z4Uz6uU9vzZJXAsMH5NNZr",
-	"B6oYEjqni5AMZmqBpRyApFaHbaDNyx5FV8vHEbzS7eS0JnQZL7anXl7sBylbDvoOyXI4dgAIoGPPxysg",
-	"KJZ9ipY5b4nUtTqy8jb/hMelsEkMH4A8JPMMukhOGBXeVpSWDqqmML78BQid8Ajnb11HSyCX1mhb7iJp",
-	"m0b2ukUjx25rG22pzaYnDtHssSlYkiJLxigTWHxcTxd8+766XgeOiLit1wjfeFbXcF2vbRFiPFHL3Jb6",
-	"qjgpIWf+ltcj73asOnCog6dvOZGXqzgmAuzBcYMgRyT40ZDhoIyoBWUsHUyJgEFkDBKnoGyYt0Si9RHa",
-	"0qKrTfF4nu7Wwwr0NqLLp4r86nrY/yG9WCRJudJHRZt/K1eFGFZqlARfRqBa0RoIZbQ8rrmUfO54Um3w",
-	"UiCTAZ29Dwtk2ltuOuxTc3/CFddN9Vu0JCOPN9Nb0KMvcnEOs3GhHHO5wUHLflvgfVC/k/Hkh/u0N+zG",
-	"bUyoTQU/YHufIpzjuW8K5/BV3rbow+LP5JR52B4TOluc8fU9wkJX4dH2qVrbKmzTJLiMDVnWdG3g57Kb",
-	"MOydGGgyiAVQVSgWaNOttjaDcvxg132a5/SZjUB3YRh5E0Bdqq/dXQer+REv3zA0NolnGdcLjAq1SbnU",
-	"exDVmvWHtmg9ef3iy8fPo7BUiR8SzKGcCrbGvcuFYBlokvACwLuLU3XT5Ysz+zcXAh99yRb+G4G/knO2",
-	"yDV9KYZ8NMtsxlU/jtlUG1qY2eZX7gWW5PcFdZpV3lwGmPqYURRz0V4Z/LQD3Xo6ZiUFhZty87uhcP5S",
-	"/09kRqByyImcZTFKf4NMzg2RvkW+YoMTGZ8z7aw4Nm5SMSMs4Qq2yLEmgkGqzHTKKDSfJHKWkVRi+CEs",
-	"9+czBmWQ7Gq1Le1fW+cVnKcv/aePJpL+y2Mz/DCTQqOF4aczKi5nVJDb3/zqL7/51V/egWZeNE3t7cNM",
-	"nQFVLCGvHp+8Rqk3LyxApFn5ycnjsNgtvJFKMToVU5mmW6fiVHz22WOoK2H9HVjXNSeTn312SKL3p0Co",
-	"ToPDbngKxOo0OPz7X/7FVYS5PByLPrAkLL/7PDzFSgmnweFpQD3FG05FUavhNCiNZktJhPb4B1KP0Snz",
-	"xevXL60fFcs/5AUyIKYuJEoS6hJtjLibSnlOqCboRYVBTgXeL4l+2rEUtXOcRKARV1MEy9eNR3UyZWnK",
-	"xcgci30LUxyUoOfsLKYK+j9hYtVLqmKaPrTPsBimsgNAcF+iyO0IksaiEDpfHydReCqiasmZeivs4yS6",
-	"U65vqMHfZ0iZTT3IsyUNTI1pQri2y3/NJ0x99hmseLlPR0MoInq+7EtwwtoVK1X8kiR8xO0h/IJlUqEV",
-	"1EjKQgEHtYjRn9J4zDrbkPYwq9QlnM/nWxT+vCWz0V37rbr79Pjh4+cnj+Ebg+lY8i4wiDHCEK8iy6mH",
-	"7xj+QKfcpj3tYIL5GKjq3XjM4vOzn0HLmLNKC+LD98FUKu1FznJlXKxz4pq0sUuutEOYamcn6OFmuzsR",
-	"CcUy82opUAPooVnLcveaADkHU/qBTBZNMkXxCmfV5Ez4CtiPmkpzhmaI7W7Xllh1qV8l/nj3Z7YrHgoq",
-	"7Zr2WAELqNpGja7IYycAlx/n7ZUXSrNJNXMXSx7YQIum47CbvWur17xi0xTFXzWbQJW6w+C4IpuWZ67W",
-	"rTWkm45UPelUYWTCXezx1hJ6XlcPAX0JxVn0DeB0tOwsVWC+jV3X7lh3RqVPJAarwRC288mUCW5IOtdE",
-	"z6G8GrBcGziieFKiSTm95LY5dw0sl1riLUPkGjiyEhNA3iiTsykAV34PfYIPw+CCpjPW0AqvGwa2c14l",
-	"zUNUwuCusBf+tjW+ludoONg1s/Zqs74DAG+HGM3NBK+q8qBNcfVh6Grgro49tEB+M9iBqycULwdMuAas",
-	"CF1xkqvQxEialQPe6U7U6AzcgWd6zKzC0Yw2PLF1hnNqCpn+eswmR2TIoHPHmAqy0wXOQ9MUcyyh9zfp",
-	"Q9GAOQRf5cmsioxsDQ+leZoSiqW4bGyeVkQwPhoP5CxDboYog6FWVSz5nOnyZcDe+mZrr8fsOLkODc+b",
-	"R6wi4Ktv1zWuuFG4MFex0y1qK1h/rjneEgS4P6++fGwd8Nt5+w9gb7/112+7P2x6/wnT1ivov/LjolGq",
-	"rX5QqoSfX5AR+83t1kWyFXIXVr8lKT9nVkhblt8gpX3vztp7foSb+NQFtPJkzWLa61qBFKdH2JNUjGHO",
-	"8g3B0YsP5B4GHs52umcTLOrhh6Ina+jCugt+SpXe6T5Tow+942dqpD5BRAakKmHzBghsPpWCrT7/PpjU",
-	"bbAziBBUoN0by4LYZpEZQ0TN8XvBdKu7kYL9ll9OUUm37cUAX12cgRltxc1oLFux1+0ekchmb0TOgGKr",
-	"kdRbpm2RE01tcVEmEpeiPuIXTDjdYk4XBMzoay/wmRo9WECrkesqFN4uIW2L8WLRFGseL7f/aCjGW233",
-	"4V7a3nYvvdoJWmsG9R4rN6UPfDRYLLF7PWcGa+eS8ESFYIgjXMTpDHvNrwBT5pwWarWoV61uC64xEt29",
-	"4IqXxoiwbDzSERcf6HiVCyL0wuDjYhnXh7vWV/3YULvSPX9MRl/sbDWbL82g8vadlcBerjQ8nWzdJBQp",
-	"rtktVZm+BDGVxwXUbGScg3YJMlnUWyxDIQS05tpwzzzFJm+NuQQobWxx7QlVqVN0sNueVKxoZ/2Roam5",
-	"Z7gfrHiGFKHBbIcG6ZAkXE24cmlNOem4UUCrSJANhkcihy1kzpKYs0pDfWJEm0o1LzSUFxUIUXc1nJOq",
-	"c2VEH2CXXEM6iUE1I5t64bCQdHjyySsb5R5tDeSHJ1VREH2ka6TBG4QOLB5ZtfHeUhvIWxPWxsB7S5Fp",
-	"JrEt1Wb9fD0w8Iz9tjGrvGNxky5qCfMNXfxXY1klBKUrhjCd0v3iVZw552yDhSKP+09QlMbaHFzlUYaV",
-	"e8Xg7CqNcO3Kt0gx2AC+HND43EjYNqQbGnPqvJAYZjtgPUjQastl4Er1cIqYR65OMXHKE4OfeyJzxIvK",
-	"BQyjkEQvZ2qMYQNFraotYktIclXxQkOFtUSGZMAW0s1v1O6YitBMYIQLTPGIykXIoqNqAwEXhmX2GOfl",
-	"FnOvRa/b7d7z+Ss+Z7pUHOw7QJrlemIfGXOWKrN5nW7YA6Hp0m+W3W5cqrSEfPhdBfuKmk1+1DvJ4Tsr",
-	"e1ltXE/uV4eeRsL2yMh7BpHXY7YgKWfl2m3VxKJbylOYMCQz4XqdQqR8dGmdzlF4KqDUqFWBMTXMVj81",
-	"T26pLfJcYokfW2t2weB6ovdXUZOTHVs12p0ahoUxr8p1402ktsvkGa4Is/RgSnUrD+1V0jULVgzVtRxh",
-	"lAvxWI1NedHAT4UBrYbWogPEDWrBBbHDgriumKW5qxy/AAwrsO3qhuXQrV2NkCbxQSprlDbALaS22f0Q",
-	"a4dlFmwrTwwrhduec8UsYPtQwitRuMod11ZobHGK7W5eLaJcmwFLMfSK4ghFPYHW0FCptPGRiWq5SImH",
-	"nnoKzNwkAXWXpe2lrNGJZy503g9EX1nWSUEXxlpK9lHkApajw8K8AsUDDbkwAgnhohJ5T76y1pWJETsM",
-	"dNqo5hRsutAuFjQ58K6diuWsNTN/KmMIBoNQIUg/AIpl+YIa25qveUMjQ2qPSqlt5huruUP815gmAOpO",
-	"wd86FRD3DtS/lJZBYjmxBiIb7+Unci54/trYUASC56HbreG8Err+keG8HPXfIHnb7AuXvaVyjlo61xsD",
-	"/zz6B8BUu+IoUPY0P1O/qI4RrBuF32BQQ5KXOS3CTxEijFqK8BsCUlTsBXmhcgO6KMDm2ISyzoQKq+0v",
-	"k1yIWL25YJrmKBkXEfPL//XrP/5PQfhBkNmw6N+AOBYbQg3ZQkXU8tt3V++8QS4VSxWQC154oNfYiWqR",
-	"1GutRHIypWLhotDBUmYp3JheMELTjFEwYSaMqFnGABK1RUzIxP+cX7Ac+FAxs2AbNQAeMHwMQ742uE3z",
-	"bp69HKo2M2a6VWwOPzfE44uaQQ20D4PlXT/z7wIE+3bOIQBH3sqvrP66sgUVydIidRkEfya5aEkITyqc",
-	"1XBSC+s5+JlnZmJDGy8gNjFN8+qsqFZaRgHJ4XkAZ5KwBCMoencagPFHkoubDHF1m7m+E/d7I0D9JMlP",
-	"Xssi2m46G6Q8xqPVrejPOY/P5Uxf+/7B4GpBoH71ryECfiIvGEpdWqaJEf0MiI7GS7auPJwGSqSjG8kL",
-	"CF/imv8fLAAsvIITzm8BInZpHhu7HgIU02c0i8f8oioOrdAU+vA6FyODuozGYzu7ZU4Tmp17TSFKWlun",
-	"YtrJR4OF/emIRE8oT1kpgULali/zsZxATXI5SxPXaFOxJnHphGlcYUX6UDcYLwBH2ipi4F0YcOXON+dV",
-	"7RiP3cT3xPbs7M2M7xFocoOZtndEde0GvyNOiOuseu+AvQzAQQROsgGNz8OSqoggtwY/NmCMhjdB/xgo",
-	"VuRMeQKtd1vkWACVnmb8wgiOgJyuD6Cmho8PFtYCtwzTN833Pikal1+j2aU5IuRgbchXyuhFWw0OCuDA",
-	"oMpZD1I2xCLz4EoFi8AYcvMMS5OZbX2KGlosDUEyQJTrc9ZghlfJVYn1GiUU6xO6VnETb1DJU7P+3/6L",
-	"hW225Egpv2C/gHwP5mM71oljrgt6NKO1e5rJmCm8V2uYRt/REckYxF9BXqHLCLRShuc+YPLrHN8XzAg1",
-	"N8vy33lyjtxOqTmn0lGOYX53htIW82/g3e4QSwqEoUTw2SGWl0VhiMD/sZIP5ISPgMoZTAVCZ8OmwWfi",
-	"XoMS+VgOjdEs5SwrcolBbMxfvI3B2BmjE0VGTBMo6iaHw+jOkU1Pcu9aizl4LdTWqaj7PlIZnytiAMDa",
-	"EcF3wYQt0O/yDfQ4Y8x2+HbqEWYiJhLkiozpbGG21ev2urs+q99TibXgry1K0KUiJLmidhj0tnd29/bN",
-	"s0Jrbi0vwNK+J2kB5m6WFU6K2LqPgiAnaIK2Ti4LA4Zyr1eCUzmSM706p8ABKROJ7bWcsQt5zpJoi7zA",
-	"NEUD4irPP7QYpDRdkAuack9c61Oc92MG9k2metHKcKFKhQ/tcm/KUGuNwDgReMJcUnRMs4xXosdrN4P5",
-	"543s4AVSLXPm7AKs9nkrO2xnClqkQfi8Yb51LlMSvZQKyl5E2CQRSjmpqgOYxuNDAkKGIYOnIh8lRPeA",
-	"FQfyuv8IGEBorGHXyn/Q7ZkrBdnaRs+dDVKWQCa187lEU+j3H0GbzDfTUUaTUva4odalQgMRVkQ4hHYu",
-	"d2HvHYTQyLwLmfpU2I6GLFWG++ZZ+vmMuFBCLXDbLi9EyPkR4cMiBm1OucZCNBXQHrCYzhRzNpw5VUUA",
-	"bVh0jTkVNtUH3NppwjDkBbR70idTew22/WcZDiErnas8fypHPMV0dEgylkqalGpAs1Mx5kpLQ7/LnuqE",
-	"jKS5prx6RD4nRqBjR0XyYEEsvKOIV2SqFZYLBbn1j6im0amw/vQCko5IhHD4Q5qmkQ3CQXXjnIskRE2Z",
-	"ApuKoKJEBDfSIZ99phQWSODJYeRaoObrvF0uP6GAvZrzNeBnlvSUKt2BVzrHj6I7oV3GYQSjmKkx12ky",
-	"YUKfCoIoIHCyDmx2YPinXWtvjygCJgVKfj7jTBfhDfmKpNjCdc+VWTa0bTLASIYZKH7mZgH4YMRtMyJX",
-	"tikG+lGi96cBrBlqOriBT4PwNHiZ/3J4Gvz9L//iNLiKtghUeIdqY+rQbGK32+35677udrvblt5YKg11",
-	"ky6nhhOGhrNvW0i2DVNBRlSHJayuobLCVgkTnqbcli8gKYUERlfngSopDHDqbHE2UT98jkkR9pQM8plz",
-	"ooUAqyTmSqm8i9OYTqdMmBXaODAzg9JWcok0nzA505Grn2BZnYuGTLnSPnHlOdJQI2SYq9GYkuytRe/I",
-	"W7m6TamIxS1ly5koaOdXq/oWKMUaCpkgaQvaSjEv4XWZGkbiLeCTkwxpMRtOKLSY5WROwAEMGAWVYGTo",
-	"ONdolXR1O6qoU2cCSDuYre8DpLmMiSWl0EZkumI0SP0oiiPVY9pjvaQbbw926f7B8B673+lW/tumDYcI",
-	"e6ycYal20P6up3LQUs0fL1XKuWdRZSxsIID1Gqtpw1KRCFbW6koZ224Ra9eKLi+DNiEEwIK6pyXwIuBE",
-	"qtz8DDEH2sK6CiSVklJ7DQV2EKMqCy06puyV6k7tl3t5eLr9Xr2rSXG9bs8f41sU0OEKUlGOkCsUxBO5",
-	"fc5nyG27pDs2+NlxDiOgtRMWK2bMBL29rtAYNDd/+z7IuznXG75XK8i0z5N6kslJtaAhdjpvypNyRL8l",
-	"ipwwkWCvvuWOeq5eYtf1MOqZ+9logvbVGl7KNM1F7DBYksiq0nqtAw5qrXJoWHHk+LYtjQ7V5EjKRa1t",
-	"a8CTQ7J2B6cCZQCHxafCjHdI3p+6qwbuWr5s4L3V64Z32lw4fFu6cvhwF57CtcPvnouHN9xdnnou89Te",
-	"pq0YZe7TvFaXEtafR3B1Kjy1AJeUoj5QnVtO7MSUAyci55rGTVq2XY22t+8MHbSxAHUj9xeMWhM7EjtF",
-	"btcKckG0lBjB8u+UdCpLjVGjskWNthxp8OpVhvhqKVPr5RsxYQSKohG3Ib+GKCcynhmR0pbXqUseL3Cu",
-	"Hylr2PwAJbd9E1Eor2vXtRUsV8lbvm9BzEL7L48J1Hkqff1RDBWvjQbs5jAii5Gdm0x54FJvtodud7tW",
-	"UpXnUR6vR6KEgf6YRNgtodnRijB+RPa6O0RiQbXCyMgVUeMZRKKSxBsO+gqXdwMW073uzidgZT0Zg38R",
-	"jBRCJgxskjqjwyGPm66o0rq/2YhkJqcxU9YoQTWJKlHrkdMNtojLse7thzv3d7ERvaE8oGRB5zcej1Fq",
-	"iMc0o7FRD2zWRP/k4fExsQHf+wYietuYd21eVylVY7JtVKAuSdkFS40oz6bkttGeToWhuvfhdYzDQCMG",
-	"RA0XDo+lmPc82BxNJSn0ciqnuUDwuJYjTF2DWJAh14RaeUcOyXY33L13gFv1KTEn9ILdQDx5ULknLgRW",
-	"1Wzrx602D26f6FFa/E1HwH2UmPUvDUiUUwjaBKkDHmjbqHh1fLERdmy/U7CMQbcXhGr0mFESGRE9crY6",
-	"yCc6cvF1tkwhtCVDC45RUNDlmlSoYMo0i6z1EefKG2L08ZEcnorcXWeQ4JbapNJLA6hCC8wPqXYGEe/V",
-	"SmRo/sBTKxcf49jWMw+Xd8HyAAtms9VhsHOIZxz3MjJVGPUKqkKfL5VEE2y+9Pmg2pM08fQkrZdc2wiB",
-	"sPHr9xT+V26H22hHTyC2ZU4VpitpeWMm9Gf0nIV556jMAnFxhyui/pWtUNGMlI/KFVUqUsKYKpd2xLWN",
-	"56ckQrpvK1pElSqnNns+Y1MMl6aazHmaHqJxtlRAyw5rRI6wYE/mO42mnSWzb26TsVVODQaX3od30Apv",
-	"7/xUgKcBWgzhnw3O7ntRlonEWw9mA726fCjBYUA7PWzX5Feqr119RBWqrS00uEG+Iezye0IiO/tqJFqC",
-	"kBtDITM9hOSvSdNWRiTLu7n4MaYoPIrhInlzfUqimWJZhDqiy8+TPIaGrQtFZkLzFPqVGbLq/EYh1ldO",
-	"jcxXJHmj5wL+MpJQlNP2jXHxKEYsH9D4/IjQPMzBleu1Ob1kKLMR0yoPY9EGz838haWbQp4wFwxCYZhD",
-	"fCHLCecQscfAXu1WYXRRfBs2acTH27ySjkxtVrN0AxZKdKm09JSJO4e4MF2cFxYPAo9NTpugtxoULjX6",
-	"r61RjdaBiLg0ZCzJl7dp86O7zhviXF+SdPx2MFOLYAMktHPftCD4RrHsRoXAB6y48lIbIwirM1v259bM",
-	"IPd7ZaWDh6U016oUB7oGvSinwKpynd9W6FbwL1uIHd0jFOc6FbdzjwmYXDmmhPdCEnUj99v+naKY4/bW",
-	"pcufVy5IJGW62r8yck0xIxQN90voVvIBWxn1js2B59q2uD0VvPAiQ2QM1J4DlyrDnDgt08RsGpkYwUYG",
-	"GNngqhXa0QEVfHDvegF/CNi73qm1jqjYeXNFV832OW21hsWfLH48tOKYYDbo2RbtaECMWhmq1YVAnBvJ",
-	"BkgU+R1VZezIwSOERnGdG+aMuBbZJhiFN7nU9wIqLzCauPGqXS6wBDymaYokT94oxXqdCnPjoYvNBj4A",
-	"jKbiBCsFBNSqQro8Dw+UVvuUfAisFv1ItkstQdb15GgNqf6GKt+xWFVuUuOvoV704rkhwK9368F6alSU",
-	"gai5tNoKdWWFXfxdaOs9+H3XhcSzlXcEuAttsuxc7z3RaC6O0UhZM230CYdk4IAzyBvalE3broYDJCcs",
-	"5hOaGrELQibzsv0uxhGzOK22m0c0+XzZRqNH+eiClWMXl1MnSiMiVVkezrZns4VisBYErEbZBMBVg+bG",
-	"HL/LvXxVRZ1H7JI4HDLoZ5IXxcAVFI0qzOwuR700ZeX6G7ZTjecqt3nP1w1VQJY//xxCvcOmouNFcrK3",
-	"U0A+fjVGeXkao1dA2L9ISMYo/OxUitIwuZbRsE/r04EQBp7/urXkUvc7yiEOakBTKmIILhEYrDVlcpoi",
-	"gEHvEhfAhYUoSsOU5rGm7at3V/83AAD//w==",
+	"7L17jxxJdh/6VeLmXYDkIKtZ1S+S3VjoNl8zvUMOuWzOzuqyuZ1RlVFVsZ0VUZsR1dW1MwRW90JrQYAs",
+	"yTD0j2DAMmxJ/sMrwzBkS/KnkTWz1rcw4pyIzMisyKqs7uYMd+GBxO3OzozniXNOnMfvfBkN5GQqBRNa",
+	"RQdfRjn72Ywp/VCmnMGDR1JcsFxRzaV4KNOFeTaQQjOhzY90Os34AP5696dKCvOMXdLJNGP2zeLrM55G",
+	"B9H9e316b//eg05///52Z/ceu9e5v/vgQae7c38vTen2dn9/P3oXR2owZhNq2vhezobRQfR/3y1Hehf/",
+	"qu76o3uFQ4/evXsXwzx4ztLoQOcz9i6uzOO5GqlvbS5xlDI1iA6GNFPsShMzw20/uROmFJfi25ygsl1G",
+	"B2+ivSiO9qO3V5qoG/rqyT5XoyMxGMv8u9nCOJqoEX68bf7r7OzsPOl89qPPtjsPnu22J91iGqtmC0/U",
+	"VAq1fBpfseErNs3aLMFVDtPwSKg5y3FYZv45n5q/RAfR6zEj/lISrsmcKpJKwYiWW2YRPmE00+ObHSC2",
+	"2TyuT+Sc6DFXRMiUEa5gIM+ZUnTEVNuhVMglZdFBN45SqmFwz9UoOngD24BNRN/87R9883t/8/Uvf//r",
+	"X/1dVD2Ix4/b09fTXE4s9UcH0W4EVH7cRGNxdMJE+ppPWHTQ239wv9d7cK/Xxf/i6ERTPVMw7teLqXnl",
+	"3dt37cnSLtfq3Z/Yt2Iis5QpTYY8VzomMieCzYsHZM71mCTm+wQ242Uu+xmb3CxZ2EZDYz3WJOUpEVKT",
+	"uczPD0li9jQhVKREjxn55PXrl0TBghFFF2Q+XsQkYXku88Q8UGQ+pppoSVK5FcXRmNGU5XAUXzGdLzpH",
+	"Q81y82u13y/MvM2WbENX5qcHMaHmZTKWczKhYkEUG0iRKtO6zheEjigXppNy1gUtbseRhr2MuNBsBBsT",
+	"Rz/uWN7RMaRSH8NndMIUngcr1QkXRM5yksmRaugo2v94+5MXP/5/f/cHj3786tnOw5dHnz95+KNPH57s",
+	"HUXFGJTOuRiZ9X5nSFFrLkbqZvfUtbqaDJV9i1AzUbYgNGfknE01EXIOBPe5YvnNjsy0uHpUM8VyMyJ2",
+	"wfJFX6Zmp5kiYz6xwyoOIxDSUT4Y8wtm21zaRtMiExcsk1NGaC5nIiWJYUiJ2cJpLqcs11ZZQ4a1jsun",
+	"zKyM42mr3rVDe8XULNNRVT69wd5sQ28L4pD9n7KBNj3Yr59Sns1ytjyzo6oQ0eakDeQsw/PaN7OFBlIy",
+	"lDlRcsLMYi7P+tEGs64w6HQTiXicmu+fGNYQOO9jGFd5jIQkajYYV2a4fIDM6XGqU73JpzIn87GcGOFa",
+	"WRXF9CHJ2FATOdNkPmaifAX/DOslpFutYlRvjGYWR1yziVp/AFEavSsGTfOcLpaIoLZEMe6GW6gVZOHU",
+	"HnMY05Sb72n20ttYq23VFxrZsSUNI3D6Zi1Jnw7OQweiovCp8PHy31K1FWslwNsu6jI9TejlMX7ZM7J7",
+	"woX7tb7uccTVmZ328jSMtugWRcUE1g5XRhVLU8zKvFw035cyY1QETndt6SoDWLmxwC0CZ8ScbzphRA7t",
+	"ULkYLe+Z4RcsbfrePwlG3zwkbDLVCzwHNMuMIlrdwrabU2NX6wjfDjO0EI/olPZ5xvVieRYJHeizoczP",
+	"qFicGUmRHBAj03NBM6IWyoyUjJgh8nMmFBxlECRWrIiU0AGecCNQbk+Mqnt52b+zRZI+UzxlZylT51pO",
+	"zwYZNxNMDoh9QuwTMqELYBV8JFhqtAI9zuVsNCZUkMvLtGg1vbN1KhJPVp7RKU8OSHKXC8Hyu4qJ9ExI",
+	"zYf276hZca3IORfkdiGfk4yN6GCxRad866PEtGq2SMwmZiXrKxLFUXgmURzVxmKWv2S6gYaqDDeOLjum",
+	"184FzYVRj4CDFbt1NNBPZX4kFp/jx+VfHsJ4HuNwHhWj8T4tx3X08hjuv4/GVH+cy9k0JPlG5g8hUXY9",
+	"8WR0vuXujrUiZrpVEfXrf/uvv/7jP/3n//+vA4rdGh4P3QQp3825gdPCtJVhAEb7HpgTrVh+wfLVS7Gy",
+	"tZj0F4Sn1UO/vJRtr2K4hN7qvGvN3YsN30RoqjUL+SHqhd42b6oUmk/heAUOBXC4/qKg1eokwrRtlsG8",
+	"b5QCNTbqtU/jRxkfsBV6V2stqDZL93zNUTATDdAuPG6eaMNX7mqBBG9tbnWqt9Tr5u3bFDaiY9iidWSM",
+	"A105+Q+VenHoVyVedVXlVSpGJmzSN/uvJcm40muV1k2lwLvQwO0SrtDIuN4i3QMw5cn8nKVbp+JUfEXM",
+	"kpCv0FDyFZkwKoy2/dWp+KrT6RT/b97sdbvdHvmK7Ha75CvCxQXNeEqmNKcTpll+CCxfMXMFHzBnXOGD",
+	"MSm+3iZfkb3uDvmqLh3IgAqr8+WMDsYsPSxNJtaskngGmaRscwdGZP41DdAsk3OWln/ehS53A11qKc/N",
+	"PySTdsLwwR60t2vbGxrCRbOXad3ubfn2Prz9gJh1FMOMD7RCmxishaYabjDmF9QjOAsJx7K9ezDcHgyX",
+	"KzKbKp0zOiGgr9lFSqXZxOKT+2YIPVhUMxmaj1j5RzOy3e0H9o9glbK2ItV2hXtd6KBrl3AqFUebsCIC",
+	"F4/lYJM5JDnLJE0LZdO8PuZKy3xBDP2jOCwbRmLaA7LTY5mGdrBnSa5nuwet2fQ9E+dCzkVM2OXUHG+z",
+	"zjm7kOf+tzvFt6UqzDLF5mOWMwI2CUOpE0amGdVDmU/Kb3eLb+e5oRA6GMiZ0KafKVVqLnOvo72CCmGv",
+	"7atckUwOzq2BQ8h5+cF+0wcpV7SflZPYg9OG/8pZToZ0lmk8a4XVLyVDLlJlyMKzAJoWSi28G8P5hX+3",
+	"4d8d+HcX/t2Df/fh33vw7/0YjZpAAfCv+bbXxX934N9d+HcP/jXf7nW7vr7eXTJqBvXzF59GcXSM7OSl",
+	"4yZRHH0ugBeY1TByWOojJI0ojl5LeZLJOT5+as4o2ubhBMKnajadyly7t5+ZY4E/PqdiYdm7UfFfWnp+",
+	"JpX58jlQYqUzO7TXhvKMyAVKOhZPHB1FcfSFoZCXliqiODrC/XwGm1/+/tjuLTSKV0K8SfhGJCNysuzF",
+	"EMR9W7nwkCojHr+sSZpjddRkUAC7CM0ylpMxVaUpjuuKymHl3BpbQtnPslR9G682C6Jp140FLKlmDLVl",
+	"+SD1DH/bNlY16rsXlt5clTyqNBWgGFpzvXy8+fXSf4K+pfYtwPuBNprVek8C3lJEzgUBporMud6MWYne",
+	"XlX7B9ES0v4f5Yxqhg601TOAd9wXIcuvPbp4B3GiG1+uDoY2XUWO1WOWMR1YhMdcTbhSRtvhRlETRGme",
+	"ZVYNStscxDh6RpV+rka43cuLnFGlnTvvliI8rRjUNKw1iHJRMx+EHZNLszPdnzCReheutYNQTKRGYWw3",
+	"kJXdbrLHz1ExDw/Rau0167Dpe+/6NvV1hhu3FOaEUyIF62jZkaJqua6uytd/+tff/OF/CC3Ny1k/44MQ",
+	"P2FmlQkV6LSa0AX5qeTiCvy+xmd8IqxtjUf+AfayTD52pYpZlCezcqrLzVzHW59cOI/gTQnVR2MqRs0G",
+	"bPxrjY4m5WgLSnLmUeAmoBTkzBCD+cm9H0dTtw40nXBhngzkZMK1xj+njoWYN6wM99ZkpV0UR/qo6N4+",
+	"eFWMwj54XgzGPij3Bn8/ckNzTfojtM8eewN1nxXjDRyYFarLC5EtbOSBm3ISGzYC5L2QMzKmF8yw1EKr",
+	"EXK+RY6cT8LwGaNa2kNvhc+E5i3cKGYpR7JjnnbUOZ925BStA52pBDu/iwSrHxlLNZsrSLq4xWtpRIPM",
+	"SyILejxXtbZFjjSZSKXJbpdMcy600UjJ0cmj42PTbE4HZt9geeVMEzWlA6ZioqYs04Rd0oHOFkZnmzNC",
+	"QScjXB8anqLHZmXN7QrZuL08V7lWSxvthItnTIz02PeTeeK9IXhuM2sNxk/QyvLEReSIzFOWO4GPM71x",
+	"S46LO1v91WPzzhrv3Vo2GJY/R4VaQy1V7Hc9Ktgi1pFRkIORSRxlVmqtBlwrJzxjkCcsJf0F+Z+/+L0G",
+	"gTWhl25z97trdveVWZYvW2zcTbtaVntI1q12GV33wV5YzMpe585yc2fufRhIr3NU6lGqm82wfrsVKUS2",
+	"oGX/PXAQ5QWYtNBN1drl8Zpct1LuilhdgS7yjJj0PE02JtvW+x2THTLNpWkvJrvmx3RmftwjuexLHZPe",
+	"HqFCgiy/rRgjSehGmdypcJduHA1lPqEajU373p2hCKhzCuT1qdgFqaDmtkU8WwpXhGZzulCFsXjNnusr",
+	"XrMnqy4zuHr2lUPfviIYK8IrgIvXFFUb3r35hacS6NJd1ucEnWw0TxBY7wr9F6YJts/GPQnfbmDyhTd+",
+	"w3vO8k6FjsRjNqW5nth7Rp0dpMVflynhMZvqhlvhzOxdbDStzxXLt8ybYKir2ed63V4r0r+Kc3VFAEEc",
+	"vTD6UXjs04wOGKETKUZEg0sMwz0I1zHJpNEZIXq4NpFW83hJ8+A6fwbr5fS1cs1Re+aG3jMpRopoGZOu",
+	"tcfXLA1tRlAjENjA8s6Kg3OLE6YV1YKYP/NirLfIF+BFcyHZEAOLCilLSSoZKtspmzKREgjWb2c4ejKZ",
+	"6kUrNcXoh6J04eCa4hCg80Lzv44KE9JFQisIw76i9oFDBWubDZFycZaVJfsy5GItDAnVNk/khOECwKqM",
+	"6XTKBLLV2lm3ClpAlLiPDkjyXI3Mi0lcFXvQuXlomIH5388qQVkyJ8nn1leYHBZbMrS+x4EUOpcZOeci",
+	"rVq4fvNSHeJICtbCkGMXEuw3bWUObvG6L2zoxOqX/P1Z36LduujdW5/QVn0CL33KBeiAzoe1NpHCvVc/",
+	"bNil19DbpgMAXS4HPVrmZCjTl5nmd4iBJLenOVNMDFhsNL4hz9idmCTLoYWJc3knZEDzfEHMZWSLJM7t",
+	"nBApsgWZyAumqv5oKQ5PRWJ60clB9U9UOR8seGSVjq2r+pAk53xwLofD5KDZRcxV4R4+JIl1MtvhWu+z",
+	"7RG900ZMM5FCiIUXBmnXCCx4laBxG8roL4Z56ogijtxEwESomNkpO2x4AuOBUw1jqcZMlr0uifAnl5qJ",
+	"sNH+SBAvEtOJVcV1gMUf9ft5k3lBjWUOwawTbINiDhFYu2vmgV/9u2/+4L+FhvmYq2lGF6st6EaDmTI5",
+	"zVio2V//6i9+/Se/DDYu58JQQtBcnjOwbkzp4JyOWMFOq9G2hKumOQUXXejcLlzNqglC1l91EChGThnK",
+	"xAsk4SKGKGjvPQWUiPTqkmTqYWOm14Vhwttx9HmeRQfRWOupOrh7d5BPtuybWwM5uds+jKwgH2g85PQo",
+	"em3WcCsD3W6lAj6TIxmIuXv1DKOcFJnygZ7lbJNdeZ7uLTf5/PGeo1pHA5u02YJgcznK6aQqkqNBPgk1",
+	"9wXr/4izOexeE60CLTpbnbsJFXyt2k0jAayLFna7Wqi9/gGNS3ZQGbJ30nC17T4GBU2VsBpmWzssPGBc",
+	"aaQ/o916H9+6BjUG98NsMk3TnCl144tuOly5ag02AcO8b6kK4wis2JpG6l/7PKaUAyUzr/DuOjMuea85",
+	"Pz6LwiMeWVKBH2wTeDj8s3CTnGxtRKy3Pqv34EM0/3qD39Ty+zHTEP905bjYSTV6byjzw8KbJAVcMRNr",
+	"d7SalY2JC6yL/UsDhXrxGjHhQmlG00rz4bANzyux013rgXL64FqN271XWmo3CUlf2gfMkF+e+XJmfH3R",
+	"XjGqQpreF+MFCg6wIsjzmizyglRnlXi85Yh7e1erdyDPD0nKRjlNzQXXtMXFKCb9mV4Kgy2MGWhbOCRp",
+	"TrngYnRA1HgGqUYklXMUZFarlucA34Dtmx/tJ1UtGN5azWHt+N82rvqHeKQtPWx6nI+FYPn7sYajB9Wo",
+	"qJ5j8D3ZwJcaORObBps5nd58jaoTWWqV9Pbg1hkOPvMYx/Z6xnFVM/jNunk0Bt+sdPT8AFy5Aa0Yt3TM",
+	"A+ltTd8447yuOko8D8lmuau2n+Zhf4hn1Q5607OKn7XIlsOFvaWW0503Srw7TiFF4TvMmb5mal1gwT5c",
+	"cqhO5wZo4zqZS2sIx/KWpgtVQX+GuVrWcrhkZydH6Nu9pQgAlwxniqXIeCEpYTn202OwvQchKb60LM/k",
+	"iIeMWqh/ljE+kI/INVGaihSU0tCNaMpzpo6CCe8YuGrVWiZSFZPPBb8kEz7IpYV/qXq57tVN3C2umJvm",
+	"MsYR5ios+yoYJG8TqkhyNNNjmfOf4+35IaM5y2uq8eXobPrDe5Mn3X/8xV+GND6X5rneWF4j6yKVogj6",
+	"LFfZNvu2aVs/xKOM9Lbp4YWvrnxcwaxj7YHo98Nku3Mu4LqTsgs+YNe4PBHrO68lcV/75uSyZIIDKDKr",
+	"uCCDjNF8i3zMLxjebWROEvfC2STdq5Frb3tnd2+/rpF1V4zBNLLC7FcOx1wkyZhdxi5bpWYCVgzTr6oD",
+	"Yr0uTQc7D3Yf9OneA9rvs7191t27N9zuDu/f3zFrN6Vas9z0+pM33c4D2hkedZ6+/XJn+933ohu5dtZo",
+	"0u1+iB6fs/Zh0q18YJ5bK26UF0i+YzknZosHUgg2QOu3XLofFohvq5gANvv+D/1ztvGJd9hrIaXa4a3Z",
+	"U4fhp4Xjank6n1D1XOYNl52cihEjY5mlikxkXuK5ET2mAgwuNnhX03Om2sULADjelyvA4gIIDb9ZKHot",
+	"NdbStbxaVTULtooMPkRRVpDoxrRdh7vcNGwSo4a4+I2JyC6BQteSS4uo1KK1hsUNh48cucMXvOZp1iTo",
+	"va9KeVU7pSsDs6+SXVg5vkEXBeSFQYKYvT2cRt3TqIxj8WWBViwbtsoU0005JFwQdmEGfQC2CFgSvIpQ",
+	"MuajMcsJbB6An2oJ+GtDmTt1RLAt8hKpVgNGjVb4fguDRsG6WtHOVUI8fPbXLj+utOCuGZJ98Z1jnWs/",
+	"QIPdMnu0gHK1ZDKfTrxZFAO03cYFiTccmXA2jCN9Yg0d9TQ7omSuQdFDGqrL5DohKi1zhhwqKAgbZJOn",
+	"pO6GdFQY/wcpIczAUP5tLiLsl2uTRJensclxCRJaw4heGVXpajLr9Vyi1FK/WWKLifRsI9EVR0rTXJ/d",
+	"rLyrtFkZVcNWNXmYjhSheAeD4M4umYmMKeXwaMzyD8C+ZdMKtkgPdmeb0ExJyPsj/VzSdECVxmgaITUf",
+	"hLFaAoKnnRnH8cFAwoRml5rcfk7z81TOxZ2Y9Axhmbv9NmETiQS1Q/gEQlB2yZBnLCZ7BJdnixyJhY35",
+	"xzgGwhXC5ELAOIgvZQPQS1NUu7hxPygtlD8GCxVaJ5nbuGEvZiAGUW447kyFjsHRoMEo/XCmdSDk4Bnt",
+	"s8xI8ynYk3B5o2nOJxR8M9UAAT84QFN1frfXPkTAXwccZSjgqVHnOtYKNrkWDcKyTAYhAxrMI7jaNStD",
+	"upvuD/cHne7Ozk5nN6X3Og966aDTTQf3d/o7vQfbtAEhbUPtAE7SJutkvzDfzvqa6ywcIghmUpJxwTYI",
+	"rnodbg7W2fypptn+2X/+p3/4h6//8C+CTW2iwzQE/BQBWBmjaWM84ApCXOedBk0JJ12SWaEIFXsZ4pwB",
+	"0g1sQx9OGBxZj8xqcDKDhlhRPjCftt48e2xDFI7DuBU6LfaQN+7fckSE2Q8pz9UBEYbTZTGxrCEmajYY",
+	"MKVikhr5n8dkTnMBgQlcDGVM+GQqc02FhtTnAadZdTAlj1k2i4cJBNNQ5JQJdWNUgQvZHBMWOI3rwrpI",
+	"n425SFdQwdEF1TRvE4G5AUk0cTwr1f0RVhvTMpVXiL4Mj+x1sLHloxha65eebbZ+uKpG+dhKaUyUXsjZ",
+	"FnkhGMnkiAsyBRAkuPyAJuJMvnXZPaGXfDKbuHS7CRf4azeYNSWzbE3uCVFcDFhD3HzALXbhKgoFCiMk",
+	"eKv+Ps0yAGao5cX4EtxdB37z0lBsmoYXYF/e0aM91ku7g+3+Lt1/MLzH7ne6lf+26QbBiTYpZUnZWGuP",
+	"9VHk69vywdlqN1q8b9+0ewNJNiuTa8wJ/RBv+8A5Nr3o+0vVaOY1nCaTI8MWkS63yIsp/dmMYXoeoyII",
+	"fWZ5Y0x0ToUyQtpe2NKazteGipaxk2ypmSvkQ/p1aK63Lyxcg+KoBFeFDsvyNVw5jEpIBPEL2nihnNUL",
+	"+AGZzJR2qeAgC9dKPrvvrLH0w8tcajmQWTD2otgvOSTJXch2WiR+KOdcRXGkFPhFDdm9DWzQKxm+ReQy",
+	"g31pgFm4evpz1HoQRrcwK1QmbZv3QknbUcou1i42dLICf/qEXrCyNs91AjfPGQvE8jls/7aVfF7YkdWm",
+	"UTTTNAejc13VZ2SUP7hsOaJHYCQLd4xAQn4zvfok+ywYKfSFLboCf1YxGcsZlmaYcDHTjVlA3Qc73apT",
+	"//btN93e2zfdzoO3X22/6XZ23t550+3s4ZM7v/O9YAWDVvBSwH4baDqli5gsGM07Eyn0uJPS2kC3u9v7",
+	"nd52p9tbjkF4++Xuu87t7pueGXPvTbez/fZO8fub3radzY6Z2J1glELaBHcIzwGI+mPJLFBywtOE0Kye",
+	"i9/ohU6LBPqK/1zmjNC+UXXqZ61qa9/rLkeEbLDmTKTN1IIBYC1pxagr3x6t8IbrlTlA/rnJCW5eqTrG",
+	"5ibI5g75aUJrcvZewIxY3E3u79y/v9+9511PeqHrSThq+4sGQRYCkurttYg8yvlyJy9zLnOuF42gEP5V",
+	"a3flPWuD7VANluxP5JwMaY4JGRXRSLk2GpfEfU+lgDziTKp6vq/9Uwv8P8N4v8B2zY+Pbdv4s2D2x0e2",
+	"j2CgpdHCwfH/4SmuJ0xoc0PaVHe1U7qqRHJe5DIll2sykiyUAgGxY55TpdrW7xo+IueC8BTN6+b0Yesx",
+	"mQn+s5nDWFmYN4sIHxe2VwH9e07Pbb68Aw1XdAh6T86mjNZYJu30asdr+/7a4zVoE29ADIUD4H4JwYHI",
+	"JcrBsXs+hAOyvxfv7eyR/kKjM+bz108792MC7h1nqIKSRptFMlwfdWtzV7m+hqt82Xk2WOH6NiQcNvpu",
+	"RMptLMJ8lUW4uieTlHfklIkOFx3B5rU4zb29wDZl17ET12AG11Cv/paMyORoGSnTtNpkXa5lFy2Ne3aT",
+	"xmb/xDurYvOi1Wg0s7boWYMtuk6VV+WwSIqx5bBYPxEzSrfIk3BGqbIppbVjFEwt3cwBmVUdkLrugJzd",
+	"mAOy4VBXkNe2A7hrg81ckh999E//8Idf//v/+NFH74dvtnIi1udaOhJVYznNonqSRw83hOW9DtpOtfNu",
+	"rtdiw1xQX9nVWW+6epzLq8ebn5C3UWumiHq5uTywS0ScoKqMnzMseTFlB6RLXDxDEc6wNmiidGqs82jM",
+	"1nthr8P4VrM6bf2wjYiADQS8YXjRpo452tox12JpZCq3pnAh2EwqhO+arlY1W+vI20xsiyuBAr0OdrV6",
+	"z0HrsivcsOW60SNjYwRXBrc9vnpw2+OGERkd+lgM5dqM6BiII+MTrlVcWpEHVLgyrMQcrYAveMpPzPBW",
+	"sQk/KMiBBgIWl8ZUwaOXx7cUSdmQCzgaB2Bc7yNALCVGgliD/8xhMKF6Y2ujmNHNGTkXcg7GFqyNW1zm",
+	"CcLFQ/lY359ZCdD1i7oG0Zm+CK2HCxVD18TcLZEnc5YqlrbOii1LzIbijODq+Pl0hQmwmqCkQ5uRs4Gc",
+	"TNBqxUWxH0ve5i+t0S3a2epu9cg3f/5fjZD5+1/G3/zLv/5ff/QnX//Rv/j13//V/xXFkd0q9ybQ6nN6",
+	"uTISHQqIlYGfZiDV2x65DeWoqni/+3t7O3vBIDt6+TRvNPYDxDmshdlCdxUOZBqZq+lYZmkxHIsNABuN",
+	"+ru1ZxSC75B0D6AimjlFjt86sIrmklg45hPP2L5q2HcVvWBnRdndc8amuHm4ZtScI/N1HyOSa/TY29+5",
+	"vxscQbB8YAEqMqKazenC5claNNdQcqA1V11e9qM4urys2abwcQvTlBnPj+Fl/AlLRLycqQbok4ns84wV",
+	"5Y9pzsgcU32XkxhvNVG5odbPp5mk6VOesRP+c9YUp5yPEJ01K8nV7r5gjknMoKVawMPOzt7e7u5OO2Sp",
+	"H7nTtB7OouCRGO+pWZYtO50utrd2t7pr/U6uW0sVS2tSOdLegavScY2frpZPH6b9sJCem5sQ3afX88uZ",
+	"bfQP20zN0FBQU/um/Ew1COHXpomkkNIJ0VLGNlPYFQmXE0bGM5EaDeWcZxLouSVYdmDuDfk9WP0XStsu",
+	"H0hMxAdum7IBX7KHBGAAmu4yPwFHFfhMPvreisrAq8r26jHjRRSWel8I6RMu3O/LEv6EaTQdXo+EzP4y",
+	"0HwCDt4GJ8RrW7p0prbIi+EQAnO5IvOxBF+2kF6WritcZsMIIMy+Cs8kzPdGdZ7TRRRH/ZlaVIUCPGkl",
+	"FXBBXrgW8dcjbBd/eQitL7mgm5GdVsvdAtHCCdwQJsaNeMlPVnrJ7R8/TDZpB745k6wsSCN5Y/pc3b68",
+	"ID84efFZkf/wxVhmzEZVKjLM5YQ8iKGS6YMH8fbebnxvtxs/eLBNpMCwlz4j85xrzbD+JLvUdVxsjQw1",
+	"Sml+HoU4nYudr/EQwS+J5gif4MOAHJJuidFa0TXNxSVQ9245rq2FzgA321UY5eBOJa/rQzB6JIB2gd5a",
+	"WZMq/Tx8HwETy6i8NxTasNzw+uiBzcB8bzgcoHVcNNhn1vnh25aBWOtpD8TJXcWXHnU3AQ6cU7MZ4PKO",
+	"8c4tc4Iu72qr1jneMjFgMFNaTsqooUptiFrIHLzaLjcDSDa25wMpo0jPMKtVouUaEoxXwQ1iRNSKwldu",
+	"82vZGTdJKu1i3u1IP0TB5BZxU7lkvguhcwtGphRDy8yCqg0ROeBbrshwlmUHRX0jo4IPZZbVQg8bg58a",
+	"Bud2eck9Zbm147PIVqssEjliZEkWfjCEdK9A3C2YAJx5OMLuxLqTZ/Pu7HFp7dICYbUORAOnHBer27hn",
+	"HyoRqquR4FX1fnOzA1pAOy4XyOUgC3l5wmCsqtSj2e7GIQMLFQtsllCk5TGtUhtgX3o5KetivmRZP8j2",
+	"DAGNZxS4Y835CmUgWEwoxqhNraDxLxr+x+bHFNksT+1DnrpH05zbZ+YneFiNoCpbCiBHjVhl0L3wDkwh",
+	"SgcU0R6peTrqyTvd9YvlX9Xcas2EDf9a9htJxRyyAX55SBL3egJqXoG+C8/Mmyo27xgxmxDBOLAnELqi",
+	"KnXtcnu941dRvDpILY4ohnSXC+210TJcTX1efmJ/T8tQNeVFsyk/nE158WzqUaWBIzOooCUDQOq+K6YS",
+	"4u/nTGyCz7ch00FnwvOrQiGMGRlylqWqjCaNCQVPrAJre5tobAuZH9AspdI0KyD1l+4v4F8D0yfUWxyb",
+	"CxUHlVZIqIGgx7mcjcZozj56eVxdyH/+N//q6//y51//9/+vHvW23gHZ5HMFme/qUFDkmnociHG7pbCs",
+	"CszJgnJhygCYXDIWLiRw12zkXTQy3wUkvmVv7Uqf/0/uhvgbm1AecKw/6Zjn4ZFA5/+P5zuuDuLB+jUc",
+	"NWSmTmIyNOx+5jMe0/zQcJ0qLxm2YyIfQ1fPKbjv8ZenbOL/+rkw93EBDgd0K4Tui+BuCNSMiHo7912G",
+	"UY2YeusDlMeGTS0T/xjYcKCzbq/bMd11ets7uxtDUf/sZ8t9/fCH4Vl1u93exh3kjGaiVeJN3GAayZhW",
+	"NqrHRqjXnRpHVwKhNCcucA1mfVfhaDk4As9YI5n32oTLBZiuRUgMVe0uUlkWLhJ4JTrisuDxW2+D02jU",
+	"+uXY06KVtysmgJ8GfXPtRk+42iIJWouTQwjVg5fFyMbu9amr04We/z7jYgTpCHCVNz8QOqJc2LLUlMzH",
+	"PGOHpwJKfEGJroWchap8Wd/uMq4nVPsCgGJb38sfsJDou7YYijhPBxh6SBKJpvPkwMmgmQIRFZuWToVg",
+	"lxoMzGQCnxvZZYa/RY6wfqxbDDAkypSRy8u+c90IxlJrMqyUGLN9YnywXb8oLo3wdhFt/TDQguwEa+US",
+	"3ActWKojgRdF3+7JI38MxWui9tbDYkzuyadubO7BKzdGD3Q45F0KwNCEMGYaAHCPPPDbMNLtEh85Sich",
+	"a6iaTVkek4GcTBAXQ9QMSyIIWbAGWIFepbAV5lylq+F+ubJpP6mNlrk7Yvps5txhzhFm/cpySNRsMG5n",
+	"sQhXuC0r5hKeNqfetKxt+6SN0tKwZiHtZWkRP26loKzQRSDEooUuscHGvlyvLGzQ2g9/uEIX2KCdV4xm",
+	"V8m1PWo6YeFUW3Ndcoc9l1njiQjm2V4FUP1klcKwwfo0FskBrhgTOqeLmPRnaoH4WcPlwOEG3rzsUXQA",
+	"io7hebtT8JrYpRnbQsYFwiJytoL03SEr6NgRIJCOXZ+ggqBY/iFa5oK49GvvyCpYcR0ee2GTGD4Ayd/m",
+	"GZTunjAqgvW/LR9UTWF8xQsQOhFQzt+4MuLALq3R1i/dbSt197pl9exuaxutV9s8EIdo5tgULElRJGOU",
+	"CQx+UMdoePNldbyOHPHgth4jfBMYXcN2FZkCsSfclorZOS2hEP5W1qPsdqI6ckcHV99KoqBUcUIExIOT",
+	"BlFxkOBHw4Yj/6CWnNFbGI+BQWQMMqfIN8xbJtF6CS2e+2pTPK6n2/W4Qr2Nx+VDPfzqaqf/OgXwJMm4",
+	"0odFgU6nV8UYVmouCSEYhvUZL0Vcs4f442RSrfGbzYfZW06HCV1zf8QV103pGlqSUcCbGURROxKFOocQ",
+	"KFADw68q1bLIKXgf1O/kPP3+Pu0Nu4M2JtQmlDWY3odI57jum9I5fFXUirxe/JmcsoDYY0LnizO+vjBr",
+	"7GC1bXHQtfVZN0UeyNmQ5U3bBn4uOwkj3omhJnOwgKrKi4WoJ7a4Gkhg131WACmYiQx5rjS0vAmhLhU1",
+	"WZuuUizx8g5DGt1glnO9wKhQi4RCgwtRLRR0YCsFkdcvPn3yWRJ75Y8A1Qcw7BKo1HKXC8FyuEnCC0Dv",
+	"Lk7VdVcMzswfkofMR5+yRXhH4K/knC2Km74UQz6a5TbN/WgwYFNteGFuK466F1ha7BcUx1BFRT8Q6mNG",
+	"Uc1Fe2X04w6USOyYkZQcbsrN74bDhesrPZU5Abi2EznLB6j99XM5N0z6FvmC9U/k4JxpZ8WxcZOKGWUJ",
+	"R7BFjjURDFJlplNGoeI3kbOcZBLDD2G4P5sxSC+1o9W2nlJtnO9gPUPpP0doIjl6eWyaH+ZSaLQw/HhG",
+	"xeWMCnL76z/7q6//7K/uQAVVmmV296GnTp8qlpJXT05eo9ZboDkRaUZ+cvIkLmcLb2RSjE7FVGbZ1qk4",
+	"FR999ATAvKy/A8H0Czb50UcHJPnyFBjVaXTQjU+BWZ1GB//4i798l2AuD0ekLZbG/rufxacIT3UaHZxG",
+	"NICYdSpKgKzTyGvN4nfFdvn7Uo/RKfPJ69cvrR8VMbcKVDKIqYuJkoS6RBuj7mZSnhOqCXpRoZFTgftL",
+	"kh93LEftHKcJ3IiruAz+duNSnUxZlnExMsti38IUByXoOTsbUAXZ0JhY9ZKqAc0e2WeIQK5sAxDclypy",
+	"O4GksSQm8EOaxKciqeL8mb9Vs3eTOz6otAZ/n2FlNvWggKgwNDWmKeHaDv81nzD10Ucw4uXiaA2hiOj5",
+	"si/BCmuHEK/4JUn5iNtF+DnLpUIrqNGUhQIJag/G0ZQOxqyzDWkP1Vzs+Xy+ReHPWzIf3bXfqrvPjh89",
+	"+ezkCXxTJt9G5mCMMMSrzHLq4TtGPtApt2lPO4jqMwauencwZoPzs59Cnb4zP33a/HUqlQ4eTr8cAYLL",
+	"ucq47JIr7Q5MtZwmFM61JTWJBITyAqIOgBcfmbEslwyMUHIwpR/KdNGkU5SvcFbN7IavQPyoqTRraJrY",
+	"7nYtrr1L/fLk492f2lLEqKi0q5RoFSzgahtVFyVPnALsP3YSRC2UZpMqXAriTNlAi6blsJO9ayEDX7Fp",
+	"huqvmk0g+/8gOq7opn7P1WIBhnXTkaojfSiMTLiLhXVbUs/r6iKgL6FciyNDOB0tO0tlL25jqds71p1R",
+	"Kc6NwWrQhC03N2WCG5bONdFzwGMAkWsDRxRPPZ5U8Eue4kGtkeVSHeJlilxDR1ZjAsob5XI2BeIq9uGI",
+	"4MM4uqDZjDXUH+7GkS1XXEnzEJUwOLMhUrBta3z1+2hY2DW99mq9vgUCb3cwmis4v6vqgzbFNXRCVxN3",
+	"te2hJfKbOR04ekJxc8CEa8iK0BUrueqYGE2zssA73YkanYE78EyPmb1wNB8bntriDgU3BXglPWaTQzJk",
+	"UC5tTAXZ6YLkoVmGOZbmty1yBEhNcwi+KpJZFRlZ4DSleZYRivinNjZPKyIYH437cpajNMMjg6FW1VPy",
+	"MdP+ZsDcjszUXo/ZcXoVHl5U7FrFwFfvrqsWdqN0YbZip1sCWll/rllejwLcn1dvPtZr+u3c/Ycwt9/6",
+	"7bcltzbd/5Rp6xUMb/lxWZ3eoh945YeKDTJqv9ndukq2Qu9CtCiS8XNmlbRl/Q1S2vfurN3nxziJD11B",
+	"8ztrVtNe11Dp3D3CrqRiDHOWb4iOXlxTehh6ONvpnk0Q1CNMRU/X8IV1G/yMKr3Tfa5G193j52qkPsCD",
+	"DIfKO80bHGDzqRRs9fofgUndBjuDCkEF2r0RFsRW6M4t0lpxvhdMt9obKdhv+eaU5QvabgzI1cUZmNFW",
+	"7IxG2Iq9bveQJDZ7I3EGFItGUq9Tu0VONLWI7kykLkV9xC+YcHeLOV0QMKOv3cDnavRwAfXdrnqhCJZm",
+	"a1sBAUFTrHncr7nWUAGhWmPNvbS97V56tRO1vhnUC9vd1H3gvdGiJ+71nJlTO5eEpyoGQxzhYpDNUrZG",
+	"AWDOaaFWq3rVkgLgGiPJ3QuuuNdGgvCJyEdcfKCTVS6IMEiDT8phXJ3uWm/1E8PtvH1+n4K+nNlqMe/1",
+	"oIqa6ZXAXq40PJ1s3SQVKa7ZLVXp3qOYyuOSajYyzgH2qEwXjjU5fysAIaA114Z7Fik2RT3yJUJpY4tr",
+	"z6ishxYa323PKpYHob4lagr0vJKseI4cocFshwbpmKRcTbhyaU0F67hRQqtokA2GRyKHLXROT81ZdUN9",
+	"alSbCpoXGspL2Ge8uxrJSdW5MqoPiEuuIZ3EHDWjmwbpsNR0ePrBXzb8wrgN7IenVVUQfaRrtMEbpA5E",
+	"7K7aeG+pDfStCWtj4L2lyDSXWAvU7PtYzsmYq/WB9iEaeM5+24TVc7bmLmoZ8w1t/BdjWWUE3hZDmI63",
+	"v7gVZ84522ChKOL+U1SlEZuDqyLKsLKvGJxd5REYH8PFFikb68OXfTo4Nxq2DemGaui6ABLDbAfEg4Rb",
+	"rQ8D5+HhlDGPXJ1i4lQgBr/wRBYHL/EBDJOYJC9naoxhAyVW1RaxEJJcVbzQgLCWypj02UK6/s21e0BF",
+	"bDowygWmeCQ+CFlyWK3a5MKwzBwHBdxi4bXodbvdeyF/xcdMe+Bg38KhWcYTe88nZwmZLeh0w8JTTZt+",
+	"s+J2Y6hS7/Dhd5XTV2I2hY/eSUHfue9ltXE9hV8dCkkKW5isKNRIXo/ZgmSc+dht1cSiWyoATBiTmXAF",
+	"5iFSPrm0TuckPhUANWqvwJgaZtFPzZNbaot8JhHix2LNLhhsT/Llu6TJyY71se1MjcDCmFdbmIeSVGo7",
+	"TJ7jiDBLD7pUt4rQXiUtLCtTDK9rxYFRLsRj9WkqQAM/FAG0mlrLsls3eAsumR0C4jowS7NXxfkCMqzQ",
+	"tsMNK6hbO4yQJvVBKmuUNsQtpLbZ/RBrhzALtn46hpXCbs+5YpawQ0ciqFE45I4rX2gsOMV2t0CL8LEZ",
+	"EIqhV4IjlHgCramhgrTxnpmqD1IS4KcBgJmbZKBus7TdlDV34pkLnQ8T0RdWdFK4CyOWkn1U1lw4KM0r",
+	"AB5o2IVRSAgXlch78oW1rkyM2mGo00Y1Z2DThRr9cJMD79qpWM5aM/1ncgDBYBAqBOkHwLGsXFBji/la",
+	"VJE0rPbQS20z39ibO8R/jWkKpO4u+FunAuLegft7aRlkICfWQGTjvcJMzgXPX/k0lIHgReh2azqvhK6/",
+	"Zzr3o/4bNG+bfeGyt1QhUb11vTHyL6J/gEy1A0cB2NNiTcOqOkawbhR+g0ENaQFzWoafIkWYaynSbwyH",
+	"omIvKIDKDemiAlucJtR1JlTY2/4yy4WI1ZsLpmmOknERMb/4H7/+4/8UxdeizIZB/wbEsdgQasgWKqOW",
+	"37x99zYY5FKxVAG74KUHeo2dqIykNkrcGcTLrBLxEvibrRMBsHbkM8gYr2h8ScZGdLDYolO+9VGCPul7",
+	"dxro6mOmH42p/hi7/i2zFJQzW823cOG3vhXCOcoy21/gcuXRi/DKjDTQyxph/h7J5dpC74rOt/YRdG6Q",
+	"3yKltRWQ3w6dofMNgXPBaFlG4xXqW2tyK/IiVhqx5WRKxcIlyYAh3ypgY3rBCM1yRsHDkjKiZjkDQant",
+	"sgBQyMf8ghWyEe1GVqomzQT52mZJXJkY3Q0fbx1eCmZrcnOj2Fy83dAVpIQ0a6A8zOVBZ8K3xOhsn0Mg",
+	"jqK8u2+dc6gqlYuv1Tl8Evyp5KKlnnZSUfyNou8OgSM/88x0bFS3CwidzrICPBqtXlaPBeyKIr48TVmK",
+	"3LHXxB1/ILm4yQh8N5mrx5h8Z/rRUZoWK69lyX6ms37GB7i0upV6dM4H53Kmr7z/4A+yJFDf+teQoDOR",
+	"FwwvhVpmqbmZGhIdjZdM8UW0H1RwQC93kBA+xTH/H1oAWngFK1zsAiQU0CJ0fz0FGC3mzBdQq6I/4d6u",
+	"EJov8T9KjNwz17NlH8stRQC2aSqzDPGj0aGIggkbxMx75BaFdWEN2xgxDQBQjmuU6tepWKd/BawNQFr1",
+	"EnTXEXxFVcybqnhZdF2tN1lWh3Swiutq04FKaCvH2WupQxUO3Er9Uo0euLl94FdOLO6666fT3osTrn/6",
+	"LesAcK9a4xj1WBlCUX47moBZoaK8oZEGaAeUuScZWqmiiukzmg/G/KJqtllxCTqC17kYGRnO6GBs2ZDV",
+	"Uic0Pw+6bJS0PlnFtLPj9Bf2p0OSPKU8Y16ip7Sl6Vzl2oGcZVhDDkq1NJl1TpjGEVasJDd5tYIlbXW5",
+	"ehtHXLn1LQi2HfXZSXxHtG97b6b+x2Bx7s+03SOqazv4LanEOM5qlBEIjD4EskAwT58OzmPPpI0kt0ZQ",
+	"bqAhGyUV6twBqKJzOQr0Mm6RYwGHcprzC6qtaYTYbBdNjULfX1hP4TJN37QC/EEpO8U2mlmaJUJVto0e",
+	"kzF60dbSDEB91kJkvRwZG2IxHGDb4LkYA4aA0W1lzjCCBC3JqK0YIirsztaxh1vJlaeDKzlhiKMMuaFA",
+	"f6Hg12dm/L/9GwvTbKmaZvyC/RzyUllI7NhgE7Nd0hw2NLpNczlgCvfVOtAxxuWQ5AzixAH/wCEX2OtG",
+	"YD+g86ss3yfM3G5uVvd/G8iNdjOlZp28pRxD/24NpS061CC73SJ6lgTDieCzA4TBR2WQwP8xL1bjhI+A",
+	"y5mTCozOpndBbId7DUr5oDrOaJ5xlpeYJ3B/LF68jUljOaMTZdR6AuCzcjhM7hzaNGr3rvXsQ3SF2joV",
+	"dc0rk4NzRQwBWH8nxFgwYQsJubxIPc4ZI/PcUI+zkyBiQipBr8iZzhdmWr1ur7sbui88k1iz5hr3gzpY",
+	"WmGxOYh62zu7e/vmWWk+a60vwNC+I20B+m7WFU7KHID3ckBO0FVug3EsDRjOvd4alsmRnOnVuY+OSI3O",
+	"DV0kObuQ5yxNtsgLhFMwJF54H9wJUpouyAXNeCD/5hn2+93eXqwFU3kAzXa4N+VQts5q7Agidhx4y4Dm",
+	"Oa9kudV2BnFyGsXBC+RaZs3BCKHKkrtY+x3MSebA65wKNZW5C4KjJHkpFUcDBhRzBshJVQ1Uo4PxAQEl",
+	"w7DBU1G0EmMYg1UHivpESBjAaKwD2up/Zn0nXClAlclJKmf9jKWA+OJiQ5JpLrUcJFDO+/PpKKeph3Jj",
+	"uLUHiJQgctMBlJ27C3PvIIUm5l1AFKLCVl5mmTLSt0ATKnrEgRJqidtWoyNCzg8JH5ax8nPKNQLmVUi7",
+	"zwZ0ppizysypKhN94rK63amwKckQfpelDENzwcxHjsjUboMtU+7TIaDncFXkeRcHTzGdHJCcZZKmXq0K",
+	"dirGXGlp+LcfUZeSkTTbVKBcFX1iphxWfiYPF8TSO6p4ZUZ9acJUgAH0mGqanAob91dS0iFJkA6/T7Ms",
+	"scHCeN045yKN8aZMQUwlgHyVwI50yEcfKYVATjw9SFyp9mKct32YLAXi1ayvIT8zpGdU6Q680jl+nNyJ",
+	"7TAOEmjFdI052ZMJE/pUEDwCAjvrwGT7Rn7asfb2iCJgW6TkZzPOdBmGWYxIii0c91yZYUN5SUOMZJjD",
+	"xc/sLBAftLhtWuTKFu/CeI/ky9MIxgzYU67h0yg+jV4WvxycRv/4i788jd4lWwQq0QAqqjowk9jtdnth",
+	"fPrdbnfb8hvLpcE/dzk1kjA2kn3bUrIt7A46ojrwTnXtKCss6TThWcYtzBLJKAAtODwqqqQwxKnzxdlE",
+	"ff8zTN60q2QOn1knWiqwSmJOtyqqTY7pdMqEGaG1pZoelLaaS6L5hMmZThzOkxV1Lmsj40qH1JXPkIca",
+	"JcNsjUbolGDNHMfefBQ+D2zrlrKwawrKDtfQaSOlWAPgGrK2qK0W8xJel5kRJEGgwYJlSHuyYYVie7Kc",
+	"zglnABNb4EowMnyca3RPOHyx6tGpCwHkHcziEAJr9k+idym0mSMONA+5H0V1pLpMe6yXdgfb/V26/2B4",
+	"j93vdCv/bdOGRYQ5VtbQwzjc3w0gHC5hEwa5UiE9SzTUuIEB1rHgs4ahIhOsjNWVXLBVrdaOFX3f5tjE",
+	"kKgD1z0tQRaBJFJ+kVY8OVC+3iGlVaAv9xqAAPFEVQZaVnbb8/Ax9/2aY91A/ce3NS2u1+2Fc5FKoD+u",
+	"IGX2EKVCyTxR2hdyhty2Q7pjk7Sc5DAKWjtlsWLGTNFS7wBRn6sRsINHhY/hm7/9g29+72++/uXvf/2r",
+	"v4viqIp01z6f+2kuJ1XgZUhFa8zndky/5RE5YSLFmsLLlX8drnPX1Vrsmf3ZqIP2qFIvZZYVKnYcLWlk",
+	"VW29VqkPb61yaERx4uS2LeECqLck46JWXj7i6QFZO4NTgTqAO8WnwrR3QL48dVsN0tXfbJC91e2Gd9ps",
+	"OHzrbTl8uAtPYdvh98DGwxtuL08Dm3lqd9MiW5r9NK/VtYT16xG9OxUBzOKlS9ERcJ1bTu3E1EinIhc3",
+	"jZu0bDss2TdvDR+0QUF1I/cnjFoTOzI7RW7XgEMhqluMYPh3vDuV5cZ4o7Lgi1uONQTvVU/BhyQz6+4f",
+	"MWEUClbkWBj2a5hyKgczo1JaGMC65vEC+/qBsobNa1xy2xc7hzIAdlxb0TKa7/J+C2IGevTymAAepff1",
+	"ezFUvDY3YNeHUVmM7txkyoPYmmZ76Ha3azVVeZ4UeQUkSRncH9MEqzo1R1wgjR+Sve4OkQj8WhoZuSJq",
+	"PAN/OkmDaSuvcHg3YDHd6+58AFbWkzH4F8FIIWTKwCapczoc8kHTFil6wVrkyJnO6YApa5SgmiSV7LrE",
+	"3Q22iMOC6e3HO/d3SX+hGcgIuGRBhVo+GKPWMBjTnA7M9cBmdx6dPDo+JjYxbd9QRG8b8WHM6yqjaky2",
+	"zRWoSzJ2wTKjyrMpuW1uT6fCcN378DqGVqARA7KbSofHUm5eEXOBppIMak766biQ5KblCFPsIbpjyDWh",
+	"Vt+RQ7LdjXfvPcCphi4xJ/SC3UDeW1TZJy4Eon+39eNqi8ad0vx8Aw3BH/xNR+q/l9y6Tw1J+KmObZLp",
+	"4BxAbMnaPCij7Ni67GAZg6p0SNXoMaMkMSp64mx1kPd86PIALJwylE9FC465oKDLNa1wwYxplljrI/ZV",
+	"FO46wkdyeCoKd505BLfUJoh0DaT6GkNsro7KCpl5VcRUNH/gqvkgqRzLjxdpfS6pD2jBTLbaDFY4C7Tj",
+	"XkahCq2+g+oV50vQrYLNlz7vV2unp4Ha6XVo2I0OEBao/47igP2y/Y129BRiW+ZUYVq1ljdmQn9Oz1lc",
+	"VLjMLRGXe7giO1FZJK3mQ/nYR35bCmay6dFc27xDShLk+xZ5K6mgsVuUn5xNMa2LajLnWXaAxlkP6NM2",
+	"a1SOuBRP5juNpp0ls29hk7Fo7OYEe+/DO2iFt3t+KsDTAKUQ8c/mzO4HjywTaRC3boN7tb8o0UFEO73I",
+	"D9yrXaqvjJKmyqutBUTeKKLuuRp9R4fI9r76EC1RyI0dIRsstxZORhmVrKg6Fz4xJUA6hosg0AiGxs4U",
+	"y21IrMMRkHwAheUXisyE5hnUVTVs1fmNYqwDkRmdrwSjQc8F/GUkATzc1rdz8ShGLe/TwfkhoUWYgysr",
+	"YLFHyFDmNlq2QBUR0H9p6aZlEO4XY8ncwRfSB8aBiD0G9mo3CnMXxbdhkkZ9vM0rsCnUoq9I12B5ifZK",
+	"YEyZuHOAA9PleiHIIXhsCt4EwcQAsG7uv7aWBloHEuLgUhA6uCgnGz7uuijcd3VN0snb/kwtNglrtX3f",
+	"tCL4uWL5jSqBD1m55V65RQirM1MO5wDPAKNmJSLTIw+Oo6rFwV2DXvhQHcqvR9DquJXyyxaMQfcIxb5O",
+	"xe3CYwImV47QNb2YJN3E/bZ/pwSd3t66dDg/ygWJZExX62wnrni3jTTf946b5wO2Ouodi9XDtS3Ffyp4",
+	"6UWGyBjAyAWXKsPcfS2z1EwahRjBgksY2eBQlW3rcBRCdI/4QddCripqvNcqt2OF8BXVv9vn3ttBfvDn",
+	"45FVxwSzQc8WXKzhYNTgMlcDljk3kg2QKBO9qpexQ0ePEBrFdWGYM+paYot1ld5krz4XIEQxmrr2qtW4",
+	"sFQNwkmItEjH8GK9ToXZ8djFZoMcAEFTcYJ5AQE19GqXuhGg0mo9tevQalk3bdsrXbaudlhrSg0XfvuW",
+	"1Sq/mF641ktZM/CGCL9eVRBxX6nwiagZAnbFdWWFXfxtbHGpwr7rUuPZKnJq7kLqjO3ry0A0motjNFrW",
+	"TJv7hDtk4IAzhze20BK2rB4HSk7ZgE9oZtQuCJksygu5GEdEm7C33SKiKeTLNjd61I8umB+7uJw64bWI",
+	"XGW5OVtG1gLaIWYVjEbZTOBVjRbGnOV2P7OJ7nJYQYotMk68Vqo5JmHvfbUNB82HhaGHQwYl3AocMJxM",
+	"WZvLdOhgebx+K5TUsDLV0DCHHFVZAsAKWP4csQ7ipjorJR5LsDhS0X413Hm5G3NFgQwCkZKcUfjZ3U68",
+	"ZooLS8M8rXsIoiF48evWknc+7HOHkKo+zagYQJyKwLivKZPTDGkVyrW5WDDE3vKa8fqxVvJ3b9/97wAA",
+	"AP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -64,6 +64,7 @@ type Legacy struct {
 	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb or xxd."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
 	XXD        XXD           `embed:"" prefix:"xxd."`
+	API        API           `embed:"" prefix:"api."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
 	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
@@ -88,6 +89,13 @@ type XXD struct {
 	Insecure    bool          `help:"Believe any certificate of the chat server. Whoever is in between then reads passwords and messages."`
 	LinkIdle    time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
 	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
+}
+
+// API is as which application the node asks the backend for what no user may, in either mode. All of it or nothing.
+type API struct {
+	URL   string `help:"The address at which the backend answers applications, http://HOST/api.php; with legacy.api.code and legacy.api.token. Empty: /inner/send_notification and its kin answer 10007."`
+	Code  string `help:"Code of the application that is registered for Xuangate in the back office."`
+	Token Secret `help:"That application's token."`
 }
 
 // EventLog is what a client finds when it comes back.
