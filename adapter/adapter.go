@@ -48,6 +48,8 @@ type Config struct {
 	// Upstreams has each user signed in by himself, with his own password: mode xxd.
 	Upstreams *Upstreams
 	Sink      Sink
+	// Apps asks as an application registered in the back office, for what no user may ask. Nil: there is none.
+	Apps Caller
 
 	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
 	// process.
@@ -91,6 +93,7 @@ type Config struct {
 // returns an *Error, or wraps one, unless the fault is our own.
 type Adapter struct {
 	caller      Caller
+	apps        Caller // nil where we are no application
 	sink        Sink
 	observe     Observer
 	operator    string
@@ -111,6 +114,7 @@ type Adapter struct {
 	unknown sync.Map     // kinds of pushes that were noted
 
 	users   *users
+	looks   *looks
 	chats   *chats
 	lanes   *lanes
 	lookups chan struct{} // of last messages that are under way
@@ -127,7 +131,7 @@ func New(c Config) (*Adapter, error) {
 		return nil, errors.New("adapter: Upstreams need Secrets")
 	}
 	a := &Adapter{
-		caller: c.Caller, sink: c.Sink, observe: c.Observe,
+		caller: c.Caller, apps: c.Apps, sink: c.Sink, observe: c.Observe,
 		operator:   cmp.Or(c.Operator, "admin"),
 		zone:       cmp.Or(c.Timezone, time.UTC),
 		emoji:      emoji{form: c.Emoji},
@@ -153,6 +157,7 @@ func New(c Config) (*Adapter, error) {
 		a.links, a.caller, a.depot = links, links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
+	a.looks = newLooks()
 	a.chats = newChats()
 	a.lanes = newLanes()
 	a.lookups = make(chan struct{}, allLookups)
@@ -163,10 +168,22 @@ func New(c Config) (*Adapter, error) {
 
 // call asks legacy once. A refusal is an error.
 func (a *Adapter) call(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	return a.callOn(ctx, a.caller, op, c)
+}
+
+// callApp is call as an application. What is sent in nobody's name is not repeated.
+func (a *Adapter) callApp(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	if a.apps == nil {
+		return legacy.Response{}, refuse(op, model.Unsupported, "this takes an application registered in the chat server's back office: set legacy.api.url, legacy.api.code and legacy.api.token")
+	}
+	return a.callOn(ctx, a.apps, op, c)
+}
+
+func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Call) (legacy.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	start := time.Now()
-	r, err := a.caller.Call(ctx, c)
+	r, err := on.Call(ctx, c)
 	if a.observe != nil {
 		a.observe(ctx, c, time.Since(start), err)
 	}

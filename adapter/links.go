@@ -29,6 +29,7 @@ type links struct {
 
 	mu     sync.Mutex
 	closed bool
+	server legacy.ServerInfo // as the last sign-in was told
 	byUser map[legacy.UserID]*link
 }
 
@@ -155,6 +156,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	if err != nil {
 		return legacy.UserRow{}, err
 	}
+	l.note(welcome.Server)
 	row := welcome.User
 	u := legacy.UserID(row.ID)
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
@@ -185,6 +187,23 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.mu.Unlock()
 	_, err = k.ready(ctx)
 	return row, err
+}
+
+// note keeps what the server told of itself.
+func (l *links) note(info legacy.ServerInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = info
+}
+
+// serverInfo is what the server tells of itself to who signs in; u is linked for it where nobody was yet.
+func (l *links) serverInfo(ctx context.Context, u legacy.UserID) (legacy.ServerInfo, error) {
+	if _, err := l.find(ctx, u); err != nil {
+		return legacy.ServerInfo{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server, nil
 }
 
 // find returns the link of u, making it again where it was given up, or lost with an earlier process. Users whose

@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// maxFrame is the largest JSON that xxd takes: its limit of 20,480 bytes counts the padded ciphertext (LEGACY).
-	maxFrame = 20479
 	// loginTimeout bounds the way from the dial to the sixth login frame, five backend calls in series.
 	loginTimeout = 15 * time.Second
 	writeTimeout = 10 * time.Second
@@ -81,6 +79,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	if err != nil {
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
+	welcome.Server = info.ServerInfo
 	go c.run()
 	return c, welcome, nil
 }
@@ -121,6 +120,7 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 		case "sessionid":
 			c.files.session = string(p.SessionID)
 		case "usergetlist":
+			w.Directory = p.Directory
 			err = p.Decode(&w.Users)
 		case "getlist":
 			err = p.Decode(&w.Chats)

@@ -59,7 +59,7 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 	if err != nil {
 		return legacy.Response{}, fmt.Errorf("encode %s: %w", call, err)
 	}
-	if len(frame) > maxFrame {
+	if len(frame) > legacy.MaxFrame {
 		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
 	}
 	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}
@@ -358,7 +358,7 @@ func (p *pending) settle() {
 	case len(p.answers) > 0 && (len(p.fails) == 0 || isMessage): // a message's gid is nobody else's
 		f := p.answers[len(p.answers)-1]
 		r.Data, r.Message = f.Data, f.Message
-		r.Pager = f.Pager
+		r.Pager, r.Directory = f.Pager, f.Directory
 	case len(p.fails) > 0:
 		f := p.fails[0]
 		r.Result, r.Data, r.Message, r.Unsure = f.Result, f.Data, f.Message, true

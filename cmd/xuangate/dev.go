@@ -14,7 +14,11 @@ import (
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
-const devInnerKey = "dev-inner-key"
+const (
+	devInnerKey = "dev-inner-key"
+	devAppCode  = "xuangate"
+	devAppToken = "dev-app-token"
+)
 
 // dev is the newcomer's command: a node in front of the reference chat server, both in this process.
 type dev struct {
@@ -37,7 +41,7 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(files)) }()
 	}
-	server, err := xuanxuan.Start(ctx, xuanxuan.Options{File: file}, "127.0.0.1:0")
+	server, err := xuanxuan.Start(ctx, xuanxuan.Options{File: file, AppCode: devAppCode, AppToken: devAppToken}, "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("start the reference chat server: %w", err)
 	}
@@ -45,6 +49,7 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 	settings := d.settings(to.err)
 	settings.Files.Dir = files
 	settings.Legacy.XXB = node.XXB{URL: server.URL(), Key: xuanxuan.DefaultKey, OwnPresence: true}
+	settings.Legacy.API = node.API{URL: server.APIURL(), Code: devAppCode, Token: devAppToken}
 	if d.Mode == "xxd" {
 		front, err := xuanxuan.StartXXD(ctx, xuanxuan.XXDOptions{Backend: server.URL(), TLS: true, UploadDir: files}, "127.0.0.1:0")
 		if err != nil {

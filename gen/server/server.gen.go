@@ -71,6 +71,9 @@ type ServerInterface interface {
 	// GetConversations The caller's conversations, whole
 	// (POST /get_conversations)
 	GetConversations(ctx echo.Context) error
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -83,12 +86,30 @@ type ServerInterface interface {
 	// GetPublicConversations The groups that anybody may join
 	// (POST /get_public_conversations)
 	GetPublicConversations(ctx echo.Context) error
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx echo.Context) error
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx echo.Context) error
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx echo.Context) error
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx echo.Context) error
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx echo.Context) error
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx echo.Context) error
 	// InnerGetConversationMembers Who is in a conversation, for whoever asks
 	// (POST /inner/get_conversation_members)
 	InnerGetConversationMembers(ctx echo.Context) error
@@ -104,6 +125,9 @@ type ServerInterface interface {
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx echo.Context) error
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
@@ -143,6 +167,12 @@ type ServerInterface interface {
 	// RenameConversation Give a conversation another name
 	// (POST /rename_conversation)
 	RenameConversation(ctx echo.Context) error
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx echo.Context) error
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
@@ -158,12 +188,21 @@ type ServerInterface interface {
 	// SetConversationPublic Open a group to everybody, or close it
 	// (POST /set_conversation_public)
 	SetConversationPublic(ctx echo.Context) error
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx echo.Context) error
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx echo.Context) error
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx echo.Context) error
 	// UploadFile Upload a file for a conversation
 	// (POST /upload_file)
 	UploadFile(ctx echo.Context) error
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -320,6 +359,15 @@ func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
 	return err
 }
 
+// GetExtensions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtensions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtensions(ctx)
+	return err
+}
+
 // GetJoinedConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) GetJoinedConversation(ctx echo.Context) error {
 	var err error
@@ -356,6 +404,42 @@ func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error 
 	return err
 }
 
+// GetServerInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServerInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServerInfo(ctx)
+	return err
+}
+
+// GetSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSettings(ctx)
+	return err
+}
+
+// GetTodos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTodos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTodos(ctx)
+	return err
+}
+
+// GetUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsers(ctx)
+	return err
+}
+
 // HideConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
 	var err error
@@ -371,6 +455,24 @@ func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetChatGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatGroups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatGroups(ctx)
+	return err
+}
+
+// InnerGetChatUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatUsers(ctx)
 	return err
 }
 
@@ -416,6 +518,15 @@ func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
+// InnerSendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendNotification(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendNotification(ctx)
 	return err
 }
 
@@ -566,6 +677,24 @@ func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
 	return err
 }
 
+// SaveSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveSettings(ctx)
+	return err
+}
+
+// SaveTodo converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTodo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTodo(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
@@ -611,6 +740,15 @@ func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
 	return err
 }
 
+// SetStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) SetStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetStatus(ctx)
+	return err
+}
+
 // StarConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
 	var err error
@@ -620,12 +758,30 @@ func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
 	return err
 }
 
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
 // UploadFile converts echo context to params.
 func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
+// VisitExtension converts echo context to params.
+func (w *ServerInterfaceWrapper) VisitExtension(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VisitExtension(ctx)
 	return err
 }
 
@@ -679,6 +835,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
+	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
+	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
+	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
+	router.POST(options.BaseURL+"/get_extensions", wrapper.GetExtensions, options.OperationMiddlewares["getExtensions"]...)
+	router.POST(options.BaseURL+"/visit_extension", wrapper.VisitExtension, options.OperationMiddlewares["visitExtension"]...)
+	router.POST(options.BaseURL+"/get_todos", wrapper.GetTodos, options.OperationMiddlewares["getTodos"]...)
+	router.POST(options.BaseURL+"/save_todo", wrapper.SaveTodo, options.OperationMiddlewares["saveTodo"]...)
+	router.POST(options.BaseURL+"/get_server_info", wrapper.GetServerInfo, options.OperationMiddlewares["getServerInfo"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -719,6 +885,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
 	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.OpenapiJson, options.OperationMiddlewares["openapiJson"]...)
@@ -740,6 +909,10 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type SettingsReplyJSONResponse SettingsAnswer
+
+type UserReplyJSONResponse UserAnswer
 
 type CheckJoinedConversationRequestObject struct {
 	Body *CheckJoinedConversationJSONRequestBody
@@ -1523,6 +1696,52 @@ func (response GetConversationsdefaultJSONResponse) VisitGetConversationsRespons
 	return err
 }
 
+type GetExtensionsRequestObject struct {
+	Body *GetExtensionsJSONRequestBody
+}
+
+type GetExtensionsResponseObject interface {
+	VisitGetExtensionsResponse(w http.ResponseWriter) error
+}
+
+type GetExtensions200JSONResponse ExtensionsAnswer
+
+func (response GetExtensions200JSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetExtensionsdefaultJSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetJoinedConversationRequestObject struct {
 	Body *GetJoinedConversationJSONRequestBody
 }
@@ -1707,6 +1926,190 @@ func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversa
 	return err
 }
 
+type GetServerInfoRequestObject struct {
+	Body *GetServerInfoJSONRequestBody
+}
+
+type GetServerInfoResponseObject interface {
+	VisitGetServerInfoResponse(w http.ResponseWriter) error
+}
+
+type GetServerInfo200JSONResponse ServerInfoAnswer
+
+func (response GetServerInfo200JSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfodefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetServerInfodefaultJSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+	Body *GetSettingsJSONRequestBody
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosRequestObject struct {
+	Body *GetTodosJSONRequestBody
+}
+
+type GetTodosResponseObject interface {
+	VisitGetTodosResponse(w http.ResponseWriter) error
+}
+
+type GetTodos200JSONResponse TodosAnswer
+
+func (response GetTodos200JSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetTodosdefaultJSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersRequestObject struct {
+	Body *GetUsersJSONRequestBody
+}
+
+type GetUsersResponseObject interface {
+	VisitGetUsersResponse(w http.ResponseWriter) error
+}
+
+type GetUsers200JSONResponse UsersAnswer
+
+func (response GetUsers200JSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HideConversationRequestObject struct {
 	Body *HideConversationJSONRequestBody
 }
@@ -1786,6 +2189,98 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsRequestObject struct {
+	Body *InnerGetChatGroupsJSONRequestBody
+}
+
+type InnerGetChatGroupsResponseObject interface {
+	VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatGroups200JSONResponse ChatGroupsAnswer
+
+func (response InnerGetChatGroups200JSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatGroupsdefaultJSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersRequestObject struct {
+	Body *InnerGetChatUsersJSONRequestBody
+}
+
+type InnerGetChatUsersResponseObject interface {
+	VisitInnerGetChatUsersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatUsers200JSONResponse ChatUsersAnswer
+
+func (response InnerGetChatUsers200JSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatUsersdefaultJSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2020,6 +2515,52 @@ type InnerSendMsgdefaultJSONResponse struct {
 }
 
 func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationRequestObject struct {
+	Body *InnerSendNotificationJSONRequestBody
+}
+
+type InnerSendNotificationResponseObject interface {
+	VisitInnerSendNotificationResponse(w http.ResponseWriter) error
+}
+
+type InnerSendNotification200JSONResponse EmptyAnswer
+
+func (response InnerSendNotification200JSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendNotificationdefaultJSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2708,6 +3249,98 @@ func (response RenameConversationdefaultJSONResponse) VisitRenameConversationRes
 	return err
 }
 
+type SaveSettingsRequestObject struct {
+	Body *SaveSettingsJSONRequestBody
+}
+
+type SaveSettingsResponseObject interface {
+	VisitSaveSettingsResponse(w http.ResponseWriter) error
+}
+
+type SaveSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response SaveSettings200JSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTodoRequestObject struct {
+	Body *SaveTodoJSONRequestBody
+}
+
+type SaveTodoResponseObject interface {
+	VisitSaveTodoResponse(w http.ResponseWriter) error
+}
+
+type SaveTodo200JSONResponse TodoRefAnswer
+
+func (response SaveTodo200JSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTododefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveTododefaultJSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -2946,6 +3579,52 @@ func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPub
 	return err
 }
 
+type SetStatusRequestObject struct {
+	Body *SetStatusJSONRequestBody
+}
+
+type SetStatusResponseObject interface {
+	VisitSetStatusResponse(w http.ResponseWriter) error
+}
+
+type SetStatus200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response SetStatus200JSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetStatusdefaultJSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StarConversationRequestObject struct {
 	Body *StarConversationJSONRequestBody
 }
@@ -2994,6 +3673,52 @@ func (response StarConversationdefaultJSONResponse) VisitStarConversationRespons
 	return err
 }
 
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type UploadFileRequestObject struct {
 	Body *multipart.Reader
 }
@@ -3023,6 +3748,52 @@ type UploadFiledefaultJSONResponse struct {
 }
 
 func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensionRequestObject struct {
+	Body *VisitExtensionJSONRequestBody
+}
+
+type VisitExtensionResponseObject interface {
+	VisitVisitExtensionResponse(w http.ResponseWriter) error
+}
+
+type VisitExtension200JSONResponse VisitAnswer
+
+func (response VisitExtension200JSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensiondefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response VisitExtensiondefaultJSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3087,6 +3858,9 @@ type StrictServerInterface interface {
 	// GetConversations The caller's conversations, whole
 	// (POST /get_conversations)
 	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx context.Context, request GetExtensionsRequestObject) (GetExtensionsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -3099,12 +3873,30 @@ type StrictServerInterface interface {
 	// GetPublicConversations The groups that anybody may join
 	// (POST /get_public_conversations)
 	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx context.Context, request GetServerInfoRequestObject) (GetServerInfoResponseObject, error)
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx context.Context, request GetTodosRequestObject) (GetTodosResponseObject, error)
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx context.Context, request InnerGetChatGroupsRequestObject) (InnerGetChatGroupsResponseObject, error)
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx context.Context, request InnerGetChatUsersRequestObject) (InnerGetChatUsersResponseObject, error)
 	// InnerGetConversationMembers Who is in a conversation, for whoever asks
 	// (POST /inner/get_conversation_members)
 	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
@@ -3120,6 +3912,9 @@ type StrictServerInterface interface {
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
@@ -3159,6 +3954,12 @@ type StrictServerInterface interface {
 	// RenameConversation Give a conversation another name
 	// (POST /rename_conversation)
 	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx context.Context, request SaveTodoRequestObject) (SaveTodoResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
@@ -3174,12 +3975,21 @@ type StrictServerInterface interface {
 	// SetConversationPublic Open a group to everybody, or close it
 	// (POST /set_conversation_public)
 	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx context.Context, request SetStatusRequestObject) (SetStatusResponseObject, error)
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
 	// UploadFile Upload a file for a conversation
 	// (POST /upload_file)
 	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx context.Context, request VisitExtensionRequestObject) (VisitExtensionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -3845,6 +4655,55 @@ func (sh *strictHandler) GetConversations(ctx echo.Context) error {
 	return nil
 }
 
+// GetExtensions operation middleware
+func (sh *strictHandler) GetExtensions(ctx echo.Context) error {
+	var request GetExtensionsRequestObject
+
+	var body GetExtensionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtensions(ctx.Request().Context(), request.(GetExtensionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtensions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtensionsResponseObject); ok {
+		return validResponse.VisitGetExtensionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetJoinedConversation operation middleware
 func (sh *strictHandler) GetJoinedConversation(ctx echo.Context) error {
 	var request GetJoinedConversationRequestObject
@@ -4038,6 +4897,202 @@ func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
 	return nil
 }
 
+// GetServerInfo operation middleware
+func (sh *strictHandler) GetServerInfo(ctx echo.Context) error {
+	var request GetServerInfoRequestObject
+
+	var body GetServerInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServerInfo(ctx.Request().Context(), request.(GetServerInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServerInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServerInfoResponseObject); ok {
+		return validResponse.VisitGetServerInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx echo.Context) error {
+	var request GetSettingsRequestObject
+
+	var body GetSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx.Request().Context(), request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		return validResponse.VisitGetSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTodos operation middleware
+func (sh *strictHandler) GetTodos(ctx echo.Context) error {
+	var request GetTodosRequestObject
+
+	var body GetTodosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTodos(ctx.Request().Context(), request.(GetTodosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTodos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTodosResponseObject); ok {
+		return validResponse.VisitGetTodosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsers operation middleware
+func (sh *strictHandler) GetUsers(ctx echo.Context) error {
+	var request GetUsersRequestObject
+
+	var body GetUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsers(ctx.Request().Context(), request.(GetUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsersResponseObject); ok {
+		return validResponse.VisitGetUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // HideConversation operation middleware
 func (sh *strictHandler) HideConversation(ctx echo.Context) error {
 	var request HideConversationRequestObject
@@ -4124,6 +5179,104 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatGroups operation middleware
+func (sh *strictHandler) InnerGetChatGroups(ctx echo.Context) error {
+	var request InnerGetChatGroupsRequestObject
+
+	var body InnerGetChatGroupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatGroups(ctx.Request().Context(), request.(InnerGetChatGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatGroupsResponseObject); ok {
+		return validResponse.VisitInnerGetChatGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatUsers operation middleware
+func (sh *strictHandler) InnerGetChatUsers(ctx echo.Context) error {
+	var request InnerGetChatUsersRequestObject
+
+	var body InnerGetChatUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatUsers(ctx.Request().Context(), request.(InnerGetChatUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatUsersResponseObject); ok {
+		return validResponse.VisitInnerGetChatUsersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4354,6 +5507,52 @@ func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
 		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendNotification operation middleware
+func (sh *strictHandler) InnerSendNotification(ctx echo.Context) error {
+	var request InnerSendNotificationRequestObject
+
+	var body InnerSendNotificationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendNotification(ctx.Request().Context(), request.(InnerSendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendNotification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendNotificationResponseObject); ok {
+		return validResponse.VisitInnerSendNotificationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4845,6 +6044,98 @@ func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
 	return nil
 }
 
+// SaveSettings operation middleware
+func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
+	var request SaveSettingsRequestObject
+
+	var body SaveSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveSettings(ctx.Request().Context(), request.(SaveSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveSettingsResponseObject); ok {
+		return validResponse.VisitSaveSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveTodo operation middleware
+func (sh *strictHandler) SaveTodo(ctx echo.Context) error {
+	var request SaveTodoRequestObject
+
+	var body SaveTodoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTodo(ctx.Request().Context(), request.(SaveTodoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTodo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTodoResponseObject); ok {
+		return validResponse.VisitSaveTodoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -5075,6 +6366,52 @@ func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
 	return nil
 }
 
+// SetStatus operation middleware
+func (sh *strictHandler) SetStatus(ctx echo.Context) error {
+	var request SetStatusRequestObject
+
+	var body SetStatusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetStatus(ctx.Request().Context(), request.(SetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetStatusResponseObject); ok {
+		return validResponse.VisitSetStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // StarConversation operation middleware
 func (sh *strictHandler) StarConversation(ctx echo.Context) error {
 	var request StarConversationRequestObject
@@ -5121,6 +6458,52 @@ func (sh *strictHandler) StarConversation(ctx echo.Context) error {
 	return nil
 }
 
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // UploadFile operation middleware
 func (sh *strictHandler) UploadFile(ctx echo.Context) error {
 	var request UploadFileRequestObject
@@ -5150,269 +6533,414 @@ func (sh *strictHandler) UploadFile(ctx echo.Context) error {
 	return nil
 }
 
+// VisitExtension operation middleware
+func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
+	var request VisitExtensionRequestObject
+
+	var body VisitExtensionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VisitExtension(ctx.Request().Context(), request.(VisitExtensionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VisitExtension")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VisitExtensionResponseObject); ok {
+		return validResponse.VisitVisitExtensionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L1bjxtJdi76VwJ5PJDUyKJYV0ksDHBKt+6a0aVGVXL3TFNHGWQGyZjKjOBkBIviqAsYP5yDA78Y+2Ve",
-	"5mketu0XexuGsQ3D/jXeu3vsf7ERa0XkPclkFSWVxiOgq6vIzLiuWLGu33rvDWU8lYIJrbzeey9hv5ox",
-	"pR/KkDP44JEUFyxRVHMpHspwYT4bSqGZ0OZXOp1GfAjf3v2lksJ8xt7ReBox+2T69lseej3v/r0BvXdw",
-	"78HW4OD+ztbePXZv6/7egwdb3d37+2FId3YGBwfepe+p4YTF1LTxZwkbeT3v/7qbjfQufqvu5kf3Cofu",
-	"XV5e+jAPnrDQ6+lkxi79wjyeq7H6aHPxvZCpodcb0UixK03MDLf95E6ZUlyKjzlBZbv0et96+57vHXhv",
-	"rjRRN/Tlk32uxkdiOJHJp9lC34vVGF/eMf+2dnd3n2y9+PMXO1sPnu21J910GstmC5+oqRSqehpfsdEr",
-	"No3aLMFVDtPoSKg5S3BYZv4Jn5pvvJ53NmEkv5SEazKnioRSMKJlxyzCV4xGerLZAWKbzeP6Ss6JnnBF",
-	"hAwZ4QoG8pwpRcdMtR1KgVxC5vW6vhdSDYN7rsZe71vYBmzC++F//v8//MX/+P7/+3+///t/8YoH8fhx",
-	"e/p6msjYUr/X8/Y8oPLjJhrzvVMmwjMeM6+3ffDg/vb2g3vbXfzne6ea6pmCcZ8tpuaRyzeX7cnSLtfy",
-	"3Y/tUz6RUciUJiOeKO0TmRDB5ukHZM71hATm/QA24ySRg4jFmyUL22jdWI81CXlIhNRkLpPzQxKYPQ0I",
-	"FSHRE0a+Ojs7IQoWjCi6IPPJwicBSxKZBOYDReYTqomWJJQdz/cmjIYsgaP4iulksXU00iwxfxb7/drM",
-	"22zJDnRlfnvgE2oeJhM5JzEVC6LYUIpQmdZ1siB0TLkwnWSzTmlxx/c07KXHhWZj2Bjf+2bL8o4tQyrl",
-	"MbygMVN4HuytTrggcpaQSI5VQ0fewZc7X7385hc//8mjb1492314cvT6ycM//+nD0/0jLx2D0gkXY7Pe",
-	"GV3Bmhwlwwm/YJZ2KiMylMPEBYvklBGayJkISWDOVmBGM03klCXayh149lYxrJAZqnLHc9mzdmivmJpF",
-	"2iuy2m+xN9vQm3SecvBLNtSmB/v2U8qjWcKqMzsq8kNtiGYoZxGS3sDMFhoIyUgmRMmYDWS4qM760Rqz",
-	"LvCacB3mfhya958YKq8h3QmMK6MIIYmaDSeFGVZpwfAkJwWUm3wqEzKfyNjcE4VVUUwfkoiNNJEzTeYT",
-	"JrJH8GtYLyHdaqWj+tYIGb7HNYvVqqk7xnqZDpomCV1UiKC0RD7uhluoJWThbnDDxcKQm/dpdJLbWCs4",
-	"lBcaOYslDcM7B2YtyYAOz+sOREF2UfXHK/+UKq1Yq7uo7aJW6Smm747xzW1zDcVcuD/L6+57XL21065O",
-	"wwg+blGUT2DtcGVUujTprMzDafMDKSNGRc3pLi1dYQBLNxa4Rc0ZMeebxozIkR0qF+Pqnhl+wcKm9/Mn",
-	"wYhOh4TFU73Ac0CjyMhUxS1suzkldrWK8O0w6xbCMaQl8+e6Q7o9kAFlcs7CTl/0xXfEsFTyHd6w35GY",
-	"UWFo+7u++G5rayv9zzxpbsdt8h3Z63bJd4SLCxrxkExpQmOmWXIIN7ViRlIYMncr8+GEpG/vkO/IfneX",
-	"fAePDs3oFEsuWEKGVNgVThgdTlh4mN219j4Ocjd5kLW5CyMyP00DNIrknIXZ13vQ5V5Nl1rKc/ODRNJO",
-	"GF7Yh/b2bHsjc/mhvGRaJzGLByzJnj6Apx8Qs45iFPGhVihMwVpoqoFfmD/ogEfcEJzZi/JY0vbuwXC3",
-	"YbhckdlU6YTRmMRml+wihdJsYvrKfTOEbVhUMxmajFn2pRnZ3s4D+yWIM1bIUG1XeLsLHXTtEk6l4qhM",
-	"GPkdFo8l5JxN9SFJWCSpkdgSORvjGky40jJZEHPckNtlDSMx7QPZ6YkM63Zw25Lctu1ey3MGfc/EuZBz",
-	"4RP2bmoOiFnnhF3I8/y7u+m7io8FC41kxSLF5hOWMAISgKHUmJFpRPVIJnH27l767jwxFEKHQzkT2vQz",
-	"pUrNZZLraD+lQthr+yhXJJLDcytOCDnPXjhoeiHkig6ibBL7cNrwpxEKR3QWaTxrqbgYkhE3EioviI6m",
-	"BcOWxCz2et92fTi/8HMHfu7Czz34uQ8/D+DnPfh530dpGCgAfpp3t7v4cxd+7sHPffhp3t3vdt/k+GC3",
-	"Ig373rstM56tC5oII/catvbyp57vHSM7OXHcxPO91wJ4gVkNz/deSH2EpOH53pmUp5Gc48dPzRlFpQ5O",
-	"ILyqZtOpTLR7+pk5FvjrcyoWVhIwN8yJpednUpk3nwMlFjqzQzszlGd0OqCkY/HE0ZHne18bCjmxVOH5",
-	"3hHu5zPY/Ozvx3ZvoVHNEkEjMMHkL2mQTqLo5Qg02LZX+0OqzP3xviynUs3GMlk0CCH2W2RHNIqM1kMV",
-	"mc40kpKW7q5D+hWsKHLWiZfH6qhJYjgrdpPK2lwXmrVSWFlYME0/n+nV7cYzvVajp5omKxtVmibJGs0+",
-	"o0qDGWKldemxUWbKV322iukI0/n72bZWRYE3/nKVh6r8bivGFEypRIQ3UTMsHJJ1FcPKWamXlbjKbgRD",
-	"8uyCJQt76VdneBTGvE6POtaKUPiuQx4ljGqZKLAvqNmUJfYrcxnTcUkTANnB6FgDZqQwwyJDYnjM1eTL",
-	"Ro3KLEgcc62tkaS8y1IxowmSmC6ImjJ6bvmAjyti1Dzz3QcYVdEut65uk/8EjWrtW4Dna9p4QeMmnpNJ",
-	"cLcUkXNBQChA4aLcjKGt7f0i/wTRqI6JAtUwtBwunwE8496osxPYqwdoKRU98eHiYGjEh6yeoz9mEatj",
-	"vI+5irlSRlrnRtEQRGkeRVaMD9filLjd1UWOqNLOjnlLER4W1C8Naw2iaPlyqrfIVmZnuj9lIkzNui0G",
-	"oZgIjcLTbiBLu11nj58DH2qwKCCTKtsSTN/73gZOZv0pMJzOEFZeTKBECral5ZYURe5WXJXv/9vf/vCX",
-	"/71uaU5mg4gP6zg0M6tMqEgZEPml5KIdmZ3O8DJYtQT2saVGp8denmxLm5k7MDUMqUpwdm3TeWdnucAH",
-	"su333cVT4OLZDFfdf08unCn/w4uZYGCnJKbJOVpbF3IG9sKFnCWKRSPfiiNWEjVfT+gFs6qMkPPlEuh/",
-	"/v5f/vC7v69QkdEzxnLLfLilzvl0S07R2rc1lUYXSTI/76MJFeNm4w9+2yGBk1YDnwRWGDS/grCJjorA",
-	"zoL/Gj5JGEwb9H0zWwLaKlpE0FIKqijIHDIKiRyVzq490YXTa5U5Dzg4KBIJAynB89PnfW/qKIk6Qhnm",
-	"CSV0bNs8Yafl+Z6dlWlphm3nJpSjqtwaV3Q5u5qP0uHZD16lo7QfZMRsP8ioH//OaNw2mZ+B/exxbiLu",
-	"tWw+9pPTdFqu61lhaI/yk6zhfEsUmpciWhBnS2D5jbZbb8nHbDvyrjx9p/qPkPPVxtI1SLpJT2pxGOvG",
-	"ifpUeZD1jHatUdYrXlccpVPQNruY5VvAMov19S6dmmK1NPKRTFLeUubPTzm6tduxZ3i6ypILnur3za7h",
-	"VJppIbNYX/dKjRZl8XWlGyevF4e6S3hMx8wne2TEoyL33/O9kUxiqtHCdJAbdN79mt9AewfjIIv+/NyI",
-	"W22vGY6feqjtchI6kGA9qd3VOp+b+dgveONr/BP175ptNKMoCX3va8IUIEbh6Ge/6P7i66f62dmTJ/on",
-	"vzpJjrYnz8TD2S92ft79xS+f7Pziy+PdF2evuz8/C+Off/1kZXQDyoRWkutMw1Ex4uHeg/3d7d2de/tp",
-	"xAP/tdm1+zvbXd8rPbTnHkIy2PO910nk9by7MMG76w798ir+MXuUKjfAV1Q9l0m9EpgwuOkZTSLOkjTg",
-	"wpzySMpzQlvai16wd7qBFwa2/wBlpWDARuYv08VYEinAaFCr++zsuP16tVsTFlDyLgGRZbNdJUbC8zfd",
-	"UISTuo61CFq4qudYKntCkVG4kJLqGuCetuatlQC5dQ0lEY+5pTdwKHi93W5dmBZ4jGAGhGoSS1Uk5/0u",
-	"+JN5bKRS5062f63kxeVJrNqJuuCZ4i3bIUc4SLLXJdOEC00HESNHp4+Oj811m9ChESBTK5ua0qHZGzVl",
-	"kSbsHR3qaEGoInNGKFA24frQKJx6wsU4lddTz2Dx1LUMIou5eMbEWE/yi5Sz/eRDSps0/q8n0gyEC0Ir",
-	"OnY5VOV64SefzuiwKuzjeaYfLaWb52qsTuj4yuEfRmFL+bocrVxxWh9rdkTg+PaINFpD2iC6XrnukBdS",
-	"Ey3HKNpiRJ5l9W2Ye0zfOara664ksozftBokPt40SphC0Mb6tt4gr83lMBx4+VuPzTPrcsRs9z41U8wH",
-	"na9H2Bh3WCTmTJ6VScgSZy9GXrgy1ulDbtA1l6nefHmUWsXtPpKDbu6e6JAjMk7kbJpeGEbL58r6ZdzJ",
-	"VY4N+mCOZCEZLMj/+s1fNNg7c2fgoLuC/78yy/K+xcZtmu8v572rVjuLSr+xgqFZ2euIhZs7cxs/Vtc8",
-	"KuXsjvVmWHY3ixDCaMlMWTlhwxxE5aJZW0gZauXy5JpctVL1Fosu8gyfbOccIT7ZIWqhNIt9skumiTTt",
-	"+WTP/BrOzK/7JJEDqX2yvU+okHC93laMkaDOIRncKXCXbgtLSHHsalnEwy1VDVBt5i5tQlxRdcUVAC6a",
-	"WjrW9x8XAwGq6voJTTSnUXVUp4YQ8648VQzuNAo7C8lsauRqzWPWRnVfwilXU9CN15+voDuD6f/6rNKF",
-	"XaOno0Ny8ThcERrN6UKlAZkrGIu+YihAvEz3wSNqHznMR9UIxlKaAlGhpB/Z3Lv19aNC6Ha3SvmCxmvN",
-	"E6Siy9RflBd+G/ak3gMLkweu187Ypa7ni63ubR0hPray5fIpvcgbXklJ2aOJk31ZSELJUPMP2ZSJkEA+",
-	"Xbv5PomnetHqqBtRVGTBsug2wCFA56kZ4jpsoO5E160gDPuKgg4OFeJCDJUY7mrzRwpL9v6yrl/noK6y",
-	"b1wAWJUJnU6ZwMNVXInHlsnVMBT3Uo8ENvQu8Is3LHRuPnytWGL+/0JqPrIZbwGRCQle26js4DDdkpGN",
-	"8h5KoRMZkXMuwqJZ5PPLRvQ9KVgLD1Qaw+i35zy4xaveMFuw8qH8/qxu0W6dd/kmT2jLXoGHfsoFiJsu",
-	"WnhlrqN7rnzYsMtcQ2+aDgB0WaHiwDInQ5l5Pmj+NjJ2QG5PE6aYGDLfCJcjHrE7PglEgYohXMElFwRk",
-	"SJNkQcyV3iGBC/APrA1IXjBVjPyX4rAvAtOLDnrFr6hy0e4Q+660b5MCDklwzofncjQKes3B+FylgfiH",
-	"JLDh/Ha4Ns7f9oh5ABOqCBMhM81DcKViYfqIlePhIQmnnsQyYQRnbeZEheNPE3qRc+bZZFlmznA+ht6z",
-	"i+8VbVOe75ml93wvv8rmU0dtvudWCCI2FDMkYNcDPoGJAruASRotJJ2Ol4+pzw2hYjlwjuM6TyWxt3Qu",
-	"ZrFDjgVIUOi5lFkwA4dIWHRl2pCbIoddbVAwY0ENrd70guG20A9ITWGdtcT6FKspjOBILDf5cKGZOjQT",
-	"zdKebbgzuriNWhNxJjQkJ+F2d7Mpuwu+6GNGb2UL7WodXzf4Nmvi2xKGOcxzAYk0HI8P1fwCvoADcnRy",
-	"fJjlGNl8GNxcTHsuruQVHairvIVggbeBa7AddgFwbnVMzVJEA312yMsp/dWMgcQwkVGozN5BapbdwzHV",
-	"bE4XtxQJFBsmTL89Z4sAdg23EjdSWBudYprMhOZR/mX4QtNEs5BQweYd8sRGeOe999r61YlmUQRZNWnO",
-	"d7au6y/oCmv3l0xDismVfY1xMUFqJJPD1Kdlw5MCyxMtS7VpRzU6pf2mXlqluZBin3ChNKNhofn6yOKc",
-	"5XN3tfXfXQQrr1r3XGYNaq1S1UmfiF5RnXkVtaK8aK8YVXXhNl9PFpbVGfVBFjNjvXwe4KyQ8lTle1ZI",
-	"K3cgzw9JyMYJDY1ka9riYuyTgaXlfA+pFoNKxSEJE8oFF+MeUZOZ1kaYNfynk7v15DlAq2D75lf7SvFi",
-	"gqeWMw07/jeNq34TzSGWHta1g3zFQ7YxE6oLeLMXsw0c/ADm1AkPV6V6w61UyPbmejMJ357tv245j4Vg",
-	"yYexLeHtQaMo78v5QBalSiNvxbrpJU7VNG/7KAhUWiXb+yDP1aeb5Pjwzmo+fFWjkpyLpqPsJHMMioRN",
-	"QLIyG8Ezs14GOoH2Y7SLyCT3TjVsMTe77Qfl2U2p1iwx4/h/vt3eevDm2+7Wgzdf/Fkds92sZ0Fj4OFS",
-	"3wLQuFHSn6vxVVmHlWT8TKwd5wQkiWn5vCbGECXjtw40q7xtP3eBzTxErzBXWV8zwX9lOEQswTiTk7dT",
-	"U5pTPwrROs/pudUtXSqzoiOQdBM2ZaXQOY9ubZe2d+d+mxgCzZoEGTu6DjF3O8iambkKrXzKJYnnDmOP",
-	"HOz7+7v7ZGAUDrMar8+ebt33ScSUIgM24YadCPLuXVmp+c2//eGv/u4/fv+33//zP/7wu3/64bf/4H2I",
-	"qAe1POwXAAxypNB0yD7gyUrFmBVmJSsvpFLayheQza68ZRxR1B3Cn4ALv7p4NtpowqfVs9P0jrOX66Lv",
-	"Iue0WO++tP00D/smyk920OvKT/jax3NZHodwlD8hME/r6DfVdsFuLjlcz8dY08Z1InRXEI694OtsFwX6",
-	"M7ej5b2HFacHOUKf/i1FAOhtNFMsROkNsDhWctuqZlVZlmdyzEWdgQVsApl5c6ZQlVCamhtuJGv8p0/A",
-	"EKmOalGVMN/VmhrMLemT14K/IzEfJtLC5RUmtH2v7G9oYVA7XVOZ9z2E6Kg6jpgRKzWhigRHMz2RCf81",
-	"6lYPGU0qoYvvxm+nP7sXP+n++2/+uu76Aq9Er43nopx84hBE0oyTbJVts2+atvUmHmWkt3UPL7x15eMK",
-	"vgMjTiI5S2EzKs+N0CVHJGQXfMiuYdCqM5RvwprlwGFqB5ACCnFBhhGjSYd8CTZfI2bLhATugbdxuF8i",
-	"1+2d3b39g7Ja110yBtNIjYDzeN/Fe7oHfTOeCXuX2tFDps61nKZmdIaoQ8UBse0uDYe7D/YeDOj+AzoY",
-	"sP0D1t2/N9rpju7f3zVrlxcWu1sP6NboaOvpm/e7O5e1AuP6psASTbrdr6PH52sk27VySOZ8jH7jfZEl",
-	"hJgtHkoh2BA9/rJis0sRcpcxAWz2wx/652ztE29F55se6+TyCdafHuq4dTqD80NZpoJR1amTtDq/Fqlm",
-	"4MME36UUaZqKNpp0z3WTUGHUcpmkEGc8zMA/ZokCExJFNOjCaFbHslhQo2as4XIy4mcHwtxSgM/CHpZL",
-	"7mbBlpHNTTwWKUmvfRbKaOnr2q+mER2yal7TzU1MyHDmW+XurbRN2NYaFrc+tCk1+9VqvS3sXy8h7Awy",
-	"rQlAuGDIQAqI9ZPTly+QYxQlAEXmCdfsEOB+SPCURyxwDsGiUFA6+0uzHq6C/ORiH1qkyq/OjU/Nl6k6",
-	"1/e6fS+L8spfzlqxaNQK8Uc3QUhwQdiFGWovF48xRxyECR9PWIJpWcCvASzEJmShfChYh5zgudFksAA3",
-	"BjzfwsK0blb/+gFQ6yMBnK5vHzy7hn3QgQFUIH4a0AHSAfoOTuDREntiurxNR5ZYy1MZLokomWiQvJGG",
-	"ylJEmRCVlgkrgBGoK6Tk1YM+3Mg7ygysFjyxxSVl31wJ9lWdxjrHpZbQGkb0yshsV7s1z+YS7031eV2c",
-	"TIRv17o8EaNIv93sjVtoszCqhq1qCsM4gnxQc3lA6HOXzAS4hDKPGBmCwdHm93TINuzODqGRkoh4M0gk",
-	"DYdUaUSMFFLzYT1mdM3F086u5vhgTeaSZu80uf2cJuehnIs7Ptk2hMWFT3YIiyUSVAmSxSf7BJenQ47E",
-	"wuZFiBn4mbgCaGjDxWzxGcVE0V6w3W7QM/2hwinimWYf4CTEtRhMEEphvsrHUURMw/pAWYFqrNkVYylg",
-	"AHUkXIiYrkuKBaKrozmZ2AyFXBUYH8Qic3vNVC1K6rDB4/JwpnXFyfLee0YHLDKS0RSMpUiq3jThMYXo",
-	"BcSFmWg9Vb27d+2bnaGM72qqzu9ut8d+ya8DjrIBk7Regj7WCg5M8ZadsCiStTCaDbY/XO2SCS3cCw9G",
-	"B8Ot7u7u7tZeSO9tPdgOh1vdcHh/d7C7/WCH1geIrStpAVdaZ53sGwioqLmujzhGHwCJuAB9AhD8VkNH",
-	"n9U3B+tsvippFL/9h//9r//6/V/+vrapdeTBpfG4XJOI0VD5DRNZQoitYmhx0hmZpULlEjSq4hG2pFuz",
-	"DQM4YYhZkZFZKZR7WPuuIHxoXm29efbY1lE4DuNW3Wmxh7xx/6ohmGY/pDxXPSLMrRH5xLIGn6jZcMiU",
-	"8kloZKnEJ3OaCIiE5GIkfcLjqUw0FRoQX4acRsXBZDym6vOpJxCMYZdTVmJj16EKXMjmOOqa01jv1MhY",
-	"dBqU0kgFRxe0Fozv9atnWDtEkSkf6lmyznlu4nhWQsqPsNiYlmEtC10OQtswsrPaxqpHsW6tT3KOh/Lh",
-	"KnqcfCvxIPrDQs465KVgJJJjLsgUoNYx5s3IH86fUZaD8qghediQbp1EdCKjaEWWG1FcDFlDhk6Nz/fC",
-	"lRetQyFDC8WPaRQFPpZby2fg5W9wp1p9fglvNiEsl2ST2Tu8fbYddoc7gz168GB0j93f6hb+7dD2kodL",
-	"f6sIGyut6/k6XOVtuXGW97UW7+Mb6jeQzrc0jc+c0JtoOQHOsa7RJL9UjUZ7w2kiOTZsEemykNYTMypq",
-	"CyxY3ugTnVChzCVtld+wJPO1oaIqnritO3mFzOt8Ucrr7Qurr+J3lBXMgg6zWpZcubpDoLDmq1vmckeK",
-	"Sl+PxDOlHfQA3IUrbz6776yxeN5JIrUcyqg2sCjdLzkiwV1If1wE+dyRufJ8Tylw+huye9MI+F4uglPu",
-	"C5GYbEJ8FQF+CfrRVQpJ3KQCDBsIL21258Kzj+pjY3J4Z+Aah9y8UrG7nTrZZLmg1rYQwKYh+2264lJ4",
-	"fVwJf1mobZVca2SmLw21qquQa0OYK5B/nXP9Sjd5nr6rl21KyylNOhK0dFSgmp0SEnB7Majm4F8/DrZm",
-	"e27kJVxDReveyYiqvzGzqNHyBJunZ3TDBtH6TKejOuQ935UCtAwzJoOIinOLAlStG3nO2JSwWP6SQ9UI",
-	"QFm7DRXt7rRD4VsavbfS0gozq9sgm8xzE+nvlAkoULYuzW0mPymXsG1TlD5gRhIUZfhTJtIa0RjXz0G6",
-	"ySk+jvTrjVPoRl/q/318df/v44YRNUSjHIFTxSeDRXnvbykbxw9BwyEb8rhsz9xkzlZz1fDXykiGOECe",
-	"2rnUh8I8W1qv+pRprBtzRUd6hlFYuRxdfrAt7FcNMG8oBnhUeO+QzCeSYVAv3HEIJWvrhhGQtWXCqhed",
-	"ueEU2dnfz+OYyxHhITqKhzKOy2WovXvXXvDqEn9YcNK0ZFH9KdGu0tQmXcEp4M10VpcX21jbKoc1n+1J",
-	"pVwVeSFRMoFQHiedNFSxWhWM86EXf9hcWBSXPy3CtLEN0NVik1hMr04EWlazMkWjr61c2YMDHNPFho7W",
-	"lTHuP/Hxyq1hwx6jYnLV/bXYt/koiwpaZG36+XUljul1qgZeMcLC9lm7kJomGzwjUEw+yTAnN42iXOv8",
-	"g1gV81U+VkWnkjKMiM5LZWCvuJQwgtqFzIxAJYhJjDCSI2sdLcn0GYKZFfhr/KElkQo8yBPDpqnDZT4k",
-	"XcvKAedxZbRV5sE7uHfv3s72/iovnjMxlmQqwd8BAjGgmeWyKg9TwLJyaM65kPOa6qNV404bKDN5zj5Z",
-	"xmG1N8gzXSdHc02V9vU0kjR8yiP2tNbXC3W2ZBL76AenibZaJCTnhR8kjnJUi+XnKn5Z3BczHPNn1ah6",
-	"GzTCO15uuwdc1AY3rDyaMJTmdWPhRgrWLU1UCKw6FzgDeqroY2AhLwlU7/seD/teb8fve+YY9fOVxvw+",
-	"GGz6Xq+fwxnse37fU/zX5nME/evDjOGxHO+4mz7LhOkC+F3fezejYkw1Pr4mNlzfu2wfAwPLYZ4tr0WP",
-	"7GL9XeHiM6Fc0d6GSuY1x7g31MbLMsxmlk78gi/LrB+GDpr7GSqmTRhNMNykU6avm2hCK9D/+kzHZonW",
-	"1bSCypCFeqJLM0SrU8233iZX9VRTXZ1D2sqyCeCrtb6jdqM3p5cEUkRcsOAQzjo8LMYWpnBAHXAs6mlY",
-	"HD+mIeY4ml8wataWZKFkPuERO+wLwJwFQFgoIlqFnfUzJM1iZhPAzwJIg0WTzQ9YSLDRubxLnKdLmj4k",
-	"gRyNYDI9V+h3pmy8r56wvhDsnQaHHYnh9RRgkhwhrL1bDLj9ZcjIu3eDtHQwY6G95wvQtLZPNH3Z9fN8",
-	"D1vyfM8uosWdtaWDYYIlGD/3Qotqv44EXqZ9u08e5ceQPiZKTz1Mx+Q++akbm/vglRtjDnihzkRWE61c",
-	"F4rcAAKQ99G2dMqCnanaEsD2+qAzYvikKLnsRW1k24r4O+qi7/w1wu8es2nNVB8zI8DETGjCQz8Vb8ti",
-	"Y7ddWP6TmPKayIAnW+ZzQsMwYUo1jBmW9v/ORUh6taio9RGOsU9Gpt1Zsc1auODnclArTeHnLlWh/cKe",
-	"TKSoaQ4+Xr+1n/2s2tTPfrZ+O68YjV40ggkKW3pYTUr1kb2jJgp/JesWzVyQ7rAlMmqkyJBdLLEjr2Ew",
-	"OeW1tazZQHG9TjRqI3gqcCUfNFmfDGZqgWkOwNKKzTbwxgrMaZoz6BhObnfSs24X2J7TXFIhcpaU9N0h",
-	"S+nYESCQjl2f6gUNQHDDWcL14tQsqqszSpO641TExelZYBxy9vKnT17YurOI9gNxPhDVirUQ7nIhWHJ3",
-	"zPRbeADELthF0P+xu3RwE62nZi/gpZ+yRT2twrfknC1Spi7FiI9niSvyORyyqWYhGSUW9Ng9wMKU5wAG",
-	"gkpRMA2v9hAf2zlse943WwC5uGVGkpniptz8fel7uh5O6KlMCARwnspZMkRX5iCRc8USdYt8zQancnjO",
-	"tLuwrYtaMU2oQ+gmx5oIcAPQ6ZSBgUUQI0REcqzS4f5qxkBhs6PVFj6oNM5LWM+RbBAkNTk6OTbNjxIp",
-	"NF4m38yoMAoLuf39b//m+9/+zR3I2aZRZHcfetoaUMVC8urJ6RkK7ml8F5Fm5KenT/xstvCEEYr6Yiqj",
-	"qNMXffHFF4iu7UqpQqpyKq1/8UWPBO/7ICj3vZ7Rt4yw3Pd6//6bv74MyHzCAJ5/LpNzozvknn3h9zFg",
-	"DZWzmhi6vshC5vperjUb0efb5R9IPUGL8FdnZycE3ZYYhZfGKYLlxydKEuqAb2K6cOWdCeOYy3dmRDvc",
-	"XxJ8s2WNf1vHYWADEvLe5fx241KdTlkUcTE2y2KfwgI0StBz9nZIFQDVYiWYE6qGNHpkP7MGQtuAM13f",
-	"DsDfGPhQ6uQ4DPy+CIrxQuXaJ8dhcCefsodA6InSxDzCMZXEgdCTCSDU2+Gf8ZipL76AEVexwBps7vOJ",
-	"jJhNFlKwwtrl3yr+joR8zO0i/Jol0tZiMNeVUHAl2INxNKXDCdva6XQ935sV0sPm83mHwtcdmYzv2nfV",
-	"3WfHj568OH0C75iTjplH3jdWi/d8z87Y63nb+IycMkGn3Ot5u51uZxdRjCbAVe8OJ2x4/harP74dlgIZ",
-	"p1LpVZWLbbipA+dm77jS7sAUw/sgMMbBeErI/0yDViEU+5EZSxUhz8M7iin9UIaLpvs3e4SzolkK3oKL",
-	"Tk2lWUPTxE63a61dznaTt5T80qKh46XeDhjQ6vnA1daKdkQkf9C2ch+7G6TGq9vBdGVbHKppOexk79og",
-	"4ldsGmFQmprFkCzU845Vfkz5noup2IZ107EqG9mU98a0dxcxjVtSz/JqaOQoV3qwSGe3ER76jtVcC/UB",
-	"cgXNLLralAluWDrXRM8hywWuXGR5gCqU8aSUX/IQD2qJLCvY3VWKXEFHVhADygM/ExBXug/W+WTOLo1m",
-	"rAGzu5sr65YLSxDFCEYsfrRj5fx8Hw0Lu6LX7VKvb4DA2x2MZtTzy6LkqZMZazihy4m7VBjVEvlmTgeO",
-	"nlDnGTSy9ZQJQpes5LJjEnIVc6VanhMjqwGqOxV0DCV9j7WRyIjSPIrIgAFyjW/TDYB7wLfghgZXpRmw",
-	"tcflC4EUifsxDupj8dtPt5t2om47wXgwljLMbRoEcHClcXnsrmERmvc8vITDyxpYGngt/LTcMhWptHiI",
-	"duOxuSExL8LwPVebjwtEwTHb7aIALOc3PZfAgXtoJ4+iPuIwYJ0gazsPjMCGpmuW5n/E9Jz5GJaAdzB6",
-	"CsHMDXGm+3dADnopGAkAySMwz02kkEYpsVbG4Hi0Zb+0sXzBkzM6Dg5LmG4A4uEkxUINwtRYiZITFs45",
-	"6gtQdsiALaQVBhkC6e9tH3Sg2xfmsD2nejgJCgsHDe5292D0x7GtiRozEnA0QfoYhQv8HjYR3KNa0+Ek",
-	"NmST2fRRnXGaEJlDZdVkJsjtr86eP/PJ6Z9/6ZNvnj+7Q6jqiyDP4OVQM71lq5GhsBg4v9YXgQOhsjsJ",
-	"NjpyZG8dGyMJEqsNkrMjwBjiwYJME/mOM5SzU3ciUlKhblIJHDZwOoLzH6NiabomQX/W7e4OeTyGX1iQ",
-	"aXkQR31IIqYtlOaYkRHTQ9w38Mz0zEiCIPil6ouhFEqThCnyY0LnlGt8+DZs7esk8sl7HJ3qkfclJT2w",
-	"WvqfvYcpXQaXl3cO+4LH445KhuTH5PWrZx0UK16CVeD1q2e3sZOEqc4gkoPbd8wbQRCYIR2B9Xy3S2Bh",
-	"UHsFyQaVHpQYrCccGHnZLj6G+iDpE2BVT2tZKTIEHGQ017qia2R3py/cQ4rMACVlThd4rB7cqRMlvmT6",
-	"KRpCVgijX9z9oih/1ntTO63cpJd10YK5c+j51r6Qd2duPeZq2pg5h2cMy+XFCBQJPrvsfOUqfeXJ38vL",
-	"DjmLau49d35+3PfevkUHZ/bhFz+GQOFbt370ZP9HD7Z/dHT/R08OfnT/6EdH+/U11y59z7CqpmL02oKY",
-	"minnjBt4b6qm4fa9na3MLdv36hb90vd2ugcffV+nNNHFVOk/7e2H2Nvd7l6DcoM8Z4L+fRoZMW0BKtve",
-	"9sHGdE6XGtpABe5aHXOhSrfrxrTHx45BIuhiTpCC6xYcX4b26pfJUqUTdhwjzUQonTsLRS76FcOYlwY2",
-	"Wgc/y5WNkPoTx7tpp2ITpAjYETS7slGEQ1mxli6nNKExw4Dcb5tjlWC0CiVrNIViECMYuadUTzIbNw+9",
-	"skbbVk12FUehsi84JAp6+G43VuO3ECDwVk+YDcpqtq7w0CKspUY3V90oPiQjBqDLRmDf7aKIHkVWP6AJ",
-	"iKemgTnENruUJ67I2BWnBO2TYuK8n0u+4+PJQM6SYunxTp0ElNfyYG4gvZ1N2HF4FdUzBe69ut7pQIM3",
-	"qnCardjt5kqyY4SHWd4cSbqvrbbZsPkImvrHufsPYW5/9NtvcW/X3f+QaRunUL/lx1nhPwzyzGOAphuk",
-	"NNVmd8uW+yXmecSqIhE/Z9aWXzXzOwPCqn1+jJO46Xb8fGfN1vyzcrg2LVjRFbO3xIbo6OV6RsYKAeGd",
-	"10g/L9icKY2+Mh82GsBN6HCSEpG2oB4Yk24RtqtBS7eUn6aIKQjSQdcqCEWpmQXlgA55xWjYF1JY+9IL",
-	"9k4HUOYGz0mAgXAksGUFgp7hOmY0oH7LKMzzsiDiMdcBmnl8AHCBwKAM4NHZpJCoqSb3u92+yHgzJkQ1",
-	"qOx5ungKy3lF+39tfHVb4AOYo9fb77Y3v5fHvb71fePnCsax/HDBLnY2yYet+c8wQzQULvNwOSGx9jQZ",
-	"7vp2t/s2xiTcBtP9ilt2FY09o0rvdp+r8XU55nM1VjfwWoQrKnc3rnEdmlelYMvX/4hE5nZCZHIw91Fh",
-	"kxsNL5jbKmCpRdwxugXTrfZGCvZHvjkZilzbjUl9hMv8Wa5CMTkWTb7t9LZhzim+cktc9ZubLl4Uiwk1",
-	"ML+0iPPGNGNpVrOCrl7YWly/pp01+sfiLViUlpw5m1K83+0eZre2i0eyWW5olTK3t7LJ4qeaWsg0JkLn",
-	"Ehlzc4FbV/2cLggkR6ymAzV+uAAv1Se5nxE/3iZG5gHiGyAGi4Dw7qGdHffQq12v9U1fRuHflHv9g3GZ",
-	"nFqk58zw47kkPFQ+xLURLobRDEv2t2ZAaqyWxixh8SiIsMGSJLZkt9WWC6qyVWF7mTiajxURKDOXVTuu",
-	"fRKAlh9gtoSMQvCDguLPIXKPp4FAwGelsMJIFHWaTk2+eJbjj4qHrEPOJFavGdDh+ZwmZvXGkkjRF6kh",
-	"MpIwVJxwVjjLOVFzAvchQsZQcBvY1tJmoJSLwjqUOENQJnFJC9aCvmgyF7QQrs2VeJ2zi1NpPHHXPNpo",
-	"0rueGG5meEI/k4NqdLTStYE62GAB/29/OtVym1WdHGA1Uhs0w0I8K44x+Kiiprmky00gulTsti9impyr",
-	"DnlG8+cYIe8SALaHrGRhREL4xOiNLCQAEGA0TwL2ZshzpjYZkDrseKtM9qxqe0ITzWkUECVj1hdDME1b",
-	"oEsIRBXQToecwTkC1zIlgRmag5UNyGCmjaQKn2Jw7CGh6hyjelDEVeeuyhNPCJqNVIszd50D1/oIPDHC",
-	"d47mP5a2qdqbcTarcdaX9vbR697ChLNWQC7EHzmEiFzpZoCuRbeFjRAbWL9aVnKzQhtt4m/bc+RcBWpv",
-	"r708s6RM9gemnuZa5PU0xBMUW/SV2NhmaS4/6IZgYyJHLagvp2Uvczc8Ba7nYmwM88Tg+AywDkUrAKFS",
-	"5ypfvWaCVtMYRJ86OswUbR7efNUuV2qsgdfwsGiJQLfpCmPEBqkDsQaLt/kttYa6H7M2Qd23FJkm0npP",
-	"16oTXEMDz9kf2+WUVkJuupEsY96g9l9gBLktnqmi0o+QQG3FtsdFhuakpszZ2CF500MBXAkNPIryECnf",
-	"h1y3vBwHN5mRwGrJog6A9o+MTpqhgJvCvuCFFGt5g4xjvAQPesVdMuFh27QQiOAIjtVRMpzwCxYQzaLI",
-	"pV/lL1SIfkWvG6p7TSlaAuvSpeijdbdzDmm3FGLEQ7YpGejKaqdZvlQnbEc3ZtyfU46F3e6ylmnddkZ6",
-	"gFtzAHcl12DqyF9TZoMtsWE671q5SJjhEaYYpVkuLlKDua8xDxok96IgZVgW3N4WCFOQwCGIBjBoG33t",
-	"0PMDORcsgQo0EqwkpdwnYI6Y7QEOZPIwj4KLhTBNC1gpYcByoCAgPtyGcDRD0PdqY48hYXhzuUzNSUou",
-	"Iek3//aHv/o7z/dUCsCagg+2pueGQX8GJG4z2CG8LEsa//bN5ZvaHKMC+ZfNGivYbJbIvp5LpkBg6Py3",
-	"FbNSc4oNlXfHwW8gvk49tf3JUbMhMmny4mCAg4u6MDpWo1+nhHawUquT8ZSKBdrL7N1phQC0UGEEJ0IY",
-	"qVmCQKiGVhDbWXXIl4axO56ImAuWmwbN9HJmoQKuzJOmaeGz7ZT1rGd8cKP4RNESeQjDBtrDPCBXRvdj",
-	"EOCR7dMZOm3VIxerjeiCiCKVo8CU8+dJ0MiNLe9nB92dWWadfuDIz3xmOjZX9gXkD0dRyqPQhAt6jo+A",
-	"RmmSdRiyEKW/7TsNxPgTycUm0yLdZG5UemTL3Q/DdOW1zNQ5q3QgyugKznPOh+dypq+882AasZtf3nTI",
-	"eGCxvGAhfKllFPqERoY4x5OKtSGNYjQ6Biqr9STwUxzzn6jAuoPMCqe7APn0NM1cX7b3yrrDlxuQUplb",
-	"MJZ6SPLIAHCzoLQ9WORuFnfepWCHxdoRxFzUS8TlvrDyMjkiQaFqR5Ah3BXraUBSAHp20nkFjfK2rTly",
-	"LSG7WEzElvBI37dy9n/8/m+//+d//OF3//TDb//hOq5OnVaUXENAL1VW+cgXZrFUTaO4lgazY52Mj3Nv",
-	"mrEBDVtnpCqJ0+C4IxRIu9n86k6RfktRX25rpUP1mmPOuQ3qNafJinVQt5+LGjRpaQErFdNOPR24YmqH",
-	"JHhKecRy8EBSMSeJxubNgpNT1YXVWbrR1gCwKWNemfBhNVuR/hvf48qt75pWFzuJT0T/tvdm+n8MYZCD",
-	"mbZ7RHVpBz+SDGltPSWXaGrewWpZdHju5wpsIsmtVIAvuGarFd6jtCAg1lP4dPKlGe+G1OEbKVFkFmR6",
-	"jiqh0V4z2bFRYFhDOzACOhTjBgBdm7+Y4t2TY+xumvALqq0Zm9jAJE2NMjNYWATn6g5tWvi/mZtjZmmW",
-	"KOc7aNyYiNGLtnbVlyJaOL/BkAoXk4AuoQlVGKEwAfhAI9dDaNsIQuRs2RKmgBOkVlZbNgA3EQreOM1D",
-	"yZjBsUvLO8SkDujmmRn/H/+WwjRXnrKIX7BfN+LZOIQSs1FQxxellmkih0zhjlpgRAqlDg9JwiCaFUAP",
-	"HVyhVbJqdgI6v8rCfcWMTrdZjedNDSCamyk165RbxAn079ZQjvkylDy3iDnLiXR19XvwqyusLxE8J62t",
-	"T075GDibOZ3A3JwLi8bZYwRK60GgKaNJxFmSAZ3CfZY+eBtTABNGY0XGTBMAF5ejUXDn0ALkuGcVFqSE",
-	"IDLVQdSZvOocyeG5MsqVteRhyBkTJOZiptMsVz1JGLNoR84uhDCJoQSxMGE6WZhpbXe3AcOnSiWwvNeQ",
-	"BKmDzE6RsFMLVc/b3tnd2zf6Ts5c2Frcg6F9ImEP+m4W9U6dktv5MAfEtA8QO0YBdjRgePZq618kx3Km",
-	"l2eyOiJlLm8wSNiFPGdh0CEvMXTakHiKGuFOkNJ0QS5oxGuyBJ5hvx9wTyAwoJXFVuUA+O1wN8T3n9gw",
-	"V+wIMB5czuOQJgkvZFmVdiaetfaYYrqxDe8CuC2b2ga86TALB1MTObe3cYqJRhTkcXwIf/3zmf70/nqz",
-	"jmtqjmbcn5O/3ox3lbM+YiAIJKls3uCwR0zmRinkJV6W5qizCzNCc8rNlecsfEB45p5Ja/lbTDdKghOL",
-	"4xJYKMSYUZED+pQCrCE9AlKtGX1fpK34SNhW/iQUofYsP8LsBwe7CKqGOdYxVwoQjBMSytkgYiGAtn1t",
-	"ST+YJlLLYdAzV+fr6TihYQ5R2QgJOfDtAFHCe0Szd/ouzN0hzJlnAb2aigX2jRg0JEWuTnu0iSjU8lSH",
-	"BSTk/JDwUXaI55RrxIoqcNQBG9KZYk6nnVOVGVB9iMSA9vrCJr+AWQvzXWzh6w45Ig5OJ83qy9gf4N5V",
-	"AP2ChCmmgx5JGAC56EniTPh9MeFKSyM2uKOPOb2Q85Ihqqd9YhoZVmQkDxfE0j/qFFnqd+YvUIA3/Zhq",
-	"GtgUmjwlHZIA6fDHNIpsfJI1Upxz4TISILuGBICyHsCObJEvvlAKQcN52EtBAdNx3s5DsiuQ6mykCwzp",
-	"GVV6Cx7ZOn4c3PHtMHqQZARdI7BDHDOh+4LgERDY2RZMdmDENjvW7X2iCBjyKfnVjDNtOfYtlY1Iig6O",
-	"e67MsH9y+vIFECMZJWAuMjsLxAct7pgWuSIjGUVybo3z7/sejBlwzl3DUH3qJP2j1/f+/Td/3fcugw55",
-	"FEnFyFCGTPXMJPa63e36sjd73e6OveascAClFN5NOeBV7nW7uwVKNvqmnDLTECiaTsaA/Gxbqxpd2nCF",
-	"cuU2CMnZNyLqjm0Rriur7Khejk+UmAPAti5IzKOIW5BwElHAf3Fo6lRJYchdJ4u3sfrxC8z6sutujrNZ",
-	"eZppYkpi0JvRd/HoT+gUpuUTm15pekjzzQLNYyZnOnAo5VZmc/HHEa/HO3iBXLkFRFLKMDvkmc048PNQ",
-	"8bdUCvIVsiEPSyUplGIN5QKQWXp+eyg0LYcyMldV3TgzJiQtr4AV8u1ZdcoTnCoM0QbddmxogmsUVxzO",
-	"ZvEwlq8V5EZMYdQ/MPv82c7ZNWwMtCv5gPyUolxdXKZ9th12hzuDPXrwYHSP3d/qFv7t0IZFhDkW1jBX",
-	"ovdgrwY1rFJZo5bPpffxYZpn4jew1HLRnKhhqMhWi8BjtjaUeelNi7Fi0Io5Nj6EnIPdQkuCuKTWTITH",
-	"Rkt7cnzDWBzOf36oO/sNZSzwRBUGmgpV5qW0huZBd3n1zMs3JcFuu7td7xTNylRwZGOHeM9k7Bjlh/Tm",
-	"IrftkO7YdAN3F3kASNldVxYOMajPVZWD6vPf5ooelivyF+s0tBeenyYyPs2F6/gelqJvSuY8SZH6Wh0R",
-	"l0pXV1fU1dfpusqF22Z/1uqgPSb6iYyiVFf0vYqMtwwe9CGaX+TIXO6BkwRsrTkoHUgiLso1unnYIytn",
-	"0BcoVWR5vKa9Hnnfd1sN93V+s+E2L243PNNmw+Hd3JbDi3vwKWw7/F2z8fCE28t+zWb27W7auixnWAdz",
-	"uyx3rF4P77Iv2mCuHgHXueUEWXTpOqE71V026WFzlZC+fWP4oI3mKzvbvmLUuvqQ2Slyu1T2xmhqYJ+T",
-	"UXQnp6JZbow6mi0d0nGsoVZTM8xXSxlZP9qYCSNQOMxHKKKmDFMO5XBmhFRbxKIsebzEvn6irPp+DWtN",
-	"fdFqTOCu8lg3ro5XrUVV3W9BzECPTo4JVFPJvf1BLG5nRiJ1fRiRxUjjTTZpcFo2G/Z3ul0rqcpzjFHH",
-	"v0IGGmnoULcaA6aQxg/JfneXSCxblFnLuSJqMtPaXLKhnNfs8Csc3gZM//vd3RvgLjidQJwDKA1ChgyM",
-	"6zqhoxEfNm+RUb7a4eUU6z988pg4DAD7L+G2vkqsWwJwvWuU93Bbi4mZuSojzZV/KrbTkUzGTCt0u1GC",
-	"YwhL6QRUEcyLCQ+BpjDr4Iyj8NhNbSeg+ddsu2nzk1tXS3Vu2spbOPrPycb6ZU1ClDNCCizEuLRiyepo",
-	"y8d5GLQCOU2oi48D1fdrawQrhUbm68FZzAEMjmSAfjHnUdRDk10l7A6uDTSfgh5j3tOonleMgalebevB",
-	"dchR/nl4BpfFkh+kVdnawPg1+AvqzBwfITCzpBhdmfBVpp6sG535XzEwsyH2sjm6UpUTp+BUrbiaoVoy",
-	"wSfrKjiTAL8LqviPREsyqEtbFXKuSk3WOcHA2HIbI5d6LuGvhsALcetHOKfr+NPtqnzr3fPeXJmc1yBd",
-	"jWP+nFj3KV2keVCrN5ImLXh5iTaHVLOxTBbLAk+shdc9aiOjONjqPoj3tURrj9wYr8Nc03l6//n7f/nD",
-	"7/7e+ygk54b+ORHdCfjWCztlQy1TCkAoVIz6bvDGVilNxjHXejWo5xWkWAgQxJRr1wkIElCEKrUj58XS",
-	"w6LngkRG6M2HCNvKd1jmbkkZSSPhCPPp7Zac81G2DtcSe7PVTNOgPw5Jpz1/jpwUqMLVNGyEMG3HOzFo",
-	"dB2V2+q6GF+Uotfacp25wBZh7fDocoZEamSjc7roVYRsW3ENhqMmwJjNZT7niq2kRgQG+SQKmFu+tQJc",
-	"Th1cy+dEfC+xzCfuspYZFjEwtiG4qrleSX+aJmtYA4pIWhg/lWLlaJoYtQj8ih/mCtc0+eQqvpnmuvSl",
-	"afJZ8TVNk0oSv0xARsNdgwfmdNFwT8+mkaQhlHVYBncLgb+oRc8lFIVTPqZ6cUVkEgK4bWmjAh9vW6hg",
-	"aatZQrEHh7lTg9yF9ZzQs42Aun2BBaUwwEcYtimTBQT/OnK2EVxcu+QzGK1li4MUbZNqC/HTI9QOCg8H",
-	"dof13TONvy9swg2aFxTitbhAKYfCi1FSy28W+A4XGgt+6dxiZPEiNsoDSr+mVUByawNytw+WVzJYYK7p",
-	"/UNXQSMrFbvITSJNGiLHGguIEcNuILomxIKvIiRB3wt8sHokMoJPQp5YeLXhhCZ0aO77vhgwLIn6NuiR",
-	"4AWNsbgrbgMsHQCDhUUDIME6YaC3WlTvnf19O81IivFhro8M3Ds3875wRUW1tDpvYXoHWHP2BcaWYR5I",
-	"rugtmQnNo1zaJCQiCm0rkHDdy+feZrai4GwxZdYbap2WQWZSwjiwx0ydaznti9Q5NcV8BaocAEoa/I7h",
-	"73lDF5zSXFoE1+5sHFoCgxqkmWBgFs0tdV0N0T1LZrn6oX5f0CiyOVMgU4Nr4WBvWWHR19BKWhSviXHH",
-	"s0hzwwzumhO35Zz67Vht1sdTmcQf25iEvTPof3X9ELPghgFtzJiE3buzO5JJiwIiSxy3b8xX5qjUB1cZ",
-	"UZJqNqdQ/WCWRF7Pu+uZt2wn72vi/l3GiAhR0T9KQ+C4SzH2s/R5I+hyiK0L2ZDHNDKMCZJTINJEsCyb",
-	"BGveWft7GjteF2xlBKM55HhBPF2aIVDNMc61iECE1ea+hAQyv0mTUym0c52KmTVfTBitdmNrB5ZwMVOt",
-	"1hzVUKLfBJwoMkGUaWvfgatmuTHQFX1xkVlFYbFuRPVoP7k2nOepcTpWKUbJsAL8CQQ84TEAyJAXGTgw",
-	"SAdzQxMXfMhUxpsLNIDySLXvUyZCuGtFCFDy5nenzRcGb+2vNXFcNZV6iijN5Ci9Fm5bhr+LD/tkD07n",
-	"nUqxqhT4fmaZSCpXBHl5KkX57wu4TtI7REuwTHTIEzqcYCFROwYfkxMvENQWrnEa+i7lAotHPgVpCpi2",
-	"XQDkEA17Z+M1bPFJ92enEi5XHwQHXGpAIyqG4Ba24ORTJqcRnk0jXKXh3kcnx7cUyTWT68e6rS/fXP6f",
-	"AAAA//8=",
+	"7P3rjiPJlSeIv4r9/d9CXuARScYtMyMgzEbeqlLKmzKyVGoVs9ONdCNpCqcZ5WYMJpWVgHoH09toYLZn",
+	"Fgt9ERZYLWa7NR9G02gMprdH8zS9XaXWWyzsHDN3c6c56YyIrIzSqAClgqS7XY8dO9ffeRcN5GQqBRNa",
+	"RYfvopz9dMaUvidTzuCL+1KcsVxRzaW4J9OF+W4ghWZCmz/pdJrxAfx66ydKCvMde0sn04zZJ4u33/A0",
+	"Oozu3O7T2we37271D+7sbO3dZre37uzdvbvV2b2zn6Z0Z6d/cBC9jyM1GLMJNW38Sc6G0WH0/79VjvQW",
+	"/qpu+aN7iUOP3r9/H8M8eM7S6FDnM/Y+rszjqRqpb2wucZQyNYgOhzRT7FwTM8NtP7kTphSX4pucoLJd",
+	"RodfRPtRHB1Er881UTf01ZN9qkbHYjCW+cfZwjiaqBG+vGP+29rd3X249eyHz3a27j7Za0+6xTRWzRa+",
+	"UVMp1PJpfMmGL9k0a7ME5zlMw2Oh5izHYZn553xqfokOo1djRvylJFyTOVUklYIRLbfNInzKaKbHlztA",
+	"bLN5XJ/KOdFjroiQKSNcwUCeMqXoiKm2Q6mQS8qiw04cpVTD4J6qUXT4BWwDNhF9/V//8us//89f/cW/",
+	"+eo3/xhVD+LjB+3p61EuJ5b6o8NoLwIqf9xEY3F0wkT6ik9YdNg9uHun2717u9vB/+LoRFM9UzDuV4up",
+	"eeT96/ftydIu1+rdn9inYiKzlClNhjxXOiYyJ4LNiy/InOsxScz7CWzGi1z2Mza5XLKwjYbG+liTlKdE",
+	"SE3mMj89IonZ04RQkRI9ZuTTV69eEAULRhRdkPl4EZOE5bnME/OFIvMx1URLksrtKI7GjKYsh6P4kul8",
+	"sXU81Cw3H6v9fm7mbbZkB7oyf92NCTUPk7GckwkVC6LYQIpUmdZ1viB0RLkwnZSzLmhxJ4407GXEhWYj",
+	"2Jg4+tGW5R1bhlTqY3hGJ0zhebC3OuGCyFlOMjlSDR1FB5/sfPr8Rz/+0+/d/9HLJ7v3Xhx/9vDeD79/",
+	"72T/OCrGoHTOxcis93tDilpzMVKXu6eu1dVkqOxThJqJsgWhOSOnbKqJkHMguM8Uyy93ZKbF1aOaKZab",
+	"EbEzli/6MjU7zRQZ84kdVnEYgZCO88GYnzHb5tI2mhaZOGOZnDJCczkTKUkMQ0rMFk5zOWW5tsIaMqx1",
+	"XD5lZmUcT1v1rB3aS6ZmmY6q99MX2Jtt6HVBHLL/EzbQpgf79iPKs1nOlmd2XL1EtDlpAznL8Lz2zWyh",
+	"gZQMZU6UnDCzmMuzvr/BrCsMOt3kRnycmvcfGtYQOO9jGFd5jIQkajYYV2a4fIDM6XGiU73JRzIn87Gc",
+	"mMu1siqK6SOSsaEmcqbJfMxE+Qj+DOslpFutYlRfGMksjrhmE7X+AOJt9L4YNM1zulgigtoSxbgbbqFW",
+	"kIUTe8xhTFNu3qfZC29jrbRVX2hkx5Y0zIXTN2tJ+nRwGjoQFYFPhY+X/5SqrVirC7ztoi7T04S+fYxv",
+	"ds3dPeHCfayvexxx9cZOe3kaRlp0i6JiAmuHK6OKpSlmZR4umu9LmTEqAqe7tnSVAazcWOAWgTNizjed",
+	"MCKHdqhcjJb3zPALlja9758EI28eETaZ6gWeA5plRhCtbmHbzamxq3WEb4cZWoj7dEr7PON6sTyLhA70",
+	"m6HM31CxeGNuiuSQmDs9FzQjaqHMSMmIGSI/ZULBUYaLxF4rIiV0gCfcXCjXJ0bUffu2f2ObJH2meMre",
+	"pEydajl9M8i4mWBySOw3xH5DJnQBrIKPBEuNVKDHuZyNxoQK8vZtWrSa3tjuicS7K9/QKU8OSXKLC8Hy",
+	"W4qJ9I2Qmg/t7yhZca3IKRfkenE/Jxkb0cFim0759s3EtGq2SMwmZiXrKxLFUXgmURzVxmKWv2S6gYaq",
+	"DDeO3m6ZXrfOaC6MeAQcrNit44F+JPNjsfgMXy5/uQfjeYDDuV+Mxnu1HNfxi8eg/94fU/1JLmfT0M03",
+	"Mj+ErrKLXU9G5lvu7rFWxEy3ekX97v/837/663//+3/964Bgt4bHQzdByndzbuC0MG1lGICRvgfmRCuW",
+	"n7F89VKsbC0m/QXhafXQLy9lW1UMl9BbnfetuXux4ZtcmmrNQl5FudDb5k2FQvMqHK/AoQAO118UtFqd",
+	"RJi2zTKY541QoMZGvPZp/DjjA7ZC7motBdVm6b5fcxTMRAO0C183T7ThLadaIMFbm1ud6i31unn7NoWN",
+	"6Bi2aB0Z40BXTv6qUi8O/bzEq84rvErFyIRN+mb/tSQZV3qt0LrpLfA+NHC7hCskMq63SecQTHkyP2Xp",
+	"dk/0xJfELAn5Eg0lX5IJo8JI21/2xJdbW1vF/8yT3U6n0yVfkr1Oh3xJuDijGU/JlOZ0wjTLj4DlK2ZU",
+	"8AFzxhU+GJPi7R3yJdnv7JIv67cDGVBhZb6c0cGYpUelycSaVRLPIJOUbe7CiMy/pgGaZXLO0vLnPehy",
+	"L9CllvLU/EMyaScML+xDe3u2vaEhXDR7mdbt3pZPH8DTd4lZRzHM+EArtInBWmiqQYMxH1CO4Cx0OZbt",
+	"3YbhdmG4XJHZVOmc0QkBec0uUirNJhav3DFD6MKimsnQfMTKH83I9nbu2h/BKmVtRartCnc70EHHLuFU",
+	"Ko42YUUELh7LwSZzRHKWSZoWwqZ5fMyVlvmCGPrH67BsGIlpH8hOj2Ua2sGuJbmu7R6kZtP3TJwKORcx",
+	"YW+n5nibdc7ZmTz1390t3i1FYZYpNh+znBGwSRhKnTAyzageynxSvrtXvDvPDYXQwUDOhDb9TKlSc5l7",
+	"He0XVAh7bR/limRycGoNHELOyxcOml5IuaL9rJzEPpw2/FfOcjKks0zjWSusfikZcpEqQxaeBdC0UErh",
+	"nRjOL/y7A//uwr978O8+/HsA/96Gf+/EaNQECoB/zbvdDv67C//uwb/78K95d7/T8eX1zpJRMyifP/9+",
+	"FEePkZ28cNwkiqPPBPACsxrmHpb6GEkjiqNXUp5kco5fPzJnFG3zcALhVTWbTmWu3dNPzLHAP59SsbDs",
+	"3Yj4Lyw9P5HKvPkUKLHSmR3aK0N55soFSnosHjo6iuLoc0MhLyxVRHF0jPv5BDa//PzA7i00iiohahK+",
+	"EclcOVn2fAjXfdt74R5V5np8V5exqWYjmS8azCL2V2RHNMtYTsZUkelMIylp6bRvpF9R0zBCgtdjddxk",
+	"w3hV7aaw/nFdadZerXXzhWn66Uyvb3cy0xs1eqJpvrZRpWmeb9DsE6o0eJPWOgkfGGGkLqiUq1iMsJh/",
+	"XG7rsgzzOl5thEVDupsZ2K3NlGpEeCWlOv+QbCzY1c9KWFbiqrwRSsMMXvrLMzxOJzykuhp1nMJv2+R+",
+	"zqiWuQK7iZpNWW5/MpcxHdVskyA7yJkRhIwUZlhkSgyPOZ/Fq9HGaxZkMuFaNygiRoydjyXYkdSU0VPL",
+	"B2LP5zGhiw8wqqp7dVPziP8N+kbbtwDPB9poVks9Ce6aInIuCAgFKFzUmzG01d2v8k8QjUJMFKiGoQN4",
+	"9QzgGfdGyHNhrx7UoZ3oiQ9XB0ObVOnH6gHLWIjxPuBqwpUy0jo3ioYgSvMss2J8uhGnxO1eXuSMKu3c",
+	"0dcU4WnFIKxhrUEUrV9OYcf60uxM9ydMpJ7BYO0gFBOpUXjaDWRlt5vs8VNULMNDtFpnzbth+t6PLuFk",
+	"rjY8+mICJVKwLS23pKhyt+qqfPXvf/31X/3foaV5MetnfBDi0MysMqGiYEDkJ5KLdmR2MsPLYN0S2MdW",
+	"mkgfRD7Z1jbTOzABhrRMcHZti3mXZ7nCB8rtj93FU+Hi5QzX3X8Pz5yP/MOLmRAnQcmE5qfo/13IGXgw",
+	"F3KWK5YNYyuOWEnU/DymZ8yqMkLOV0ugv//VP/7ul78J+gFGcst8uaVO+XRLTtGEszWV4Iwpw/Xuj6kY",
+	"Nbuj8NdtkjhpNYlJYoVB8ycIm+gVSews+M/gm5zBtEHfN7MloK2iRQR9t6CKgswhs5TIYe3s2hNdOb3O",
+	"pQIcHBSJnIGUEMXF83E0dZREHaEMfEJJHds2T9hpRXFkZ2VammHb3oQ8qlrpa8H1ul8Mz37xshil/aIk",
+	"ZvtFSf34uaRx26Q/A/vdA28i7rVyPvabk2JarutZZWj3/UkGON8Khea5yBbE2RKYv9F26y35mG1H3uXT",
+	"d6H/iJpVO+i+3YCkm/SkFocxNE7Up+qDDDPajUYZVrzOOUqnoF3uYtZvAcssNte7dGGK1dLIRzIveEud",
+	"Pz/iGJ3Yjj3D08ssuRJw+K45wq+QZlrILDZkca1Gi7L4ptKNk9erQ90lfEJHLCZ7ZMizKvffi6OhzCdU",
+	"o4XpwBu0H0Xnb6C9g3GQ1bBMb8StttcMJy4CDe1yEtqXYD0J7mooCsh8HVeCKgMRE+F3zTaaUai6k2g5",
+	"2hQcpMc/+HHnx58/0k9ePXyov/fTF/lxd/xE3Jv9eOdPOz/+ycOdH3/yePfZq886f/oqnfzp5w/XBqla",
+	"XxRKctvTdFgNXL19d3+3u7tze78IXOU/M7t2Z6fbiaPaQ3vuISSDvTj6LM+iw+gWTPDWpkN/f56IHXuU",
+	"lm6AT6l6KvOwEpgzuOkZzTPO8iJuFpw/Up4S2tJe9Iy91Q28MLH9JygrJX02NJ9MFyNJpACjQVD32dlx",
+	"+/Vyd20QABJZOdt1YiQ8f9UNRTipi1iLoIWLuAOHeMINo3CRwctrgHvamrde0IMYRxmfcEtv4FCIDnc7",
+	"oWh78BjBDAjVZCJVlZz3OxDhxidGKnUBbvbTWl5cn8S6nQjFQFdv2W1yjIMkex0yzbnQtJ8xcnxy//Fj",
+	"c93mdGAEyMLKpqZ0YPZGTVmmCXtLBzpbEKrInBEKlE24PjIKpx5zMSrk9cIzWD11LQNQJlw8YWKkx/4i",
+	"ebYfPzOoSeP/fCzNQLggdEnHvtyIo49ndFgXpPS01I9W0s1TNVIv6OjcAalGYSv4uhyuXXEaThk4JnB8",
+	"D4k0WkPRILpeud4mz6QmWo5QtMXECsvq2zD3CX3rqGqvs5bISn7TapD4eNMoYQpJG+vbZoO8MJfDrK7V",
+	"bz0wz2zKEcvd+9hM0c8d3IywMX2kSsylPCvzlOXOXoy88NIDWTbZoAsuU9h8eVxYxe0+koOOd09sExvH",
+	"WVwYRsvnyvpl3MlVjg3GYI5kKekvyP/78z9vsHd6Z+Cgs4b/vzTL8q7Fxl0231/Ne9etdplceGUFQ7Oy",
+	"FxELL+/MfYj4sIsclXqS7mYzrLubRQqJPRjY+AE4iPLya1pIGWrt8nhNrlupsMWigzwjJl3PERKTHRv8",
+	"H5NdMs2laS8me+bPdGb+3Ce57Esdk+4+oULC9XpdMUaSkEMyuVHhLp0WlpC4TcQ1xgVcU8spMxsHb1da",
+	"QNUVVwC4aGHp2Nx/XA0EWFbXX9Bcc5otj+rEEKLvylPVdBOjsLOUzKaQMcFr8fQNqvvmkd/+E1edTZ5D",
+	"dwbT/8VZpUsEQ0/HNvHicbgiNJvThSoCMtcwFn3OUIDJKt0Hj6h95MiPqhGMFTQFokJNP7IQCpvrR5Vk",
+	"ss4y5Qs62WieIBW9L/xFvvDbsCdhDyxMvsh4WW/sUhfzxS7vbYgQH7ApzfXE+jrrt1Ra/LpMOw/YVDf4",
+	"umdmt2NCFflMsXzbPAnhYbWwsG6n24ojnyflYUVaTxw9N2J7eOzTjA4YoRMpRkSDZQqTsAjXMcnknOUB",
+	"ptxtd7O8oHlwnZ/Bejk1olxzdIdwc0IyKUaKaBmTTtjH29ncyg8bWPrVcXBuccK0olqQ/zPfSE9qhgGa",
+	"Oz2JpSSVDK1EKZsykRKA0Gh3Nh5OpnrR6lowaosoA6txTXEI0HlhsrrIlRHi/qEVhGGfUyjGoUIMkU1c",
+	"dNnPlSV7F0p8KIIZlq96XABYlTGdTplARlw76/ZCDFw+7qVDktgwzSSuSmPQufnSMAPz/88qqZIyJ8ln",
+	"NoI/OSq2ZGgzAgZS6Fxm5JSLtGpC+/YBkMSRFKyFt7KId43b31K4xevesAlNqx/y92d9i3brovevfUJb",
+	"9Qo89H0uQDVxkeVr4U3cc/XDhl16Db1uOgDQ5XIqsmVOhjL9O9N8hsxkcn2aM8XEgMVGERnyjN2ISbKc",
+	"8Ju4RJSEDGieL4gR/7ZJ4pJBEmsvlGdMVbNEpDjqicT0opPD6k9UucwIyJNQOrYJJEckOeWDUzkcJofN",
+	"iRtcFUkbRySxqR92uDYnxPaIOSPmmmYiZaZ5CMRVLC0esTofPCTh1JOJzBnBWZs5UeH405ieeY5fi4/D",
+	"zBmuZD3bxY+qdswojmzmsr/K5ltHbXHkVgiiexQzJGDXA76BiQK7gEkajbWYTjVfuhzCkqDw8K1mIhwd",
+	"cCyIl4XtLm/FdeAiOe738ybbmhrLHBLZJ9gGRfwgCOeq2cZ+8399/Zf/EBrmA66mGV2sjj40ctKUyWkt",
+	"PMA2+7vf/Op3/+4vgo3LuTD0Fgw1BHO3IlM6OKUjVjDtaqY94appTsFFFzrnIU/+c7jK/VWHawvCr/lI",
+	"oPWEcBEDAoL3HMaV46lwADn1aADT68Kw+h3nVB9rPVWHt24N8sm2fXJ7ICe32rvNC/KBxkNaeNFrsxxd",
+	"GehOK0HziRzJQL7tyyeY4ajIlA/0LGeb7MrTdH+5yacP9h3VOhrYpM0WBJvLUU4n1Ys/GuSTUHOfs/4P",
+	"OZvD7jXRKtCiM1Q7Da3gntVuGglgXZCA29VCuPYPaFyyg8qQvZOGq233MXidVQmrYba1w8IDFqpG+jMy",
+	"tPfytQtQY3A/MPsjzZlSl77opsOVq9ZgqzDM+5qqMI7Aiq1ppP62z2PKe6Bk5hXeXWfGJe8158dnUXjE",
+	"I0sq8IdtAg+HfxYuk5OtdUB767N6D66iUc8b/KYWPRePGAqAI9b44yN9kMcCDHMYECfLGFngUTZCzmr5",
+	"1Umv91OZsaxCQvnc2hW4QmNcGnLC2VC1ZcwIiE+rN3lvoZk6MhMtQRFtFh1GTl5TThpQdGEjfTrllJ0t",
+	"oBq6iEFwLXjMJiGUK+4HQDjEIwcGn5xlVPMz+AFk6eMXj4/K1HWbZo2bi6CI1ZU8Z1zeOlbnXy2wHXYB",
+	"mlmfpYgG+twmz6f0pzMGxoWxzFKAEoSMf7uHI6rZnC6uKZIoNsiZfnPKFgnsWuwJV8K6fhXTZCY0z/yX",
+	"4QdNc81SQgWbb5OHNnHQDwrVNlyTaJZlkKxdIEJ6gCYbL+iaIIpPmIbM5XOHsE2qefdDmR8VoVI26j2x",
+	"6pPVvmw2e4Cr2V8a7hcvUy0mXCjNaFppPpyw5jnUd9cHlTidca1W7p4rnYybgMks0Sli2y7PfBnTtr5o",
+	"LxlVIT3t8/HCsjohNZGnNUnSg5eYVTLpl/metefUO5CnRyRlo5ymLD2EtrgYxaRvadnvoTB4ov3xiKQ5",
+	"5YKL0SFR4xmAhAH/2fYUZHkKwMvYvvnTvlLVYeGp1UzDjv9146pfxQvZ0sOml/GnPGWX5pl3eRT2Yrb5",
+	"KB/ASz/m6TpMQ7iVKrCGXF8OsmFk+w8t52MhWP5hXJZ4exh93QsR+kCOyqVG3ohNs5adgcO8jXokWWqV",
+	"dPdBngtnMXt8eGc9Hz6vr1LORdNRdkY8zLWBTUCyAszC0ltcoqtiWAK6UGTuvbOcDePNrnu3Prsp1Zrl",
+	"Zhx/9kV36+7rLzpbd1/f/JMQs73cgBWN+SwrQ1aAxk+YSJ+q0XlZh5Vk4lKsHXkCkkS0Jx7CugLJ+I2D",
+	"1K9v25+6fDmeormFq7KvmeA/nZUuS0/eLrxuTv2oBIE/pafWDO0QchQdgqSbsymrZWREdKtb296dO21C",
+	"UzVrEmTs6LaJudtB1iw9W+gQVA57yDuMh+RgP97f3Sd9o3CY1fjs1aOtOzHJmFKkz8bcsBPA76wpNT//",
+	"77/76//0L7/69Vf/8Pdf//K/fP2Lv4s+RDCtWp1NBo5ejxSaDtkHPFmFGLPGA2XlhUJKW/sCstm1t4wj",
+	"itAh/B5EhgbsjHgvjHkALLTpHReGoashMV4szGb3pe2nedhXUX6yg95UfsLXvrlIuMcpHOWPiEB9QaDS",
+	"wIJdXXK4WOhaoI2LJH6tIRx7wTeZqAv6M7ej5b1HS/ER5BhDRa8pAmUghjPFUpTeAOJtLbdd1qyWluWJ",
+	"HPGQmxBtAqUnFNBdMRPb3HBDmYdszFOeM3UchA9HGBVrajC3ZEw+E/wtmfBBLm0xjWp00u16aEILg9qm",
+	"yLBxhMhvyzEmDKCwCVUkOZ7pscz5z1C3usdovpQR83b0ZvqD25OHnX/6+d+Eri8Hmrs+yKGe0+yA6YpE",
+	"5nKVbbOvm7b1Kh5lpLdNDy+8de7jCo4y62HFeC0E6jg1QpcckpSd8QG7gEErZCi/DGuWwxwMDqDAqeSC",
+	"DDJG823yCdh8jZgtc5K4B95M0v0auXZ3dvf2D+pqXWfFGEwjKxyp5XBiM54xe1vY0WtOdcUQzLI6INbt",
+	"0HSwe3fvbp/u36X9Pts/YJ3928OdzvDOnV2zdr6w2Nm6S7eGx1uPXr/b3XkfFBg3NwXWaNLtfogen26A",
+	"4dAqdskLR4ob74syz9hs8UAKwQYYTyCXbHZF/axVTACb/fCH/inb+MRb0fmqh9C7NNXNp4c6bkhncH4o",
+	"y1QwWa+Ip1qeXwsEAwh3gjAnKYrsZ2006UPXTU6FjYJwyLk8LTHlZrkCExLFWnGV0awPe7VYmc2VyALw",
+	"/9+uEm0tBfgyQnK15G4WbBXZXMVjUZD0xmehXktxU/sVBr8vpctf3XzXsgplK0iItbYJ21rD4oajoAuz",
+	"X1DrbWH/wrA2APAhgAyIIQMFzur3Tp4/Q45RL2Azz7lmR4AiSZJHPGOJcwhWhYLa2V+ZTHseQFEX+9AC",
+	"gWk95FJhvizUuV7U6UVlQLh/OWvFsmErIEndhEzGBWFnZqiHXjzGHOG1xnw0Zjlm+wO/Bgw6m+eP8qFg",
+	"2+QFnhsNJVi0wudbWJg2BYvaPFZ6c4Cpk83tg68uYB90GFNLyJENoFPFAGOHUnV/hT2xWN6mI0us5amO",
+	"wkmUzDVI3khDdSmiTohKy5xVMK7UOZAewlhiV/KOMgMLYnK3uKTsm2sxZJensclxCRJaw4heGpntfLfm",
+	"q7nEe1N9uy5OJtI3G12eCH2p31zujVtpszKqhq1qCsM4BpgRc3lAllSHzAS4hEqPGBmAwdGmjW+TLuzO",
+	"DqGZkgik2M8lTQdUaQwYF1LzQbgUSeDiaWdXc3wwkBCv2VtNrj+l+Wkq5+JGTLqGsLiIyQ5hE4kEVUP6",
+	"i8k+weXZJsdiYdNtMVTXyA9QBRYyL+H6UjaTs7QNthv0TH+ocIrJTLMPcBImQWhPCKUwP/lxFBnTsD5Q",
+	"P3M51uycsRQwgBAJV5KrQlgrQHQhmpO5TWb0QoxjEIvM7TVTQfD9QYPH5d5M60CE8hPaZ5mRjKZgLEVS",
+	"jaY5n1CIXqjGE/uxxJqq01vd9hHF/jrgKBug7sMS9GOt4MDUgsdZlskgOnuD7Q9Xu2ZCS/fSg+HBYKuz",
+	"u7u7tZfS21t3u+lgq5MO7uz2d7t3d2hDMbUNJS3gSpusk30Dcbo11+GIY/QBkIwLtkEuxqtwc7DO5qea",
+	"RvGLv/vn3/72q7/6VbCpTeTBlfG4XJOM0bQxfWgFIbaKocVJl2RWCJUrQE6rR9iSbmAb+nDCEAqtJLNa",
+	"KPegIbWMD8yrrTfPHtsQheMwroVOiz3kjfu3HIJp9kPKU3VIhLk1sphY1hATNRsMmFIxSY0slcdkTnMB",
+	"kZBcDGVM+GQqc02FBiDBAadZdTAlj1n2+YQJBGPY5ZQJdWlUgQvZHEcdOI3rskCKoJRGKjg+o0GM5+WE",
+	"rQ1IoonjWQnJH2G1MS1TeY5krfDIXgUbWz6KobV+4Tke6oer6nGKrcSDoGILOdsmzwUjmRxxQaZQwQdj",
+	"3oz84fwZdTnIB6Pz0eg6QSgHmWVrEuKJ4mLAGpJ5Az5fsEE0gduiheK7NMuSmMzryfr+De5Uq29fbrzN",
+	"HffycUt7R7TPumlnsNPfowd3h7fZna1O5b8dukEuk82UXxI21lrX/YLz9W25cpb3jRbvmzfUX0Lm/8qM",
+	"f3NCr6LlBDjHpkYTf6kajfaG02RyZNgi0mUlrWfCqAjW7bK8MSY6p0KZS9oqv2lN5mtDRctlanLZz9jk",
+	"PCAtKUd8qLnMTy+2LyzPg0Wfyjqs0KEtxooVzmw5S1BYMWA9lbXckarSd0gmM6UdohXchWtvPrvvOL7g",
+	"xudSy4HMgoFFxX7JIUluAVLCIvFzR+YqiiOlwOlvyO51Yx2hem3FYKF2h52zXFhoBajmeeqTXaW6XpcQ",
+	"XtrszoVn74djYzwYXayUzAFEq56A3RYuK1z9vrm+1GVXgrLpiiurNuFKxKtCbZfJNSAzYVH285DryhL7",
+	"K2vrb3CT+/S9fNkWtFzQpCNBS0cVqtmpFZhoLwYFDv7F42AD23MlL+EAFW16J2OxpkszixotT7B5QzH8",
+	"CxtEw5lOxyFA59hVmLYMc0L6GRWnFlxyuRz5KWNTwibyJxyKkQF473UolHyjHbjzyui9tZZWmFlwg2TY",
+	"PpbLDO6CBrDd86MNhthoeBCGGRv6KjESzXMhjMQoZWdrxQjoxDKC0Eqc0DN2wiC/VF0sac/s9fKSKdv2",
+	"+mhhfO55+M4ommmawyuZyvMeOC1TCWZEJ85hYSlb8x8zxP1musvFR4IB3hCQDRiNIy5UTMZylsOBnnAx",
+	"041wOJ27u51qLOb16190upi58+XOF52t3dc3vuhs7eM3N/7Vn1ykfF9KmypCp3QRkwWj+dZECj3eSmv1",
+	"aqOdzs7BVndnq9NdDh19/W7v/db1DqQcfdn9orO18/pG8fmL7o6dza6Z2I1gcGnaVDMVvodSCp9Ipqy6",
+	"zdOE0KwOfdkoXqUFXmUlLlDmfgGqmh3NY037neVA3g3WnIm0mVowbr8lrRhe+s3RCm8wHJoD5J+bnODm",
+	"+SlsFK4wCwIxoTUN8nbA2VhY3e7s3rlz0Lm9ugxE0z32eYOKFrpxuvstAsZzvtzJi5zLnOtFIwarb0Tc",
+	"W2lB3GA7VIO/26gHQ2rdqBWlj3IjQ6cS9z2VAtD1MqnqwHf2pxYFKw3j/RzbNX8+sG3j39CI+fO+7SOY",
+	"H2NTa6+iNHjCBFSh31QCvJxsYQ8+xSYMf8D8YKi8+ce84A1iIy+eEXyVE24NCYfdmRuRchtfJ1/l66zu",
+	"ySTlW3LKxBYXW4LNa+k1+/uBbcou4gHdRB8pd+dDu0fJ8XJFNdNqk9+0hiyxNO7ZZbpR/RPv/GWtlbjM",
+	"ellnDV7WOlWel8MiKRb4CxMbczSU+TZ5GAZnUq5KdfUYBVGaNgutyaqhNboeWjO7tNCahkNdKY2wEyiM",
+	"MNgs2ObmzX/+7V999R/+482bHwhJoU14TH2uZYiMDyGyzBQsVmxBD5dUm29d7QnVLm5nvRQb5oL63EE8",
+	"9aab8CW++DPyOmrNFFEuN8oDe4vQq1SVUfaGJS+m7JB0iIt6LIIe14ZWlu76db762fr4ooswvtWsTtsI",
+	"o8YCHA0EvGEQ8qYhJ7R1yEmLpZGp3J6CQrDZrRDWNbH6l67OKBiistm1Lc6Fjv0q2NXqPQepy65ww5br",
+	"xlgDm0mwMgT+wflD4B80jMjI0I/FUK5Fw4qBOKAOZIFsBEXbBQjo5jo1RysQ5TTlJ2Z4q9iEb112NToA",
+	"+l4jwsPxi8fXFEnZkAs4GofgNu5jmTBKzA1iXdkzB0ZeIJ1CGL5gZM7IqZBzMLZgBHChzJPnFoZVNCRm",
+	"mnbfx9F9OqV9nnEdhCn/PLQeLqAcne5zt0TenUMH+s1Q5m+oWLyZWTiCdmAmbjRBhPH7oDp+Nl1hAqzm",
+	"levQZuRsICcTtFpxUezHUhzVO2t0i3a3O9tdgkBL//zf/iL++n/99b/823/31b/9X3733/72/xfFkd0q",
+	"9yTQ6lP6dmXGnFEGWZkeYgZS1fbQ7XCn6nY42N/f3Q9GtdO3j/JGYz/4RWAtzBY6VTiQIA7FDmSWFsOx",
+	"uHCw0Si/W3tGcfEdkY5REfAUOX7rcB+9Sy845hPP2L5q2LcUPWNvnE0dLPe4ebhm1Jwj83Yf85Zq9Ng9",
+	"2L2zFxyBTNkKfE6H9WrhTWzxpBCmgzVXvX3bj+Lo7duabQq/bmGaMuP5ETyMf6XRa/BDqgYU0Yns84wV",
+	"KZQ0Z2SOCC3L2BPXmqjcUOtn00zS9BHPWBgRGbOZ8hEWQ8pKcrW7L5hjEjNoqRbKt7u7v7+3t9sOYv2H",
+	"7jSthzIseCRmhTiU3eqtd7azvbfdWet3ct1aqlhak8qR9g5clY5r/HT1/XQ17YfF7bm5CdG9ejG/nNlG",
+	"/7DN1AwNBTWxb8rfqIZL+JVpIilu6YRoKWML8GLNb1CjdDwTqZFQTnkmgZ5b1n8MzL0hC/gYtLOY9BeB",
+	"A4n4ScBtUzbgS/aQy8TKO2lUIT8D9REHyIv4YvWhShhOuHCfl2/4E6aP0wk/LwzXq7Lk6FJQgsNlpdB+",
+	"gJ7g+8AOVt47IvOxZAimAjIQVoaGD4CisQBcjeUAA7izyM7+vhedANdligl6Riah9UW/feEFD1pGPmCt",
+	"4ditY5hD6PtUs5HMF5eZglcUGpjOQniktsfmiJE9P2LkCL2WniD9TGJECF4zNiqkelB//6t//N0vf9Mi",
+	"CfpDL34x2abll5MJNzzj8oo9Y2XJ+Vhi8aIpo6elDFa/rFzvqzBFVbUxuyGHcIAndHFJR+tyzGLf/PHy",
+	"1rBhjzEg7Lz7a0tZ+9mtS8Vfg7C/F7WR+iVp25SgvYzMVttnw0KiE+tiwoyRNBjo4IFQowZ3OJpOzG/b",
+	"5PlwCMmPHE/FmJqLxoP5gnh4G7zWZ5gWXsXcF+Z9w5fndBHFUX+mFlX1BL5ppZ/ggjx3LeLHY2wXP9yD",
+	"1peCoZrh+ldrgAUkplP9QqCalxKvdbIyXsv+eDUFdjvwzcX1yoI0kjcerbqnc4FQPi5f//OxzJjNXFNk",
+	"mMsJuRt3Orfj7t278c7+Xnx7rxPfvbtDpMDUgj4DxB8NRwNM6vWCqBpF+yil+WkUlLk1zS/xFoMzl5eF",
+	"ey+ZvamgjRqMe+YnP4tfF1ELMCJzcC+D2alGG24ZHt9UzHleGNL8hStqO1lzQ8Bsr+sWVzUbjNFzMs1l",
+	"OhvooyIECQxMGzhLDm7fvr3T3V/nM3HJFzWtR/C3UPIf6jx5eLNHRSmnunXsVMi5CoRKHZwDkxZs8auK",
+	"GEMAWIOoY+OZEYm2ODtVgr33IUI8lwtqXlIw5nLD6+MdN6vDeckBjK1zlMGjtC5ysG3iy9rYwEDO2nmi",
+	"/6LOJlWD5tRsBgTpxeglkDnBIL1qqzacr2WS/mCmtJyUcc6V4vG19DV4tB1OApBsbM8HUkYBlWBWqyx0",
+	"aUgwXlVrCGO4h01+P1psfqjo3SWRSrv8czvSqyjAuEXcVH4x74UK6wpGphSD4c2Cqs2wUfFdrshwlmWH",
+	"DmAJlI6hzLJaskRjuHbD4NwuLwXUWG7t+Cyy1SqLRI4YWZKFPwwh3a4nTdkzD0fYnVh38iwGjj0urYNw",
+	"4LJal1CFU46L1W3cs6tKhOp8JHhe/ZAPxkgLtlqRQC4H6GrLEwb3Gq7ZkM4yjVFPDVmW0KyRsAwtL+VZ",
+	"dqr4EOui1GFAlZ4hBeMNBe5Yr5xJUiyEhVH1U3vR+Aqp/7L5M0U2y1P7JU/dV9Oc2+/MX/BlNea7bCkA",
+	"UT5ilUF3wzswhbhiUFi6pBabUQfS6KxfLF+ld6s1EzZgfdlaLRVziI345hFJ3OMJiHlF6T34zjypYvOM",
+	"uWYTIhgH9gSXrqjeuna5vd7xrSheHVYfRxTTq8uF9tpoGWCvPitfsZ/TMrheefH3yg/AV14EvrpfaeDY",
+	"DCroe4FqCB+LqYT4+ykTmxSC2JDpYPjDU3Z+D8mQsyxVZf5LTCjEjqmiSO+6/DFb7TogWUqlaVZUw17S",
+	"XyAiCCuhihSSD9FzK4mQYN3T41zORuOiQm3Nzv5//G9f/f0vv/p//ud6nP76kKmmKDG4810JedRLqR4H",
+	"ovKvKSiqjXOyaOmY5AimuYyFa4DfMht5C93ityALejm+bGWU4p/dCvE3NqE8EAr4cMt8Hx4JdP4/edFu",
+	"1UHcXb+GowaUqElMhobdz3zGY5ofGq5T5SXDdkzkE+jqKYWAQ/zwiE38j58Jo48LCJHAQIiQvggBEoFy",
+	"71F3945D+6gRU3d9StXYsKll4h8DGw501ul2tkx3W92d3b2NCyf+9KfLff3gB+FZdTqd7sYd5IxmolWq",
+	"cNxgGgHgSYxDtjl19TCM43NVOzEnLqAGsz4cxWA4J56xRjLvtgnwDzBdFwzyKIjiBWxV5hOMKJzSXNuM",
+	"JCi7kn4QhNxhkORf2ZrTNnLLDMd8XIbLuA4BDzciT8fscxGErVtrWoShvG5cN5Y6VPV21VEsvvq7TSDo",
+	"ExvxnzholCJpjCovsbCY/rtexNNedLgT9yLNJ6wHxaX2d7u7O7f34h6E2Paiw55XQb4Xxb1I8Z+Z77Gc",
+	"ew9mDI95ts9bxbNMmC7AXtuL3s6oGFGNj29Y9bsXvW9vOIHlMM/W1+KQ7IK9x0H0x5iNs1ctVL+50WEt",
+	"evnrOFirvawd4sLG4gpKkVk/BIU1Ui5ILGNGc5fnXqOvq6hXVuh/c0nP1v8JRBWVGf8LlzC5svbP8lT9",
+	"1ttUITrRVC/PoWhl1QTw1WAIY7vRm9NLEnRlJkdw1uFhMbIpTn06OJXDYXJoI0H6jIsRZG2D/dD8gXjI",
+	"hA41ywkl8zHP2FFPJKd8cMrS5NAMBYqCMVDGzcmAu84y0uWqVUckseX3ksOlAQuJIb62og7O05XDOiKJ",
+	"RL9ucugE35mySM56zHpCsLcavJ9kAq8bgRngnMlxNqcLVSwGeC9kysjbt30X4SYYS62foid8VzD2iWmU",
+	"dv2iuPQQ20WM4gjXJDJbDROsFWh3L7SQ4xwJPC/6dt/c98dQPCZqT90rxuS++b4bm/vipRujV1IvFIQX",
+	"wKEOgUw3lHfz0bdawm1BJNtyS2o2ZXkMUSkIjCtq1mwRxCxdg6xKSy2mvVsEoSnS1cXsuLLoCKlNKrg1",
+	"YvrNzEUNunhBG34rh+Dia2cmfcCmOgSYYQSoCTN9p80IBZ12gO8P22hKDWsWUpmWFvGTVlrRCgUIItFb",
+	"KDAbbOyL9RrKBq394AcrFJAN2nnJaHYeSKLjphMWRiQyF7Q77LnMGk9EEI7oPOVCT1ZpKRusT5ODDRlu",
+	"DJEAMenP1AIB9IfL+ZUNvHk53MVVo3EMz9udgtfEDo0JzqlXrgY5W0H67pAVdOwIEEjHrk9QQFAsv5Ji",
+	"W6jq6lpxTQUDG+FrX66FKGvAyDLfmaUFQNPlWZV8UDVlOxUPQIR5wCLwxTvLZIFdWk8RQnz9/l//Ooqj",
+	"52je73bi6AXNQb3qtHYMlSMMpWuZOTbllFG8kjEYHwY/qIO0fvGuOl5HjnhwW48R3gmMrmG7ioTq2Lvc",
+	"6uMqpITi8rd3Pd7d7qqO3NHB1bc3UfBWcZcIXA/uNoiKgwR/GjYc+Qe15IzewngMDIJckTlFvjfQMonW",
+	"S2irla72/+F6ul2PK9TbeFyu6uFX5zv9565GPDEXX8aVPgJtQ850IVfFmH1nlIQQWt16YIAi/dOD/HZ3",
+	"Uq3xy42P3l+Ojw7Z1n7IFddNWe1aklEghCJYRuFYFOIcYiBDhWcf1FaETYaDfOIbDG+BxU79q5yn3z2g",
+	"3WFn0MZv01RmAaZ3Fekc131TOoe3Hr7VTKhzo5m4MCY5ZYFrjwmdL940QbdVCgbZGoUPzRu1KoU7lwDQ",
+	"lrMhy5u2DZzrdhLmeieGmszBAqoqFYul0EhX4R+cSU8KvDm01OZKQ8ubEOpSye61Wf3FEi/vMKCNDGY5",
+	"1wtMnrOAkTS4ENUy+Ie2Dj559fz7D58lsVfcH2C9oYhFAnXIb3EhWA6aJDwA9O7S+Vx3xeDM/AFjwbz0",
+	"fbYI7wj8Sk7ZotD0pRjy0Sy3aGDHgwGbasMLc8NwvQdYWuwXlDw225YBR4RLfcwoirnoJIl+tPXYdLVl",
+	"RlJyuCk3nw2Hg/L8S0N8JHMC9RpO5CwfoPTXz+XcMOlr5HPWP5GDU6adFccG9StmhCUcwTZ5rImA7DM6",
+	"nTKIGhZEznKSSYyNh+H+dMbAim9Hi8NZGud7WM8QSsIxmkiOXzw2zQ9zKTRaGH40o+LtjApy/atf/O1X",
+	"v/jbG1CilWaZ3X3oaatPFUvJy4cnr1DqLeDciTQjPzl5GJezhScyKUY9MZVZtt0TPXHz5kNA87dOVqxM",
+	"WrDJmzcPSfKuB4yqFx124h4wq150+E8//5v3CUIecITaZ2nsP/ss7iE+PVrsA5D5PVEi5PcirzUL4B/b",
+	"5e9LPUZP8KevXr2wwRsIul+UJYBA3pgoSajDIzDibiblKaGaYOgGNNITuL8k+dGW5ahbj9PE4g/78HX+",
+	"duNSnUxZlnExMstin8JMcCXoKXszoApAoxB/4gVVA5rdt9/ZqHfbgMuYup4AtkYSE/gjTeKeSKrw4Oa3",
+	"qj8queFX6NPggzKszGZoF0h+hqbGNCVc2+G/4hOmbt6EEUNIth+K3RT/jO52+xCssHblNhV/S1I+4nYR",
+	"fsZyqdAKaiRloeAGtQfjeEoHY7a1A9nhVciq+Xy+TeHnbZmPbtl31a0nj+8/fHbyEN4pMYqiH1nXTgUM",
+	"oovPmPuBTrlFh9hF8NMxcNVbgzEbnL75CWCivxnU6hZMpdLBw+mH4GN1CckwGZW95Uq7A1NF8wccbJth",
+	"RySUeyxqVEDllftmLAjPXgFSx5uDKX1PposmmaJ8hLOqrxLegutHTaVZQ9PETqdjXaDOoee7z36icAFQ",
+	"UFknxuCQrYAFXG2j4gbkoROA/a/dDRJIJt5GOF4b3dW0HHayt2zNkJdsmqH4q2YTAEk7jB5XZFO/52rl",
+	"VcO66UjVPa8Kw6FuQQkI1pJ6XlUXAX0J5VocG8LZ0nJrqYbwdXN7kO4N685gPuIcRshCE8hWDMlzw9K5",
+	"JnoOsHVw5dpoNcVTjycV/JKneFBrZAnTW02Ra+jISkxAeZDeCMRV7IPNeTRnl2YztuSbx3uzE0c2PbWS",
+	"DS+qBQvMeRdsxxpf/T4aFnZNr91ar6+BwNsdjOWVc9L6+6o8aJGAQid0NXFX2x5aIr+c04GjJ9QlpMoc",
+	"yIrQFSu56pikXE24Ui3PySML1DShgo5YrkDyGlBBlOaATgGF6mOLhATcA36F7GfIkIUcCBcKU9ZirRL3",
+	"AxzUN8VvP95u2om67QSPzkjK1Ns0wA3gSuPy2F0b8oypW+94+h4OL2tgaR5WkZwZmbKQFo/Q6DoC4HUo",
+	"g2T4HrAe9PNCir/Zbpd8bjm/6fmaqlDYIQZPZFkPswIQAtAGVCRGYMN4BlaUe5rQUxZjNjzewZj+BrEP",
+	"gO+0fwPkoOeCkQQKdyfmubEU0igl1vWcPB5u2R+tNpk8fEVHyRFATZhOBeKUm9PhJEWas3KehQcbJSfT",
+	"/zY57glQdkifLaQVBpkALIu97sE2dPvMHLanVA/GSWXhoMHdzh6M/vEEEJgHcsJIwtEvHWOSGvB72ESI",
+	"rdSaDsbWXu0M4qjOOE2IzOUsS0k+E+T6p6+ePonJyQ8/icmPnj65QajqicRn8HKgmd5CL3CCwmLigp1u",
+	"Jg4oze4kOG7Jsb11LAoMSKwWm8WOAEuG9Bdkmsu3nKGcXQT2IiXZfEcntVeU4MTpCC4p0sXCHguS9Gad",
+	"zu6AT0bwB0tKLQ/KphyRjGG8N1gXhkwPcN8gXOfQjCRJkp+onhhIoTTJmSLfJXROucaHr8PWfpZnMXmH",
+	"o1OH5F1NSU+slv4n72BK75P3728c9QSfjLZVPiDfJZ+9fLKNYgUmB3/28sl17CRnarufyf71G+aNJEnM",
+	"kI4hpGK3QxRmMXA7aAfCBhKDTe8ERl4PlhjxM/8JCLWQc5FJCtQ4mGkjmhQOgzE9Y2R3pyfcQ4rMoCj6",
+	"nC7wWN29ERIlPmH6EXqn1gijN2/drMqf4RC77Vaxc+9DIdjeOYxia1/wY9y2HnA1bSyUh2cM0QTh7NlA",
+	"rvJ8HZVH3if/yJcdPDe39547P9/tRW/eYNRb+eXN7wI23bVr33m4/5273e8c3/nOw4Pv3Dn+zvG+eTRo",
+	"IzWsqhkZkwOLNVP2jBt4b6qm4faina0yVq8XhRb9fRztdA6+8X2d0lxX8Rb/uLcfYm93O3sNyg3yHAzM",
+	"JzQzYtoCVLa97sGl6ZyuEmQDFbhrdcSFqt2ul6Y9PnAMksIOeoIUXLcQDWVoL7xMliqdsOMYaSlCae8s",
+	"VLnopwwDoRvY6FJfKPpg2v8fOd5VOxWXQYrWoV9c2SjCoawYpMspzemEIQ7UF80B7Da5JilNoZhUAEbu",
+	"KdXj0sbN06iu0bZVkw0tA/KSGRk4JCp6+G5nokZvIGr0jR4z65dqtq5wKH/HsmFhdINiJXrMJkdkyOZg",
+	"iaLCiEsgomeZ1Q9oDuKpaWAOiYEFNKwiI1uGCLVPinVyY6/WHh+N+3KWq4rYvx2SgHwtD+YG0turMXuc",
+	"nkf1hDI4g7HMz693PrUlXC5V4TRbsdspy8PYsF+zvB5Jup+tttmw+X02lDn7w9z9ezC3P/jtxy3ceP9T",
+	"pm3waHjLH2vl7AYWS5x6mM5ug5Sm2uxu3XK/wjyPtVdIxk+ZteUvm/mdAWHdPj/ASVx1O77fWbM1/1Ud",
+	"g4hWrOiK2Vvikujo+WZGxiUCwjuvkX6esTlCKudKx7DRUMucDsYFEWlbwxtRb1CCCkSyX1NxgUyqIHIa",
+	"XasgFBVmFpQDtslLRtOekMLal56xtzoxK5ngOUkwO4IkFsshOXRgAgVAuMfLEsAmSNDMAwFFAqK1Y0zd",
+	"8RDHkaipJnc6nZ4oeTPicDao7D5dPOIYW3Yu+38w6a5tnWOLv7DfaW9+r497c+v7pZ8rGMfqwwW7uH2Z",
+	"fNia/wwzREPhKg+XExKDp8lw1ze7nTcTLDjRYLpfc8uuo7EnVOndzlM1uijHfKpG6gpei3BFeXfjBteh",
+	"eVUKtnr9jyGO0cJagLmPCoupCyUrxkxULOKO0S2YbrU3UrA/8M2xK7LBxhQ+wlX+LPvQNnksmnzbxW1T",
+	"iQpduSVPbddXXbyw41zN/NwSXZ5mLM1qgmOmgeG5rWvaWaN/LN6ARWnFmbNI1vudzlF5a7t4JAvdiFYp",
+	"c3sri1F+osFcKVLw+1iXyIibC9y66ud0QSAqdT0dqNG9BXipPsr9jKVabLQpE2lRXzTaMf9t7e7uPtx6",
+	"9sNnO1t3n+xZMEy99NDOjnvo5W7U+qZ/qkYw8ct2r38wLuOpRXrODD+eS8JTFUNcG+FikM1StomiNFEj",
+	"tTJmaZYraQNvIKoM5QHltOWKqmxV2MNSHPVjRQTKzHXVjuuYJKDlJ5hCK7MU/KCg+HOI3ONFIFBmwW5Q",
+	"GMmy7aZTg0IDOlodf1Q8ZdvklYQYANKng9M5zc3qjSSRoicKQ2QmYag44SLXvXCiegL3EdakpeA2sK0V",
+	"zYz5aAxTUW6GoEziklasBT3RZC5oIVybK/EiZxen0njiLni00aR3MTHczPAF/ZYcVKOj1a4N1MH6C/j/",
+	"9qdTrbZZheQAq5HaoBkLPFYwhhhV1AJgZLUJRPtA3nIuemJC81O1TZ5Q/xzD+TBnzfACgPYxIiF8Y/RG",
+	"lhLApTeaJwF7M4D3UosQQV3JSatMHlrV9gXNNadZAvVeemIApmkLlg6BqALa2SYIxgauZUoSM7QTJtJX",
+	"fMISAGETEr/F4NgjQtUpRvWgiKtObY02xnOCZiPV4sxd5MC1PgIPjfDt0fw3pW2q9macy9U4C2qrdBGj",
+	"172FCYe59JZ1J4dOrMWmEJdJcuuMK+61kWA9YlR+HEt35ioHNxEUrx6Ww/gDo5JyZqtJxOsBg62WcKe4",
+	"0vDt5FIJSHHNrqlK936kmv91STUbhXFD1JorZ9FnRWYe1HNAZ5eNKywQIIFkgoTSJmq7/T1uc/mg8b32",
+	"UvDyINQ3RE2BnleSFc9R2NXnuvwul1P5g24IUSdy2IJnebaZVU6qR3BX+uUxMaWiuIatQA4Vs9SpKorA",
+	"cHQfm6MGAnOIDkvzDE+vvkHASOWr2Q9Pq/YrdLavMWFdInXwdNlWek1tYCSasDapANcUmebS+txFSsZy",
+	"TmyYwmpIphANPGV/aJfVU7ZGjrGM+RJtRhVG4G0xJHR7+4v1i9oK+w+qDM3J2qWLGuq4FAarSiUoNAsq",
+	"ym2B1RgyJH3pH24yI7cHyQKLUv1Bi76BKa4mHNw9XOfLFYCxSatS1epmtbhL8IS/cdmhDb7vAngsReMj",
+	"ViSBQlWBqsuIDlW9ejBBnwswSTsUM4zFpoNTZnRHxJRypGaT6xBuDet2Axn75Xq9alE+7fYQLjbgOi1S",
+	"IQt+nviFppOYJC9maox5y2VNUXNYYJ5wXso0WEgESWXsAv+gf5pl5vvYdGBkVsw9SPxisUanFKQ4OEUk",
+	"npnjoCiLXZjCup1O53aDhukVcf0Gzthy3dcPfNCWKugGs/6QYzVt+uVKcRuXlPcOIb5XOX1lRbPw0Tsp",
+	"6DtnS+aVMrHXaKdSoHJKphnVUPyZvBqzBck482vsVpENr6lAAenYBtlrB9WVOEDTJO4JSISyBlYbzIhV",
+	"6s0319Q2eYbR/YgAnoJphyuSvHufNGX5whzcTI0chKA7CrVoSlLpCk/xHEeE2MSYm3OtwBZS0plmFEMD",
+	"d3FgnDF2zWkqijtflftqNbW6AV+qObJkdscvHl9TRdFxs1fF+QIyrNC2q6pXULd2lVGapFKpWNUWiIUE",
+	"AOwDi0vMRMaUw7WB3Z5zxSxhh45EUCJx9UrOrSdbW/ROp6iR4VekwAIU3bIkRFlFoTU1VOqLfGCm6pdm",
+	"CfDTQFmdD2Gw03ZT1phaZmqlt/tzlwcIJhasIGW/ShxiUnJYWu3KgrN8JAgXFegv8rk12k0Oba1bC6uU",
+	"QXwDzZREeRo8MT2xDJtp+s/kANAoAKsAzNfAsey9oMa2Nr9l1grQwI48bE3zjjUIQSTXmKZoGrd2o+2e",
+	"AOAt4P4eLhxm5QHHtIATYSbn0LvOfRpKJKoCO6o1nVewsz4wnfuwYw1yuYV/c/CRqrhRvXW9NPIv4Ads",
+	"ZpwtCQPl6Ys1DWuAY562zfsH7p08Vsf5YMzPWIKCtb15fdsXpDdiWCX685puZ2FOTH5aAByFDGkQoXoQ",
+	"iFD9lKfsssyV5/YrmuUrnH7tiMeM+9uURG+3u+5GtHGZimVDoLo+mLW4BrXLtyiZDbbEhnhNG4FNYAp/",
+	"6vJrPbAlpAaZO5kOXDNVm6dR+cDQZgvsC491w6CthApsVA5JIueC5Qm0BG7wGrgFlnaEdH6IECb3sEAp",
+	"FaDBgqxqWijK05ZQ4CBVXod8I5ATg8mlgAh1eWAVzSgUDnHi5//9d3/9n6L4Qoy3YdDfAhK3EGWQP1Si",
+	"gn3x+v3rIIhEhfzrfus1FpESqcxwwTdoW1khwdq6BUJqPmBQq5I8A0T2ikKTZGxEB4ttOuXbNxNklbcD",
+	"rBK26BOm74+p/gS7/kNzGRczW30tX46drB3hHGeZM6It2w48egFks5qAWqOXNbLqBySXC8t057xa28fm",
+	"uEF+g5TWVv77ZujMCzpFV0+JdlNoJ+3JbaOQ4Mr9h8knYMH1wnksVIO7reOGu3EFFf4xUPgSiKQpihgT",
+	"bFzWD1WnqjGuuIa2udY/LCdTKhYOqRREe6uEYoQUZhBjXRU1ywHQAmgFQDq42iafGLnTiWxoO7fCXtJM",
+	"L68sVOW5OZazcqLlxcPBbs2T3Cg+UraOX8yygfYQhwb99N/QbWj7dIF2sKxxxUPhSttUjH9WMPVJ8CeS",
+	"i5bqw0nF+AFRuJZTOvIz35mOjUZxBvh1WVbwKLT8W10eCogUIH9pylK8QrtNV+j3JBeXCcvlJnOl4Lla",
+	"7n6aFiuvZXlHWfclLK1ew3lO+eBUzvS5dx6CLOzm1zcdEDfYRJ4xNIlpmaUxoZkhztF4yRFZZNFqhnlh",
+	"kwYS+D6O+Y9UYMORzQoXuwB4jrRATly198qmY6wORSlMAoKxIkLXR6aEmwWNAf2Fd7O48y4FOyL9ilJv",
+	"LuoV2nxPWCmaHJME/Rk2IyQpy24pOmQYnD9lVEMQIkYWF/NKGs0BJ0ykwVy1DURwf1jRYUS3uhhLj+9b",
+	"M8C//OrXX/3D33/9y//y9S/+7iKh9hZ0cjP7gZ3lR7owbe/rxLUCTAH9j9/MvWnGBjRsg+FVTZyGwHFb",
+	"CqU5kMs7Rb78vwqVAKz+CLlHEv+lBNKzNVR8Xq5vDFXnpjLLwGNio9zw4GGDWDgE79nCN7Hmwh0xDQfJ",
+	"3beldtsT69TbVQfrmb8WFzhhdGDDpr54F2W0z7LoMHo+9RHTpzmfIAZYFSTaR+LXVJ3e6kJJlfJw3rz5",
+	"z7/9q6/+w3+8eRPsdK5MmCtFHW5IptJWiIaTaz6XODevzKf3QaOfIby+A6S2eLQlQvXXv/i7f/7tb7/6",
+	"q18V0+q0mU68wSn0N+QjMQMwW62J1vNEAcRD+kZ5AZp5zIWCXkSjYsvARdqs6Sum31C067cN/EM3AEfw",
+	"U4suYa5Vq99NaH4aDPhQ0kZ0KaadGb2/sH8dkeQR5RnzcOqlYk4lnZg3K9k2KpTfbU+zto6Ky4oPrN+A",
+	"sKSt7sDXccSVW98NvUN2Eh+J9m3vzdT/APzV/Zm2e0R1bQe/IWXS+qRquTmFGwoizPt0cBp7DnEkubWG",
+	"+jOu2XrL17FwDZIJXWyTj6domvFekl3sSqoWpZ2Tnrq4CS6CDK+qOWxgJjCauqEbLO/rYs8smOw2eYzd",
+	"TXN+RrV1IhCbIavpKROGo2HI2PIOXbYV4GpujpmlWSIvHLlxYzJGz9r6f6FYrPWi2ECXjA01RpmbuxeC",
+	"V8ZQx8Yo+JBjPYRcbSpSK3IaTlB4g21sF24iV54JQskJg2OHaMPAREJpdU/M+P/wtxSmufaUZfyM/awR",
+	"WN1BZZuNkuaAofoyzeWAKdxRGz2JAc5HJGcAqwDVd1zdHGttCewEdH6ehfuU0UyPL9f08TpQmcPNlJp1",
+	"8hZxDP27NZQjvqpci1tEz4RquA+8dgh/WlmeSERxLwN1T/gIOJs5ncDcXKgNnZSPESacNsVonnGWlxW3",
+	"4D4rHryOWHQ5oxNltDICpc/lcJjcOLJI7e5ZG9YJobVqG+HPK2mXcnCqiCEAG+wGAbZMkAkXM13ALepx",
+	"zpiF3XcGYqzXk0oQC3Om84WZVrfTBTD5ZSqB5b2Qelcv1VmYqg+j7s7u3v6B+a70G7QW92BoH0nYg76b",
+	"Rb2TMq/4gxyQE4yTtJHYlgYMz17vBsjkSM70akhFR6TMAdglOTuTpyxNtslzxPAwJF745t0JUpouyBnN",
+	"eACu5gn2+3GVT+u6gevO8FSWu+FeVjShjVTEjiBc24HvDWie8wrcV21nJrPWkV2Ie2kzRiHC1GKsAW86",
+	"KtN81FjO7W1cFOcgCgCFPkRc4dOZ/vhxhWYdN9Qczbi/TXGFZrzrggozBoJAXsjmDYGFWBywUQp5jpel",
+	"OepgugQ4VXPlOVM/EJ65Z3ROhZrK3CXeUJK8sIDiia3JM2FUqGpyDB2MDwlItWb0PVG0EiNhW/mTUKz5",
+	"YvkRwvC4+j+Y2cIVmXCloJReTlI562csheohLh49meZSy0FyaK7Oz6ajnKZeaT8jJHhVIBMsV3lINHur",
+	"b8HcXakT8yyUUaRigX0jGDopSigWPVpEJGp5qgOlF3J+RPiwPMRzyjUWLahw1D4b0JliTqedU1V6UmKI",
+	"GIX2esKiMIF9G4GXkDdPtskxcbjuBbxcyf6gAMtSZZkkZ4rp5JDkDBDF9Th3vryeGHOlpREb/CyeFMGX",
+	"ytKeRZ+IZwbpfdvk3oJY+kedosQgLR2HCgofPqCaJhbLyaekI5IgHX6XZpmNo7ZGilMuHDQOwDyRBMp9",
+	"JrAjW+TmTaWweiVPD4vqNMU4r/u1QRVIdTYiF4b0hCq9BY9sPX6Q3IjtMA4B7Qq6RoThyYQJ3RMEj4DA",
+	"zrZgsn0jttmxdveJIuDRo+SnM850mfpVjEiKbRz3XJlhf+/k+TMgRjLMwVxkdhaID1rcMS1yRYYyy+Tc",
+	"eune9SIYMxTcdA33orgXvSg+HPaif/r53/Si98k2uZ9JxaAUvDo0k9jrdLqe786Q+RzTj/c6nR17zVnh",
+	"AIKm3k45FE7a63R2K5Rs9E05ZaYhUDSdjAFAoVyXhWUw2J8rt0FIzrERUXdsi3BdWWVHHXp8osYcoH7Y",
+	"gkx4lnFbrZJkFIDIXVlPqqQw5K7zxZuJ+u4zhB+z626Os1l5WmpiSmJwvtF38eiP6RSmVfh0TA8F8Fmi",
+	"+YTJmU5cuUwrszlIg4yHgXefIVdugdVfMEy/mLFXs/SaKqpNpGzAa0X+I6VYQ91aZJZR3L4mh5YDmZmr",
+	"KlivuWBC0vIKWKHYnlWnPMGpQtQH0G1Hhia4RnHFFXyqHsb6tYLciNlyzsDs/bPt2TUsrIKrPYz8lKJc",
+	"XV2mfdZNO4Od/h49uDu8ze5sdSr/7dCGRYQ5VtbQKxV9sBcoX7FU4jnI54r7uCwqHzew1OpEaJY1DBXZ",
+	"arUChphNIA0s82urN48Vo9fMsYkBxQLsFloSLJBlzUR4bLS0Jyc2jMUVnK1UEN9vqKeMJ6oy0EKoMi8V",
+	"ZcYPOl6F8c5yhfH3r2uCXbfTDUdHlPWSObKxI7xnSnaM8kNxc5Hrdkg3LIKJu4siqIzU2VQWTtFj6OrK",
+	"P1UjYAf3C1/n1//1L7/+8//81V/8m69+849RHFULBrcXnh/lcnLixe3FEeC0NKIKvihKxrQ6Ig7TLTrs",
+	"Hty90+3evd21P8fRiU3U7MTRKxsH8XrDDtoX53whs6zQFeNoScZbVafqHppf5NBc7omTBBIstp3C7mdc",
+	"sCo1Rzw9JGtn0BMoVZSAkqa9Q/Ku57Ya7mt/s+E2r243PNNmw+Fdb8vhxT34FrYdPgc2Hp5we9kLbGbP",
+	"7qYtEG720zxWlzvWr0f0vifaFP86Bq5zzQmyGNvhhO5Cd7lMD5sryf/Fa8MHbVhv3dn2KaPW1YfMTpHr",
+	"tfrrkJsqRjD8G56KZrkx6mi2hvW2Yw1BTe0R+LJlZv1oIyaMQMGKTHHDfg1TTuVgZoRUW025Lnk8x76+",
+	"p6z6fgFrDU1T2GuavchNJ5qbdhBJdJnHunFtl/stofxhcL8FMQM9fvGYQFlv7+0PYnF7ZSRS14cRWYw0",
+	"3mSTBqdls2F/p9Oxkqo8TYrsaJKkDDTS1JV/aIycRBo/IvudXSKxfn5pLeeKqPEM4nqgJNTyDr/E4V2C",
+	"6X+/s3sF3AUnY4hzAKVByJSBcV3ndDjkg+YtMspXO+D2aiHijx4ci5Gg/0O4rc8T9JpD3bgN6ky7ra0n",
+	"AK0oQb9kOx3KHOLswO1GCY4hraU9UkUwfzc9AprC7EhzhZpD2ylsJ6D5B7bdtPnRrau1gutt5S0c/bfJ",
+	"xvpJIHHbGSFhEdaUzlb0jLXAEjJd04FR1+DAU02SCgpRAb6+TVyVge5BvHtnD4tuGyoFw1BR+Rf0ksGY",
+	"5nSgWe5QsI5P7j9+TCyAz4Eh7+4OVh4wj6uMqjHZiUm30yEZO2OZIiljUz9O+w48jrE0aHgFFJgyKmAJ",
+	"w6iILkXzbgZVmH3YMgAD0nKECJcQzzPkUGQpt1nlO5147/ZdnGrITHJCz9gl4ANFlX3iQhiqbB+xZvg0",
+	"A/iZ/HQDHcQf/GWfjA+CQfR9QxI+JFQb0CE4BxBFuxYvxqhT4KlPIeFuQlMWu3rWEFZCSWKOXuL8C4AP",
+	"d+QSym3xUZalylqdzY2LEUlpRc7KmGaJddRhXxYqZpsc41dy2BNFTIs5BNfUJjXhGkj1FQYTn4tMFaYj",
+	"SIUEW+bYg8kWVy2KozOazeAJw9Rve/BHDvwIaMFMttrMA/gu0I57GMV2aNW0MaGntRaOiWDzpdfBQREd",
+	"Rp27u50IDBhQoqCzc7DV3dnqdJevlM0OkFnSj5YraLoernM5pxDFa25/gJ/T8tK8zU/pKYstgYPPq7aH",
+	"K1Cc1icFPfCrRS2FbVsYOa4tPhNdyuDxTNAOZBtzeBgUCZjzLDtEh9JSdggoNXF5PZn3NBqPl1xVhdU3",
+	"wcoA5gR7z8MzeGnbPQdwkpwNZ8o1Ad7s4JH98PlDNbPducUyVRrPNk0i+h8xf6ghRag5CUjV8/tB5luj",
+	"OKrZlOUEnwxhYJIEf0uWy+QRLUk/BP4k5FzVmgyFaIAr4DrG1R6SJrSKkypEwDHO6SLRXnZVvohuR6/j",
+	"Dw5gccI0jvnbpFic0EWRrr9+I2m+XtOo0+aAajaS+WJVWKT1P7pHrYDFEczuQ8QG1WjtvhvjRZhrMc/o",
+	"97/6x9/98jfRN0JybujfJqJ7AZFflZ2yiQAFBWDFSMxJaogVWqY0OZlwrdfXPjyHjQXC1xG4zHWCIJFQ",
+	"LM95OX2jyVHVr04yplUlgYWoKaO2bpARFKRgW1puyVqVYZBwhPn2ekvOeb9chwsZZcrV9PIKvwmSLnr+",
+	"NnJSoArY2VWVHtvxTkxp2MQgbC2xGP1aFPk8tlkSZdilsF5iVE0B7wfZ6JwuDpeE7AEVRq2E4SjQbkuk",
+	"3XXUiEj4H8U86JZvo/DLE1ef4NtEfM+nrKjSYKQ1VgESBW2bcN2G/pzs3kRyBUSpzdVBoH9MLp8pltuk",
+	"cndrSz5gQIyKzITmGVnIGeApOPNlDL4JkkmlvRojGMUHv4wkF6OekMNhxgVzyUBcjCBq5ggM3JhpAvy7",
+	"xP4v7OAuhwgYs+m/jNGiZRr75xY6CdmtX+8Ecl4ZRFq5URRF1HGSivXEdV4pW0Bt9QPpGizdv4kNc8Vi",
+	"YDcOcWC6XC8sywqXSaHzQjo+nNMpEzaoNUG/dkJcuQKs8pjYUSZhNVLb2IaLWCidHac/U4uNeDv2fdlH",
+	"6zPF8ks9T/dYueVAHzGhhqRkTmDKYQxeQ4Yb+Hpq9S8gOr4orqJpnrMUo8Y+jAisaf7RHTgKsA8248+a",
+	"5t8quUDTfAmrTeag4+CuwQNzumiQc2dQeWRl+ab7XpGFqs0ZPCP0zC/AoLbJhkx8SRBAsZZiXz1xvZB0",
+	"IQSNY0GSbkySTuI+HVg/jRFXdrbfuuotymV/ZUzbnGBrQkxyRjM0sCMNe0zci7K3FvUbtgIL12iUUT3B",
+	"SxcZpLxBcC8ErTNEZNcyg7q7aHKDubqUJYxL1651RDYMcFOsCnOhMlfRRPY5BGV1d++4YCNzNDgYpx0g",
+	"BySsbXuwHO3Zrhvklee6963x2Cl+rhJZA7udTTNJ0zfwxIpy07D5aJ6dSzKlkBPCbUIUFGs4JEmNgyUx",
+	"ElpiGrdFScyfBSR6oAYa4Ic4sB0oaN0Tgp0VeQ3CyOMyX0DOo+PzNnGFu+olOFp7zPpFtVuqLQL7oTmi",
+	"MCi8NbA7uCVIaUruieu+b1QhnLbLD3FVsDE5ZLXKAr/hQkPMrAt+hsUow+RtcDt6gQOlOcGgE+OJ6y+s",
+	"D/cIOEjGSrVELLxJlCBBj7VChcXIsZBUkAK+AshAvSiJwZyeywwLHvDcCm6F4xlyUkDqS94khyR5BmzF",
+	"VadCWBNwHabVuAfyDMBMwCBq/d07+/t2mpkUoyOvj7K4vjfznrB7CVwJWqpM7+AG7MIzWeXG2i0xCs20",
+	"YnSGoK8+gi0e+thjpRMiebWYWs9kYmM1k9JXgekvD9BF3hNFTN4U07SpcgCwRc4vZv36HhS4vrxscK7d",
+	"2TiyBLbbIcrTOM2iuaWe6QLEraChPUtmypYWmtNF3BM0yxw4zhAQc1JGDvZw7e7eCLNk08ojZBvNTHky",
+	"yzQ3zOCWOXFbLpa5LUd1fTyS+eSb9lJg7wz6X+2qABLiChjQpXkpsHt3docyb7ZymCcct65VQl4NAOiS",
+	"IGyeagk0WnX0HznpATLUuS7CSg2bSnI2ZLkRZlx2lTlAWlo6F0ozmrr2vN245vgplnQRqYcqWHj4esLc",
+	"z1XQXVA2KykcXoJcwRWxkqPjbQEC/qFZqKIo8kUkCyZ0vgB5fMe0AqvhiRSDfOILFLfgLlTt5YrqQD+S",
+	"yw4Gsar0G0P/1ejyPN3HothhYPlY0psKn4iaq3uvcIWviOp+HdvacOHMq9LqsV0g090CADrb17sAKICD",
+	"kxAp+lmOi0PGHRBhXIJsGsGdAyWnbMAnNDPXNyBXQBqKYCXUBIewaRtJUSSWhzKxpGLWRgLJdgV8wDIA",
+	"mdciyoDLzX2OtZSsUo0qskUxRyTqVY0WgULL7T6zaPzmBvJ2rMBt81qpIrWFc8+qbTiZwbATIodDREUq",
+	"avHhZArVBzp0pbG8fiuU1LAy1VRpV72tsgRQ0GD5dSzIEDd5KMqaSCHXSdl+Faaref+qBY4Lb42RFFKJ",
+	"0aoQuiptgUXrtwRJd7WT28hf/qpVjaChEYXB1r02XLxv43Sss6cgx0Cm/JhPAL+bPCurvINyMjeH7QyI",
+	"z1PU/d7BTrDc9wkTKYj6IiU5o/C381JVBm/jCgLZc9wVu+IT8G3JYXXTDb9wUul1K2/u4sMx2QPh4AYw",
+	"kj7Kf0PMIqAYfTSzMkyh1iS+OlfEmfYESLOFCKuxQMY2eQiRojNAL4QxxBj8eYbVyUGLoGlcCBCGTpJH",
+	"oMzBlWsXAAWUhr2zWTKxFW/tx+2lJMVw6iEISX2aUTGAYHyBCtSUyWmGTM/odkWSPRZS9Jrx+rHJAu9f",
+	"v///AgAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

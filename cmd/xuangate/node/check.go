@@ -42,6 +42,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found
 	}
+	found = append(found, c.Legacy.checkAPI(ctx)...)
 	if c.Legacy.Mode == "xxd" {
 		return append(found, c.checkXXD(ctx)...)
 	}
@@ -86,6 +87,28 @@ func (c Config) checkFolder() Finding {
 		return Finding{true, "files.dir: " + err.Error()}
 	}
 	return Finding{false, "files.dir: files can be kept there"}
+}
+
+// checkAPI tries what the backend answers applications, where that is configured.
+func (l Legacy) checkAPI(ctx context.Context) []Finding {
+	if l.API.URL == "" {
+		return nil
+	}
+	apps, err := l.API.client()
+	if err != nil {
+		return []Finding{{true, "legacy.api.url: " + err.Error()}}
+	}
+	defer apps.Close()
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	r, err := apps.Call(ctx, legacy.Call{Module: "chat", Method: "getChatGroups"})
+	switch {
+	case err != nil:
+		return []Finding{{true, "legacy.api.url: " + unreachable(err, l.Timeout).Error()}}
+	case r.Result != legacy.Success:
+		return []Finding{{true, fmt.Sprintf("legacy.api.code: the backend does not take this code and token: %q", r.Reason())}}
+	}
+	return []Finding{{false, "legacy.api: the backend answers this application"}}
 }
 
 // checkXXD tries the chat server, and the operator's sign-in where it is configured; it lets nobody in, so nobody is kicked

@@ -135,3 +135,22 @@ func TestCheck(t *testing.T) {
 		require.Contains(t, found[1].Text, "inner.operator: ")
 	})
 }
+
+func TestCheckTriesTheApplication(t *testing.T) {
+	s, err := xuanxuan.Start(t.Context(), xuanxuan.Options{AppCode: "xuangate", AppToken: "right"}, "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for token, want := range map[string]node.Finding{
+		"right": {Fault: false, Text: "legacy.api: the backend answers this application"},
+		"wrong": {Fault: true, Text: `legacy.api.code: the backend does not take this code and token: "token 验证失败。"`},
+	} {
+		c := before(s)
+		c.Legacy.API = node.API{URL: s.APIURL(), Code: "xuangate", Token: node.Secret(token)}
+		require.Contains(t, node.Check(t.Context(), c), want)
+	}
+	c := before(s)
+	c.Legacy.API = node.API{URL: s.URL(), Code: "xuangate", Token: "right"} // the other page
+	found := node.Check(t.Context(), c)
+	require.True(t, found[0].Fault)
+	require.Contains(t, found[0].Text, "legacy.api.url: ")
+}

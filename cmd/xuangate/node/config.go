@@ -73,6 +73,7 @@ type Legacy struct {
 	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb or xxd."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
 	XXD        XXD           `embed:"" prefix:"xxd."`
+	API        API           `embed:"" prefix:"api."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
 	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
@@ -104,6 +105,13 @@ type Files struct {
 	Dir        string `help:"Directory for uploaded files in mode xxb; it must exist, and may be shared between nodes. Empty: there are no files (10007)."`
 	MaxSize    int64  `default:"33554432" help:"Largest file in bytes that goes there, 1 to 1099511627776."`
 	ServerName string `default:"xuanxuan" help:"Name of the backend in an xxd's configuration, for the folder in which an xxd would look for the files."`
+}
+
+// API is as which application the node asks the backend for what no user may, in either mode. All of it or nothing.
+type API struct {
+	URL   string `help:"The address at which the backend answers applications, http://HOST/api.php; with legacy.api.code and legacy.api.token. Empty: /inner/send_notification and its kin answer 10007."`
+	Code  string `help:"Code of the application that is registered for Xuangate in the back office."`
+	Token Secret `help:"That application's token."`
 }
 
 // EventLog is what a client finds when it comes back.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/api"
 	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxb"
@@ -107,8 +108,21 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.Legacy.API.URL != "" {
+		apps, err := c.Legacy.API.client()
+		if err != nil {
+			return nil, nil, fmt.Errorf("legacy.api.url: %w", err)
+		}
+		a.Apps = apps
+		wire := closeIdle
+		closeIdle = func() { wire(); apps.Close() }
+	}
 	translation, err = adapter.New(a)
 	return translation, closeIdle, err
+}
+
+func (a API) client() (*api.Client, error) {
+	return api.New(api.Config{URL: a.URL, Code: a.Code, Token: string(a.Token)})
 }
 
 // backend has the adapter ask an xxb.

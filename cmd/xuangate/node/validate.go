@@ -85,6 +85,7 @@ func (l Legacy) validate(f *faults) {
 	default:
 		f.add("legacy.mode", "%q is no mode; xxb and xxd are", l.Mode)
 	}
+	l.API.validate(f)
 	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
 		f.add("legacy.timezone", "%q is no time zone; write it as Asia/Shanghai", l.Timezone)
 	}
@@ -106,6 +107,19 @@ func (x XXD) validate(f *faults) {
 	f.either("legacy.xxd.device", x.Device, "desktop", "mobile")
 	f.either("legacy.xxd.on_kickoff", x.OnKickoff, "yield", "reclaim")
 	f.between("legacy.xxd.link_idle", x.LinkIdle, time.Minute, 24*time.Hour)
+}
+
+func (a API) validate(f *faults) {
+	if a == (API{}) {
+		return
+	}
+	f.web("legacy.api.url", a.URL, "api.php", "http://10.0.0.5/api.php")
+	if a.Code == "" {
+		f.add("legacy.api.code", "is missing; it is the code of the application registered in the back office")
+	}
+	if a.Token == "" {
+		f.add("legacy.api.token", "is missing; it is the token of the application registered in the back office")
+	}
 }
 
 func (x XXD) server() xxd.Config {
