@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,9 @@ type Config struct {
 	// Apps asks as an application registered in the back office, for what no user may ask. Nil: there is none.
 	Apps Caller
 
+	// Calls are what internal systems may call by name, as module/method; each must pass CheckCall.
+	Calls []string
+
 	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
 	// process.
 	Secrets   Secrets
@@ -87,6 +91,7 @@ type Config struct {
 type Adapter struct {
 	caller      Caller
 	apps        Caller // nil where we are no application
+	calls       map[string]bool
 	sink        Sink
 	observe     Observer
 	operator    string
@@ -132,7 +137,14 @@ func New(c Config) (*Adapter, error) {
 
 		ownPresence: c.OwnPresence,
 		signedIn:    c.SignedIn,
+		calls:       map[string]bool{},
 		onKick:      c.OnKick,
+	}
+	for _, name := range c.Calls {
+		if err := CheckCall(name); err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+		a.calls[strings.ToLower(name)] = true
 	}
 	if c.Upstreams != nil {
 		links, err := newLinks(a, c)

@@ -73,6 +73,9 @@ type ServerInterface interface {
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx echo.Context) error
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
@@ -91,6 +94,9 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx echo.Context) error
 	// InnerSendNotification Send a notice to users or to a group
 	// (POST /inner/send_notification)
 	InnerSendNotification(ctx echo.Context) error
@@ -290,6 +296,15 @@ func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
 	return err
 }
 
+// InnerCall converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerCall(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerCall(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
@@ -341,6 +356,15 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerKickoutConversation(ctx)
+	return err
+}
+
+// InnerRevokeTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerRevokeTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerRevokeTokens(ctx)
 	return err
 }
 
@@ -597,6 +621,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/revoke_tokens", wrapper.InnerRevokeTokens, options.OperationMiddlewares["innerRevokeTokens"]...)
+	router.POST(options.BaseURL+"/inner/call", wrapper.InnerCall, options.OperationMiddlewares["innerCall"]...)
 	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
@@ -1364,6 +1390,52 @@ func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.Respons
 	return err
 }
 
+type InnerCallRequestObject struct {
+	Body *InnerCallJSONRequestBody
+}
+
+type InnerCallResponseObject interface {
+	VisitInnerCallResponse(w http.ResponseWriter) error
+}
+
+type InnerCall200JSONResponse CallAnswer
+
+func (response InnerCall200JSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCalldefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerCalldefaultJSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -1629,6 +1701,52 @@ type InnerKickoutConversationdefaultJSONResponse struct {
 }
 
 func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensRequestObject struct {
+	Body *InnerRevokeTokensJSONRequestBody
+}
+
+type InnerRevokeTokensResponseObject interface {
+	VisitInnerRevokeTokensResponse(w http.ResponseWriter) error
+}
+
+type InnerRevokeTokens200JSONResponse RevokedAnswer
+
+func (response InnerRevokeTokens200JSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerRevokeTokensdefaultJSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2497,6 +2615,9 @@ type StrictServerInterface interface {
 	// GetUsers Everybody, or those of some sessions
 	// (POST /get_users)
 	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx context.Context, request InnerCallRequestObject) (InnerCallResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
@@ -2515,6 +2636,9 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx context.Context, request InnerRevokeTokensRequestObject) (InnerRevokeTokensResponseObject, error)
 	// InnerSendNotification Send a notice to users or to a group
 	// (POST /inner/send_notification)
 	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
@@ -3334,6 +3458,52 @@ func (sh *strictHandler) GetUsers(ctx echo.Context) error {
 	return nil
 }
 
+// InnerCall operation middleware
+func (sh *strictHandler) InnerCall(ctx echo.Context) error {
+	var request InnerCallRequestObject
+
+	var body InnerCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerCall(ctx.Request().Context(), request.(InnerCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerCallResponseObject); ok {
+		return validResponse.VisitInnerCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -3610,6 +3780,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerKickoutConversationResponseObject); ok {
 		return validResponse.VisitInnerKickoutConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerRevokeTokens operation middleware
+func (sh *strictHandler) InnerRevokeTokens(ctx echo.Context) error {
+	var request InnerRevokeTokensRequestObject
+
+	var body InnerRevokeTokensJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerRevokeTokens(ctx.Request().Context(), request.(InnerRevokeTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerRevokeTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerRevokeTokensResponseObject); ok {
+		return validResponse.VisitInnerRevokeTokensResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4244,273 +4460,283 @@ func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L17jxxJdh/6VeLmXYDkIKtZ1S+S3VjoNl8zvUMOuWzOzuqyuZ1RlVFVsZ0VUZsR1dW1MwRW90JrQYAs",
-	"yTD0j2DAMmxJ/sMrwzBkS/KnkTWz1rcw4pyIzMisyKqs7uYMd+GBxO3OzozniXNOnMfvfBkN5GQqBRNa",
-	"RQdfRjn72Ywp/VCmnMGDR1JcsFxRzaV4KNOFeTaQQjOhzY90Os34AP5696dKCvOMXdLJNGP2zeLrM55G",
-	"B9H9e316b//eg05///52Z/ceu9e5v/vgQae7c38vTen2dn9/P3oXR2owZhNq2vhezobRQfR/3y1Hehf/",
-	"qu76o3uFQ4/evXsXwzx4ztLoQOcz9i6uzOO5GqlvbS5xlDI1iA6GNFPsShMzw20/uROmFJfi25ygsl1G",
-	"B2+ivSiO9qO3V5qoG/rqyT5XoyMxGMv8u9nCOJqoEX68bf7r7OzsPOl89qPPtjsPnu22J91iGqtmC0/U",
-	"VAq1fBpfseErNs3aLMFVDtPwSKg5y3FYZv45n5q/RAfR6zEj/lISrsmcKpJKwYiWW2YRPmE00+ObHSC2",
-	"2TyuT+Sc6DFXRMiUEa5gIM+ZUnTEVNuhVMglZdFBN45SqmFwz9UoOngD24BNRN/87R9883t/8/Uvf//r",
-	"X/1dVD2Ix4/b09fTXE4s9UcH0W4EVH7cRGNxdMJE+ppPWHTQ239wv9d7cK/Xxf/i6ERTPVMw7teLqXnl",
-	"3dt37cnSLtfq3Z/Yt2Iis5QpTYY8VzomMieCzYsHZM71mCTm+wQ242Uu+xmb3CxZ2EZDYz3WJOUpEVKT",
-	"uczPD0li9jQhVKREjxn55PXrl0TBghFFF2Q+XsQkYXku88Q8UGQ+pppoSVK5FcXRmNGU5XAUXzGdLzpH",
-	"Q81y82u13y/MvM2WbENX5qcHMaHmZTKWczKhYkEUG0iRKtO6zheEjigXppNy1gUtbseRhr2MuNBsBBsT",
-	"Rz/uWN7RMaRSH8NndMIUngcr1QkXRM5yksmRaugo2v94+5MXP/5/f/cHj3786tnOw5dHnz95+KNPH57s",
-	"HUXFGJTOuRiZ9X5nSFFrLkbqZvfUtbqaDJV9i1AzUbYgNGfknE01EXIOBPe5YvnNjsy0uHpUM8VyMyJ2",
-	"wfJFX6Zmp5kiYz6xwyoOIxDSUT4Y8wtm21zaRtMiExcsk1NGaC5nIiWJYUiJ2cJpLqcs11ZZQ4a1jsun",
-	"zKyM42mr3rVDe8XULNNRVT69wd5sQ28L4pD9n7KBNj3Yr59Sns1ytjyzo6oQ0eakDeQsw/PaN7OFBlIy",
-	"lDlRcsLMYi7P+tEGs64w6HQTiXicmu+fGNYQOO9jGFd5jIQkajYYV2a4fIDM6XGqU73JpzIn87GcGOFa",
-	"WRXF9CHJ2FATOdNkPmaifAX/DOslpFutYlRvjGYWR1yziVp/AFEavSsGTfOcLpaIoLZEMe6GW6gVZOHU",
-	"HnMY05Sb72n20ttYq23VFxrZsSUNI3D6Zi1Jnw7OQweiovCp8PHy31K1FWslwNsu6jI9TejlMX7ZM7J7",
-	"woX7tb7uccTVmZ328jSMtugWRcUE1g5XRhVLU8zKvFw035cyY1QETndt6SoDWLmxwC0CZ8ScbzphRA7t",
-	"ULkYLe+Z4RcsbfrePwlG3zwkbDLVCzwHNMuMIlrdwrabU2NX6wjfDjO0EI/olPZ5xvVieRYJHeizoczP",
-	"qFicGUmRHBAj03NBM6IWyoyUjJgh8nMmFBxlECRWrIiU0AGecCNQbk+Mqnt52b+zRZI+UzxlZylT51pO",
-	"zwYZNxNMDoh9QuwTMqELYBV8JFhqtAI9zuVsNCZUkMvLtGg1vbN1KhJPVp7RKU8OSHKXC8Hyu4qJ9ExI",
-	"zYf276hZca3IORfkdiGfk4yN6GCxRad866PEtGq2SMwmZiXrKxLFUXgmURzVxmKWv2S6gYaqDDeOLjum",
-	"184FzYVRj4CDFbt1NNBPZX4kFp/jx+VfHsJ4HuNwHhWj8T4tx3X08hjuv4/GVH+cy9k0JPlG5g8hUXY9",
-	"8WR0vuXujrUiZrpVEfXrf/uvv/7jP/3n//+vA4rdGh4P3QQp3825gdPCtJVhAEb7HpgTrVh+wfLVS7Gy",
-	"tZj0F4Sn1UO/vJRtr2K4hN7qvGvN3YsN30RoqjUL+SHqhd42b6oUmk/heAUOBXC4/qKg1eokwrRtlsG8",
-	"b5QCNTbqtU/jRxkfsBV6V2stqDZL93zNUTATDdAuPG6eaMNX7mqBBG9tbnWqt9Tr5u3bFDaiY9iidWSM",
-	"A105+Q+VenHoVyVedVXlVSpGJmzSN/uvJcm40muV1k2lwLvQwO0SrtDIuN4i3QMw5cn8nKVbp+JUfEXM",
-	"kpCv0FDyFZkwKoy2/dWp+KrT6RT/b97sdbvdHvmK7Ha75CvCxQXNeEqmNKcTpll+CCxfMXMFHzBnXOGD",
-	"MSm+3iZfkb3uDvmqLh3IgAqr8+WMDsYsPSxNJtaskngGmaRscwdGZP41DdAsk3OWln/ehS53A11qKc/N",
-	"PySTdsLwwR60t2vbGxrCRbOXad3ubfn2Prz9gJh1FMOMD7RCmxishaYabjDmF9QjOAsJx7K9ezDcHgyX",
-	"KzKbKp0zOiGgr9lFSqXZxOKT+2YIPVhUMxmaj1j5RzOy3e0H9o9glbK2ItV2hXtd6KBrl3AqFUebsCIC",
-	"F4/lYJM5JDnLJE0LZdO8PuZKy3xBDP2jOCwbRmLaA7LTY5mGdrBnSa5nuwet2fQ9E+dCzkVM2OXUHG+z",
-	"zjm7kOf+tzvFt6UqzDLF5mOWMwI2CUOpE0amGdVDmU/Kb3eLb+e5oRA6GMiZ0KafKVVqLnOvo72CCmGv",
-	"7atckUwOzq2BQ8h5+cF+0wcpV7SflZPYg9OG/8pZToZ0lmk8a4XVLyVDLlJlyMKzAJoWSi28G8P5hX+3",
-	"4d8d+HcX/t2Df/fh33vw7/0YjZpAAfCv+bbXxX934N9d+HcP/jXf7nW7vr7eXTJqBvXzF59GcXSM7OSl",
-	"4yZRHH0ugBeY1TByWOojJI0ojl5LeZLJOT5+as4o2ubhBMKnajadyly7t5+ZY4E/PqdiYdm7UfFfWnp+",
-	"JpX58jlQYqUzO7TXhvKMyAVKOhZPHB1FcfSFoZCXliqiODrC/XwGm1/+/tjuLTSKV0K8SfhGJCNysuzF",
-	"EMR9W7nwkCojHr+sSZpjddRkUAC7CM0ylpMxVaUpjuuKymHl3BpbQtnPslR9G682C6Jp140FLKlmDLVl",
-	"+SD1DH/bNlY16rsXlt5clTyqNBWgGFpzvXy8+fXSf4K+pfYtwPuBNprVek8C3lJEzgUBporMud6MWYne",
-	"XlX7B9ES0v4f5Yxqhg601TOAd9wXIcuvPbp4B3GiG1+uDoY2XUWO1WOWMR1YhMdcTbhSRtvhRlETRGme",
-	"ZVYNStscxDh6RpV+rka43cuLnFGlnTvvliI8rRjUNKw1iHJRMx+EHZNLszPdnzCReheutYNQTKRGYWw3",
-	"kJXdbrLHz1ExDw/Rau0167Dpe+/6NvV1hhu3FOaEUyIF62jZkaJqua6uytd/+tff/OF/CC3Ny1k/44MQ",
-	"P2FmlQkV6LSa0AX5qeTiCvy+xmd8IqxtjUf+AfayTD52pYpZlCezcqrLzVzHW59cOI/gTQnVR2MqRs0G",
-	"bPxrjY4m5WgLSnLmUeAmoBTkzBCD+cm9H0dTtw40nXBhngzkZMK1xj+njoWYN6wM99ZkpV0UR/qo6N4+",
-	"eFWMwj54XgzGPij3Bn8/ckNzTfojtM8eewN1nxXjDRyYFarLC5EtbOSBm3ISGzYC5L2QMzKmF8yw1EKr",
-	"EXK+RY6cT8LwGaNa2kNvhc+E5i3cKGYpR7JjnnbUOZ925BStA52pBDu/iwSrHxlLNZsrSLq4xWtpRIPM",
-	"SyILejxXtbZFjjSZSKXJbpdMcy600UjJ0cmj42PTbE4HZt9geeVMEzWlA6ZioqYs04Rd0oHOFkZnmzNC",
-	"QScjXB8anqLHZmXN7QrZuL08V7lWSxvthItnTIz02PeTeeK9IXhuM2sNxk/QyvLEReSIzFOWO4GPM71x",
-	"S46LO1v91WPzzhrv3Vo2GJY/R4VaQy1V7Hc9Ktgi1pFRkIORSRxlVmqtBlwrJzxjkCcsJf0F+Z+/+L0G",
-	"gTWhl25z97trdveVWZYvW2zcTbtaVntI1q12GV33wV5YzMpe585yc2fufRhIr3NU6lGqm82wfrsVKUS2",
-	"oGX/PXAQ5QWYtNBN1drl8Zpct1LuilhdgS7yjJj0PE02JtvW+x2THTLNpWkvJrvmx3RmftwjuexLHZPe",
-	"HqFCgiy/rRgjSehGmdypcJduHA1lPqEajU373p2hCKhzCuT1qdgFqaDmtkU8WwpXhGZzulCFsXjNnusr",
-	"XrMnqy4zuHr2lUPfviIYK8IrgIvXFFUb3r35hacS6NJd1ucEnWw0TxBY7wr9F6YJts/GPQnfbmDyhTd+",
-	"w3vO8k6FjsRjNqW5nth7Rp0dpMVflynhMZvqhlvhzOxdbDStzxXLt8ybYKir2ed63V4r0r+Kc3VFAEEc",
-	"vTD6UXjs04wOGKETKUZEg0sMwz0I1zHJpNEZIXq4NpFW83hJ8+A6fwbr5fS1cs1Re+aG3jMpRopoGZOu",
-	"tcfXLA1tRlAjENjA8s6Kg3OLE6YV1YKYP/NirLfIF+BFcyHZEAOLCilLSSoZKtspmzKREgjWb2c4ejKZ",
-	"6kUrNcXoh6J04eCa4hCg80Lzv44KE9JFQisIw76i9oFDBWubDZFycZaVJfsy5GItDAnVNk/khOECwKqM",
-	"6XTKBLLV2lm3ClpAlLiPDkjyXI3Mi0lcFXvQuXlomIH5388qQVkyJ8nn1leYHBZbMrS+x4EUOpcZOeci",
-	"rVq4fvNSHeJICtbCkGMXEuw3bWUObvG6L2zoxOqX/P1Z36LduujdW5/QVn0CL33KBeiAzoe1NpHCvVc/",
-	"bNil19DbpgMAXS4HPVrmZCjTl5nmd4iBJLenOVNMDFhsNL4hz9idmCTLoYWJc3knZEDzfEHMZWSLJM7t",
-	"nBApsgWZyAumqv5oKQ5PRWJ60clB9U9UOR8seGSVjq2r+pAk53xwLofD5KDZRcxV4R4+JIl1MtvhWu+z",
-	"7RG900ZMM5FCiIUXBmnXCCx4laBxG8roL4Z56ogijtxEwESomNkpO2x4AuOBUw1jqcZMlr0uifAnl5qJ",
-	"sNH+SBAvEtOJVcV1gMUf9ft5k3lBjWUOwawTbINiDhFYu2vmgV/9u2/+4L+FhvmYq2lGF6st6EaDmTI5",
-	"zVio2V//6i9+/Se/DDYu58JQQtBcnjOwbkzp4JyOWMFOq9G2hKumOQUXXejcLlzNqglC1l91EChGThnK",
-	"xAsk4SKGKGjvPQWUiPTqkmTqYWOm14Vhwttx9HmeRQfRWOupOrh7d5BPtuybWwM5uds+jKwgH2g85PQo",
-	"em3WcCsD3W6lAj6TIxmIuXv1DKOcFJnygZ7lbJNdeZ7uLTf5/PGeo1pHA5u02YJgcznK6aQqkqNBPgk1",
-	"9wXr/4izOexeE60CLTpbnbsJFXyt2k0jAayLFna7Wqi9/gGNS3ZQGbJ30nC17T4GBU2VsBpmWzssPGBc",
-	"aaQ/o916H9+6BjUG98NsMk3TnCl144tuOly5ag02AcO8b6kK4wis2JpG6l/7PKaUAyUzr/DuOjMuea85",
-	"Pz6LwiMeWVKBH2wTeDj8s3CTnGxtRKy3Pqv34EM0/3qD39Ty+zHTEP905bjYSTV6byjzw8KbJAVcMRNr",
-	"d7SalY2JC6yL/UsDhXrxGjHhQmlG00rz4bANzyux013rgXL64FqN271XWmo3CUlf2gfMkF+e+XJmfH3R",
-	"XjGqQpreF+MFCg6wIsjzmizyglRnlXi85Yh7e1erdyDPD0nKRjlNzQXXtMXFKCb9mV4Kgy2MGWhbOCRp",
-	"TrngYnRA1HgGqUYklXMUZFarlucA34Dtmx/tJ1UtGN5azWHt+N82rvqHeKQtPWx6nI+FYPn7sYajB9Wo",
-	"qJ5j8D3ZwJcaORObBps5nd58jaoTWWqV9Pbg1hkOPvMYx/Z6xnFVM/jNunk0Bt+sdPT8AFy5Aa0Yt3TM",
-	"A+ltTd8447yuOko8D8lmuau2n+Zhf4hn1Q5607OKn7XIlsOFvaWW0503Srw7TiFF4TvMmb5mal1gwT5c",
-	"cqhO5wZo4zqZS2sIx/KWpgtVQX+GuVrWcrhkZydH6Nu9pQgAlwxniqXIeCEpYTn202OwvQchKb60LM/k",
-	"iIeMWqh/ljE+kI/INVGaihSU0tCNaMpzpo6CCe8YuGrVWiZSFZPPBb8kEz7IpYV/qXq57tVN3C2umJvm",
-	"MsYR5ios+yoYJG8TqkhyNNNjmfOf4+35IaM5y2uq8eXobPrDe5Mn3X/8xV+GND6X5rneWF4j6yKVogj6",
-	"LFfZNvu2aVs/xKOM9Lbp4YWvrnxcwaxj7YHo98Nku3Mu4LqTsgs+YNe4PBHrO68lcV/75uSyZIIDKDKr",
-	"uCCDjNF8i3zMLxjebWROEvfC2STdq5Frb3tnd2+/rpF1V4zBNLLC7FcOx1wkyZhdxi5bpWYCVgzTr6oD",
-	"Yr0uTQc7D3Yf9OneA9rvs7191t27N9zuDu/f3zFrN6Vas9z0+pM33c4D2hkedZ6+/XJn+933ohu5dtZo",
-	"0u1+iB6fs/Zh0q18YJ5bK26UF0i+YzknZosHUgg2QOu3XLofFohvq5gANvv+D/1ztvGJd9hrIaXa4a3Z",
-	"U4fhp4Xjank6n1D1XOYNl52cihEjY5mlikxkXuK5ET2mAgwuNnhX03Om2sULADjelyvA4gIIDb9ZKHot",
-	"NdbStbxaVTULtooMPkRRVpDoxrRdh7vcNGwSo4a4+I2JyC6BQteSS4uo1KK1hsUNh48cucMXvOZp1iTo",
-	"va9KeVU7pSsDs6+SXVg5vkEXBeSFQYKYvT2cRt3TqIxj8WWBViwbtsoU0005JFwQdmEGfQC2CFgSvIpQ",
-	"MuajMcsJbB6An2oJ+GtDmTt1RLAt8hKpVgNGjVb4fguDRsG6WtHOVUI8fPbXLj+utOCuGZJ98Z1jnWs/",
-	"QIPdMnu0gHK1ZDKfTrxZFAO03cYFiTccmXA2jCN9Yg0d9TQ7omSuQdFDGqrL5DohKi1zhhwqKAgbZJOn",
-	"pO6GdFQY/wcpIczAUP5tLiLsl2uTRJensclxCRJaw4heGVXpajLr9Vyi1FK/WWKLifRsI9EVR0rTXJ/d",
-	"rLyrtFkZVcNWNXmYjhSheAeD4M4umYmMKeXwaMzyD8C+ZdMKtkgPdmeb0ExJyPsj/VzSdECVxmgaITUf",
-	"hLFaAoKnnRnH8cFAwoRml5rcfk7z81TOxZ2Y9Axhmbv9NmETiQS1Q/gEQlB2yZBnLCZ7BJdnixyJhY35",
-	"xzgGwhXC5ELAOIgvZQPQS1NUu7hxPygtlD8GCxVaJ5nbuGEvZiAGUW447kyFjsHRoMEo/XCmdSDk4Bnt",
-	"s8xI8ynYk3B5o2nOJxR8M9UAAT84QFN1frfXPkTAXwccZSjgqVHnOtYKNrkWDcKyTAYhAxrMI7jaNStD",
-	"upvuD/cHne7Ozk5nN6X3Og966aDTTQf3d/o7vQfbtAEhbUPtAE7SJutkvzDfzvqa6ywcIghmUpJxwTYI",
-	"rnodbg7W2fypptn+2X/+p3/4h6//8C+CTW2iwzQE/BQBWBmjaWM84ApCXOedBk0JJ12SWaEIFXsZ4pwB",
-	"0g1sQx9OGBxZj8xqcDKDhlhRPjCftt48e2xDFI7DuBU6LfaQN+7fckSE2Q8pz9UBEYbTZTGxrCEmajYY",
-	"MKVikhr5n8dkTnMBgQlcDGVM+GQqc02FhtTnAadZdTAlj1k2i4cJBNNQ5JQJdWNUgQvZHBMWOI3rwrpI",
-	"n425SFdQwdEF1TRvE4G5AUk0cTwr1f0RVhvTMpVXiL4Mj+x1sLHloxha65eebbZ+uKpG+dhKaUyUXsjZ",
-	"FnkhGMnkiAsyBRAkuPyAJuJMvnXZPaGXfDKbuHS7CRf4azeYNSWzbE3uCVFcDFhD3HzALXbhKgoFCiMk",
-	"eKv+Ps0yAGao5cX4EtxdB37z0lBsmoYXYF/e0aM91ku7g+3+Lt1/MLzH7ne6lf+26QbBiTYpZUnZWGuP",
-	"9VHk69vywdlqN1q8b9+0ewNJNiuTa8wJ/RBv+8A5Nr3o+0vVaOY1nCaTI8MWkS63yIsp/dmMYXoeoyII",
-	"fWZ5Y0x0ToUyQtpe2NKazteGipaxk2ypmSvkQ/p1aK63Lyxcg+KoBFeFDsvyNVw5jEpIBPEL2nihnNUL",
-	"+AGZzJR2qeAgC9dKPrvvrLH0w8tcajmQWTD2otgvOSTJXch2WiR+KOdcRXGkFPhFDdm9DWzQKxm+ReQy",
-	"g31pgFm4evpz1HoQRrcwK1QmbZv3QknbUcou1i42dLICf/qEXrCyNs91AjfPGQvE8jls/7aVfF7YkdWm",
-	"UTTTNAejc13VZ2SUP7hsOaJHYCQLd4xAQn4zvfok+ywYKfSFLboCf1YxGcsZlmaYcDHTjVlA3Qc73apT",
-	"//btN93e2zfdzoO3X22/6XZ23t550+3s4ZM7v/O9YAWDVvBSwH4baDqli5gsGM07Eyn0uJPS2kC3u9v7",
-	"nd52p9tbjkF4++Xuu87t7pueGXPvTbez/fZO8fub3radzY6Z2J1glELaBHcIzwGI+mPJLFBywtOE0Kye",
-	"i9/ohU6LBPqK/1zmjNC+UXXqZ61qa9/rLkeEbLDmTKTN1IIBYC1pxagr3x6t8IbrlTlA/rnJCW5eqTrG",
-	"5ibI5g75aUJrcvZewIxY3E3u79y/v9+9511PeqHrSThq+4sGQRYCkurttYg8yvlyJy9zLnOuF42gEP5V",
-	"a3flPWuD7VANluxP5JwMaY4JGRXRSLk2GpfEfU+lgDziTKp6vq/9Uwv8P8N4v8B2zY+Pbdv4s2D2x0e2",
-	"j2CgpdHCwfH/4SmuJ0xoc0PaVHe1U7qqRHJe5DIll2sykiyUAgGxY55TpdrW7xo+IueC8BTN6+b0Yesx",
-	"mQn+s5nDWFmYN4sIHxe2VwH9e07Pbb68Aw1XdAh6T86mjNZYJu30asdr+/7a4zVoE29ADIUD4H4JwYHI",
-	"JcrBsXs+hAOyvxfv7eyR/kKjM+bz108792MC7h1nqIKSRptFMlwfdWtzV7m+hqt82Xk2WOH6NiQcNvpu",
-	"RMptLMJ8lUW4uieTlHfklIkOFx3B5rU4zb29wDZl17ET12AG11Cv/paMyORoGSnTtNpkXa5lFy2Ne3aT",
-	"xmb/xDurYvOi1Wg0s7boWYMtuk6VV+WwSIqx5bBYPxEzSrfIk3BGqbIppbVjFEwt3cwBmVUdkLrugJzd",
-	"mAOy4VBXkNe2A7hrg81ckh999E//8Idf//v/+NFH74dvtnIi1udaOhJVYznNonqSRw83hOW9DtpOtfNu",
-	"rtdiw1xQX9nVWW+6epzLq8ebn5C3UWumiHq5uTywS0ScoKqMnzMseTFlB6RLXDxDEc6wNmiidGqs82jM",
-	"1nthr8P4VrM6bf2wjYiADQS8YXjRpo452tox12JpZCq3pnAh2EwqhO+arlY1W+vI20xsiyuBAr0OdrV6",
-	"z0HrsivcsOW60SNjYwRXBrc9vnpw2+OGERkd+lgM5dqM6BiII+MTrlVcWpEHVLgyrMQcrYAveMpPzPBW",
-	"sQk/KMiBBgIWl8ZUwaOXx7cUSdmQCzgaB2Bc7yNALCVGgliD/8xhMKF6Y2ujmNHNGTkXcg7GFqyNW1zm",
-	"CcLFQ/lY359ZCdD1i7oG0Zm+CK2HCxVD18TcLZEnc5YqlrbOii1LzIbijODq+Pl0hQmwmqCkQ5uRs4Gc",
-	"TNBqxUWxH0ve5i+t0S3a2epu9cg3f/5fjZD5+1/G3/zLv/5ff/QnX//Rv/j13//V/xXFkd0q9ybQ6nN6",
-	"uTISHQqIlYGfZiDV2x65DeWoqni/+3t7O3vBIDt6+TRvNPYDxDmshdlCdxUOZBqZq+lYZmkxHIsNABuN",
-	"+ru1ZxSC75B0D6AimjlFjt86sIrmklg45hPP2L5q2HcVvWBnRdndc8amuHm4ZtScI/N1HyOSa/TY29+5",
-	"vxscQbB8YAEqMqKazenC5claNNdQcqA1V11e9qM4urys2abwcQvTlBnPj+Fl/AlLRLycqQbok4ns84wV",
-	"5Y9pzsgcU32XkxhvNVG5odbPp5mk6VOesRP+c9YUp5yPEJ01K8nV7r5gjknMoKVawMPOzt7e7u5OO2Sp",
-	"H7nTtB7OouCRGO+pWZYtO50utrd2t7pr/U6uW0sVS2tSOdLegavScY2frpZPH6b9sJCem5sQ3afX88uZ",
-	"bfQP20zN0FBQU/um/Ew1COHXpomkkNIJ0VLGNlPYFQmXE0bGM5EaDeWcZxLouSVYdmDuDfk9WP0XStsu",
-	"H0hMxAdum7IBX7KHBGAAmu4yPwFHFfhMPvreisrAq8r26jHjRRSWel8I6RMu3O/LEv6EaTQdXo+EzP4y",
-	"0HwCDt4GJ8RrW7p0prbIi+EQAnO5IvOxBF+2kF6WritcZsMIIMy+Cs8kzPdGdZ7TRRRH/ZlaVIUCPGkl",
-	"FXBBXrgW8dcjbBd/eQitL7mgm5GdVsvdAtHCCdwQJsaNeMlPVnrJ7R8/TDZpB745k6wsSCN5Y/pc3b68",
-	"ID84efFZkf/wxVhmzEZVKjLM5YQ8iKGS6YMH8fbebnxvtxs/eLBNpMCwlz4j85xrzbD+JLvUdVxsjQw1",
-	"Sml+HoU4nYudr/EQwS+J5gif4MOAHJJuidFa0TXNxSVQ9245rq2FzgA321UY5eBOJa/rQzB6JIB2gd5a",
-	"WZMq/Tx8HwETy6i8NxTasNzw+uiBzcB8bzgcoHVcNNhn1vnh25aBWOtpD8TJXcWXHnU3AQ6cU7MZ4PKO",
-	"8c4tc4Iu72qr1jneMjFgMFNaTsqooUptiFrIHLzaLjcDSDa25wMpo0jPMKtVouUaEoxXwQ1iRNSKwldu",
-	"82vZGTdJKu1i3u1IP0TB5BZxU7lkvguhcwtGphRDy8yCqg0ROeBbrshwlmUHRX0jo4IPZZbVQg8bg58a",
-	"Bud2eck9Zbm147PIVqssEjliZEkWfjCEdK9A3C2YAJx5OMLuxLqTZ/Pu7HFp7dICYbUORAOnHBer27hn",
-	"HyoRqquR4FX1fnOzA1pAOy4XyOUgC3l5wmCsqtSj2e7GIQMLFQtsllCk5TGtUhtgX3o5KetivmRZP8j2",
-	"DAGNZxS4Y835CmUgWEwoxqhNraDxLxr+x+bHFNksT+1DnrpH05zbZ+YneFiNoCpbCiBHjVhl0L3wDkwh",
-	"SgcU0R6peTrqyTvd9YvlX9Xcas2EDf9a9htJxRyyAX55SBL3egJqXoG+C8/Mmyo27xgxmxDBOLAnELqi",
-	"KnXtcnu941dRvDpILY4ohnSXC+210TJcTX1efmJ/T8tQNeVFsyk/nE158WzqUaWBIzOooCUDQOq+K6YS",
-	"4u/nTGyCz7ch00FnwvOrQiGMGRlylqWqjCaNCQVPrAJre5tobAuZH9AspdI0KyD1l+4v4F8D0yfUWxyb",
-	"CxUHlVZIqIGgx7mcjcZozj56eVxdyH/+N//q6//y51//9/+vHvW23gHZ5HMFme/qUFDkmnociHG7pbCs",
-	"CszJgnJhygCYXDIWLiRw12zkXTQy3wUkvmVv7Uqf/0/uhvgbm1AecKw/6Zjn4ZFA5/+P5zuuDuLB+jUc",
-	"NWSmTmIyNOx+5jMe0/zQcJ0qLxm2YyIfQ1fPKbjv8ZenbOL/+rkw93EBDgd0K4Tui+BuCNSMiHo7912G",
-	"UY2YeusDlMeGTS0T/xjYcKCzbq/bMd11ets7uxtDUf/sZ8t9/fCH4Vl1u93exh3kjGaiVeJN3GAayZhW",
-	"NqrHRqjXnRpHVwKhNCcucA1mfVfhaDk4As9YI5n32oTLBZiuRUgMVe0uUlkWLhJ4JTrisuDxW2+D02jU",
-	"+uXY06KVtysmgJ8GfXPtRk+42iIJWouTQwjVg5fFyMbu9amr04We/z7jYgTpCHCVNz8QOqJc2LLUlMzH",
-	"PGOHpwJKfEGJroWchap8Wd/uMq4nVPsCgGJb38sfsJDou7YYijhPBxh6SBKJpvPkwMmgmQIRFZuWToVg",
-	"lxoMzGQCnxvZZYa/RY6wfqxbDDAkypSRy8u+c90IxlJrMqyUGLN9YnywXb8oLo3wdhFt/TDQguwEa+US",
-	"3ActWKojgRdF3+7JI38MxWui9tbDYkzuyadubO7BKzdGD3Q45F0KwNCEMGYaAHCPPPDbMNLtEh85Sich",
-	"a6iaTVkek4GcTBAXQ9QMSyIIWbAGWIFepbAV5lylq+F+ubJpP6mNlrk7Yvps5txhzhFm/cpySNRsMG5n",
-	"sQhXuC0r5hKeNqfetKxt+6SN0tKwZiHtZWkRP26loKzQRSDEooUuscHGvlyvLGzQ2g9/uEIX2KCdV4xm",
-	"V8m1PWo6YeFUW3Ndcoc9l1njiQjm2V4FUP1klcKwwfo0FskBrhgTOqeLmPRnaoH4WcPlwOEG3rzsUXQA",
-	"io7hebtT8JrYpRnbQsYFwiJytoL03SEr6NgRIJCOXZ+ggqBY/iFa5oK49GvvyCpYcR0ee2GTGD4Ayd/m",
-	"GZTunjAqgvW/LR9UTWF8xQsQOhFQzt+4MuLALq3R1i/dbSt197pl9exuaxutV9s8EIdo5tgULElRJGOU",
-	"CQx+UMdoePNldbyOHPHgth4jfBMYXcN2FZkCsSfclorZOS2hEP5W1qPsdqI6ckcHV99KoqBUcUIExIOT",
-	"BlFxkOBHw4Yj/6CWnNFbGI+BQWQMMqfIN8xbJtF6CS2e+2pTPK6n2/W4Qr2Nx+VDPfzqaqf/OgXwJMm4",
-	"0odFgU6nV8UYVmouCSEYhvUZL0Vcs4f442RSrfGbzYfZW06HCV1zf8QV103pGlqSUcCbGURROxKFOocQ",
-	"KFADw68q1bLIKXgf1O/kPP3+Pu0Nu4M2JtQmlDWY3odI57jum9I5fFXUirxe/JmcsoDYY0LnizO+vjBr",
-	"7GC1bXHQtfVZN0UeyNmQ5U3bBn4uOwkj3omhJnOwgKrKi4WoJ7a4Gkhg131WACmYiQx5rjS0vAmhLhU1",
-	"WZuuUizx8g5DGt1glnO9wKhQi4RCgwtRLRR0YCsFkdcvPn3yWRJ75Y8A1Qcw7BKo1HKXC8FyuEnCC0Dv",
-	"Lk7VdVcMzswfkofMR5+yRXhH4K/knC2Km74UQz6a5TbN/WgwYFNteGFuK466F1ha7BcUx1BFRT8Q6mNG",
-	"Uc1Fe2X04w6USOyYkZQcbsrN74bDhesrPZU5Abi2EznLB6j99XM5N0z6FvmC9U/k4JxpZ8WxcZOKGWUJ",
-	"R7BFjjURDFJlplNGoeI3kbOcZBLDD2G4P5sxSC+1o9W2nlJtnO9gPUPpP0doIjl6eWyaH+ZSaLQw/HhG",
-	"xeWMCnL76z/7q6//7K/uQAVVmmV296GnTp8qlpJXT05eo9ZboDkRaUZ+cvIkLmcLb2RSjE7FVGbZ1qk4",
-	"FR999ATAvKy/A8H0Czb50UcHJPnyFBjVaXTQjU+BWZ1GB//4i798l2AuD0ekLZbG/rufxacIT3UaHZxG",
-	"NICYdSpKgKzTyGvN4nfFdvn7Uo/RKfPJ69cvrR8VMbcKVDKIqYuJkoS6RBuj7mZSnhOqCXpRoZFTgftL",
-	"kh93LEftHKcJ3IiruAz+duNSnUxZlnExMsti38IUByXoOTsbUAXZ0JhY9ZKqAc0e2WeIQK5sAxDclypy",
-	"O4GksSQm8EOaxKciqeL8mb9Vs3eTOz6otAZ/n2FlNvWggKgwNDWmKeHaDv81nzD10Ucw4uXiaA2hiOj5",
-	"si/BCmuHEK/4JUn5iNtF+DnLpUIrqNGUhQIJag/G0ZQOxqyzDWkP1Vzs+Xy+ReHPWzIf3bXfqrvPjh89",
-	"+ezkCXxTJt9G5mCMMMSrzHLq4TtGPtApt2lPO4jqMwauencwZoPzs59Cnb4zP33a/HUqlQ4eTr8cAYLL",
-	"ucq47JIr7Q5MtZwmFM61JTWJBITyAqIOgBcfmbEslwyMUHIwpR/KdNGkU5SvcFbN7IavQPyoqTRraJrY",
-	"7nYtrr1L/fLk492f2lLEqKi0q5RoFSzgahtVFyVPnALsP3YSRC2UZpMqXAriTNlAi6blsJO9ayEDX7Fp",
-	"huqvmk0g+/8gOq7opn7P1WIBhnXTkaojfSiMTLiLhXVbUs/r6iKgL6FciyNDOB0tO0tlL25jqds71p1R",
-	"Kc6NwWrQhC03N2WCG5bONdFzwGMAkWsDRxRPPZ5U8Eue4kGtkeVSHeJlilxDR1ZjAsob5XI2BeIq9uGI",
-	"4MM4uqDZjDXUH+7GkS1XXEnzEJUwOLMhUrBta3z1+2hY2DW99mq9vgUCb3cwmis4v6vqgzbFNXRCVxN3",
-	"te2hJfKbOR04ekJxc8CEa8iK0BUrueqYGE2zssA73YkanYE78EyPmb1wNB8bntriDgU3BXglPWaTQzJk",
-	"UC5tTAXZ6YLkoVmGOZbmty1yBEhNcwi+KpJZFRlZ4DSleZYRivinNjZPKyIYH437cpajNMMjg6FW1VPy",
-	"MdP+ZsDcjszUXo/ZcXoVHl5U7FrFwFfvrqsWdqN0YbZip1sCWll/rllejwLcn1dvPtZr+u3c/Ycwt9/6",
-	"7bcltzbd/5Rp6xUMb/lxWZ3eoh945YeKDTJqv9ndukq2Qu9CtCiS8XNmlbRl/Q1S2vfurN3nxziJD11B",
-	"8ztrVtNe11Dp3D3CrqRiDHOWb4iOXlxTehh6ONvpnk0Q1CNMRU/X8IV1G/yMKr3Tfa5G193j52qkPsCD",
-	"DIfKO80bHGDzqRRs9fofgUndBjuDCkEF2r0RFsRW6M4t0lpxvhdMt9obKdhv+eaU5QvabgzI1cUZmNFW",
-	"7IxG2Iq9bveQJDZ7I3EGFItGUq9Tu0VONLWI7kykLkV9xC+YcHeLOV0QMKOv3cDnavRwAfXdrnqhCJZm",
-	"a1sBAUFTrHncr7nWUAGhWmPNvbS97V56tRO1vhnUC9vd1H3gvdGiJ+71nJlTO5eEpyoGQxzhYpDNUrZG",
-	"AWDOaaFWq3rVkgLgGiPJ3QuuuNdGgvCJyEdcfKCTVS6IMEiDT8phXJ3uWm/1E8PtvH1+n4K+nNlqMe/1",
-	"oIqa6ZXAXq40PJ1s3SQVKa7ZLVXp3qOYyuOSajYyzgH2qEwXjjU5fysAIaA114Z7Fik2RT3yJUJpY4tr",
-	"z6ishxYa323PKpYHob4lagr0vJKseI4cocFshwbpmKRcTbhyaU0F67hRQqtokA2GRyKHLXROT81ZdUN9",
-	"alSbCpoXGspL2Ge8uxrJSdW5MqoPiEuuIZ3EHDWjmwbpsNR0ePrBXzb8wrgN7IenVVUQfaRrtMEbpA5E",
-	"7K7aeG+pDfStCWtj4L2lyDSXWAvU7PtYzsmYq/WB9iEaeM5+24TVc7bmLmoZ8w1t/BdjWWUE3hZDmI63",
-	"v7gVZ84522ChKOL+U1SlEZuDqyLKsLKvGJxd5REYH8PFFikb68OXfTo4Nxq2DemGaui6ABLDbAfEg4Rb",
-	"rQ8D5+HhlDGPXJ1i4lQgBr/wRBYHL/EBDJOYJC9naoxhAyVW1RaxEJJcVbzQgLCWypj02UK6/s21e0BF",
-	"bDowygWmeCQ+CFlyWK3a5MKwzBwHBdxi4bXodbvdeyF/xcdMe+Bg38KhWcYTe88nZwmZLeh0w8JTTZt+",
-	"s+J2Y6hS7/Dhd5XTV2I2hY/eSUHfue9ltXE9hV8dCkkKW5isKNRIXo/ZgmSc+dht1cSiWyoATBiTmXAF",
-	"5iFSPrm0TuckPhUANWqvwJgaZtFPzZNbaot8JhHix2LNLhhsT/Llu6TJyY71se1MjcDCmFdbmIeSVGo7",
-	"TJ7jiDBLD7pUt4rQXiUtLCtTDK9rxYFRLsRj9WkqQAM/FAG0mlrLsls3eAsumR0C4jowS7NXxfkCMqzQ",
-	"tsMNK6hbO4yQJvVBKmuUNsQtpLbZ/RBrhzALtn46hpXCbs+5YpawQ0ciqFE45I4rX2gsOMV2t0CL8LEZ",
-	"EIqhV4IjlHgCramhgrTxnpmqD1IS4KcBgJmbZKBus7TdlDV34pkLnQ8T0RdWdFK4CyOWkn1U1lw4KM0r",
-	"AB5o2IVRSAgXlch78oW1rkyM2mGo00Y1Z2DThRr9cJMD79qpWM5aM/1ncgDBYBAqBOkHwLGsXFBji/la",
-	"VJE0rPbQS20z39ibO8R/jWkKpO4u+FunAuLegft7aRlkICfWQGTjvcJMzgXPX/k0lIHgReh2azqvhK6/",
-	"Zzr3o/4bNG+bfeGyt1QhUb11vTHyL6J/gEy1A0cB2NNiTcOqOkawbhR+g0ENaQFzWoafIkWYaynSbwyH",
-	"omIvKIDKDemiAlucJtR1JlTY2/4yy4WI1ZsLpmmOknERMb/4H7/+4/8UxdeizIZB/wbEsdgQasgWKqOW",
-	"37x99zYY5FKxVAG74KUHeo2dqIykNkrcGcTLrBLxEvibrRMBsHbkM8gYr2h8ScZGdLDYolO+9VGCPul7",
-	"dxro6mOmH42p/hi7/i2zFJQzW823cOG3vhXCOcoy21/gcuXRi/DKjDTQyxph/h7J5dpC74rOt/YRdG6Q",
-	"3yKltRWQ3w6dofMNgXPBaFlG4xXqW2tyK/IiVhqx5WRKxcIlyYAh3ypgY3rBCM1yRsHDkjKiZjkDQant",
-	"sgBQyMf8ghWyEe1GVqomzQT52mZJXJkY3Q0fbx1eCmZrcnOj2Fy83dAVpIQ0a6A8zOVBZ8K3xOhsn0Mg",
-	"jqK8u2+dc6gqlYuv1Tl8Evyp5KKlnnZSUfyNou8OgSM/88x0bFS3CwidzrICPBqtXlaPBeyKIr48TVmK",
-	"3LHXxB1/ILm4yQh8N5mrx5h8Z/rRUZoWK69lyX6ms37GB7i0upV6dM4H53Kmr7z/4A+yJFDf+teQoDOR",
-	"FwwvhVpmqbmZGhIdjZdM8UW0H1RwQC93kBA+xTH/H1oAWngFK1zsAiQU0CJ0fz0FGC3mzBdQq6I/4d6u",
-	"EJov8T9KjNwz17NlH8stRQC2aSqzDPGj0aGIggkbxMx75BaFdWEN2xgxDQBQjmuU6tepWKd/BawNQFr1",
-	"EnTXEXxFVcybqnhZdF2tN1lWh3Swiutq04FKaCvH2WupQxUO3Er9Uo0euLl94FdOLO6666fT3osTrn/6",
-	"LesAcK9a4xj1WBlCUX47moBZoaK8oZEGaAeUuScZWqmiiukzmg/G/KJqtllxCTqC17kYGRnO6GBs2ZDV",
-	"Uic0Pw+6bJS0PlnFtLPj9Bf2p0OSPKU8Y16ip7Sl6Vzl2oGcZVhDDkq1NJl1TpjGEVasJDd5tYIlbXW5",
-	"ehtHXLn1LQi2HfXZSXxHtG97b6b+x2Bx7s+03SOqazv4LanEOM5qlBEIjD4EskAwT58OzmPPpI0kt0ZQ",
-	"bqAhGyUV6twBqKJzOQr0Mm6RYwGHcprzC6qtaYTYbBdNjULfX1hP4TJN37QC/EEpO8U2mlmaJUJVto0e",
-	"kzF60dbSDEB91kJkvRwZG2IxHGDb4LkYA4aA0W1lzjCCBC3JqK0YIirsztaxh1vJlaeDKzlhiKMMuaFA",
-	"f6Hg12dm/L/9GwvTbKmaZvyC/RzyUllI7NhgE7Nd0hw2NLpNczlgCvfVOtAxxuWQ5AzixAH/wCEX2OtG",
-	"YD+g86ss3yfM3G5uVvd/G8iNdjOlZp28pRxD/24NpS061CC73SJ6lgTDieCzA4TBR2WQwP8xL1bjhI+A",
-	"y5mTCozOpndBbId7DUr5oDrOaJ5xlpeYJ3B/LF68jUljOaMTZdR6AuCzcjhM7hzaNGr3rvXsQ3SF2joV",
-	"dc0rk4NzRQwBWH8nxFgwYQsJubxIPc4ZI/PcUI+zkyBiQipBr8iZzhdmWr1ur7sbui88k1iz5hr3gzpY",
-	"WmGxOYh62zu7e/vmWWk+a60vwNC+I20B+m7WFU7KHID3ckBO0FVug3EsDRjOvd4alsmRnOnVuY+OSI3O",
-	"DV0kObuQ5yxNtsgLhFMwJF54H9wJUpouyAXNeCD/5hn2+93eXqwFU3kAzXa4N+VQts5q7Agidhx4y4Dm",
-	"Oa9kudV2BnFyGsXBC+RaZs3BCKHKkrtY+x3MSebA65wKNZW5C4KjJHkpFUcDBhRzBshJVQ1Uo4PxAQEl",
-	"w7DBU1G0EmMYg1UHivpESBjAaKwD2up/Zn0nXClAlclJKmf9jKWA+OJiQ5JpLrUcJFDO+/PpKKeph3Jj",
-	"uLUHiJQgctMBlJ27C3PvIIUm5l1AFKLCVl5mmTLSt0ATKnrEgRJqidtWoyNCzg8JH5ax8nPKNQLmVUi7",
-	"zwZ0ppizysypKhN94rK63amwKckQfpelDENzwcxHjsjUboMtU+7TIaDncFXkeRcHTzGdHJCcZZKmXq0K",
-	"dirGXGlp+LcfUZeSkTTbVKBcFX1iphxWfiYPF8TSO6p4ZUZ9acJUgAH0mGqanAob91dS0iFJkA6/T7Ms",
-	"scHCeN045yKN8aZMQUwlgHyVwI50yEcfKYVATjw9SFyp9mKct32YLAXi1ayvIT8zpGdU6Q680jl+nNyJ",
-	"7TAOEmjFdI052ZMJE/pUEDwCAjvrwGT7Rn7asfb2iCJgW6TkZzPOdBmGWYxIii0c91yZYUN5SUOMZJjD",
-	"xc/sLBAftLhtWuTKFu/CeI/ky9MIxgzYU67h0yg+jV4WvxycRv/4i788jd4lWwQq0QAqqjowk9jtdnth",
-	"fPrdbnfb8hvLpcE/dzk1kjA2kn3bUrIt7A46ojrwTnXtKCss6TThWcYtzBLJKAAtODwqqqQwxKnzxdlE",
-	"ff8zTN60q2QOn1knWiqwSmJOtyqqTY7pdMqEGaG1pZoelLaaS6L5hMmZThzOkxV1Lmsj40qH1JXPkIca",
-	"JcNsjUbolGDNHMfefBQ+D2zrlrKwawrKDtfQaSOlWAPgGrK2qK0W8xJel5kRJEGgwYJlSHuyYYVie7Kc",
-	"zglnABNb4EowMnyca3RPOHyx6tGpCwHkHcziEAJr9k+idym0mSMONA+5H0V1pLpMe6yXdgfb/V26/2B4",
-	"j93vdCv/bdOGRYQ5VtbQwzjc3w0gHC5hEwa5UiE9SzTUuIEB1rHgs4ahIhOsjNWVXLBVrdaOFX3f5tjE",
-	"kKgD1z0tQRaBJFJ+kVY8OVC+3iGlVaAv9xqAAPFEVQZaVnbb8/Ax9/2aY91A/ce3NS2u1+2Fc5FKoD+u",
-	"IGX2EKVCyTxR2hdyhty2Q7pjk7Sc5DAKWjtlsWLGTNFS7wBRn6sRsINHhY/hm7/9g29+72++/uXvf/2r",
-	"v4viqIp01z6f+2kuJ1XgZUhFa8zndky/5RE5YSLFmsLLlX8drnPX1Vrsmf3ZqIP2qFIvZZYVKnYcLWlk",
-	"VW29VqkPb61yaERx4uS2LeECqLck46JWXj7i6QFZO4NTgTqAO8WnwrR3QL48dVsN0tXfbJC91e2Gd9ps",
-	"OHzrbTl8uAtPYdvh98DGwxtuL08Dm3lqd9MiW5r9NK/VtYT16xG9OxUBzOKlS9ERcJ1bTu3E1EinIhc3",
-	"jZu0bDss2TdvDR+0QUF1I/cnjFoTOzI7RW7XgEMhqluMYPh3vDuV5cZ4o7Lgi1uONQTvVU/BhyQz6+4f",
-	"MWEUClbkWBj2a5hyKgczo1JaGMC65vEC+/qBsobNa1xy2xc7hzIAdlxb0TKa7/J+C2IGevTymAAepff1",
-	"ezFUvDY3YNeHUVmM7txkyoPYmmZ76Ha3azVVeZ4UeQUkSRncH9MEqzo1R1wgjR+Sve4OkQj8WhoZuSJq",
-	"PAN/OkmDaSuvcHg3YDHd6+58AFbWkzH4F8FIIWTKwCapczoc8kHTFil6wVrkyJnO6YApa5SgmiSV7LrE",
-	"3Q22iMOC6e3HO/d3SX+hGcgIuGRBhVo+GKPWMBjTnA7M9cBmdx6dPDo+JjYxbd9QRG8b8WHM6yqjaky2",
-	"zRWoSzJ2wTKjyrMpuW1uT6fCcN378DqGVqARA7KbSofHUm5eEXOBppIMak766biQ5KblCFPsIbpjyDWh",
-	"Vt+RQ7LdjXfvPcCphi4xJ/SC3UDeW1TZJy4Eon+39eNqi8ad0vx8Aw3BH/xNR+q/l9y6Tw1J+KmObZLp",
-	"4BxAbMnaPCij7Ni67GAZg6p0SNXoMaMkMSp64mx1kPd86PIALJwylE9FC465oKDLNa1wwYxplljrI/ZV",
-	"FO46wkdyeCoKd505BLfUJoh0DaT6GkNsro7KCpl5VcRUNH/gqvkgqRzLjxdpfS6pD2jBTLbaDFY4C7Tj",
-	"XkahCq2+g+oV50vQrYLNlz7vV2unp4Ha6XVo2I0OEBao/47igP2y/Y129BRiW+ZUYVq1ljdmQn9Oz1lc",
-	"VLjMLRGXe7giO1FZJK3mQ/nYR35bCmay6dFc27xDShLk+xZ5K6mgsVuUn5xNMa2LajLnWXaAxlkP6NM2",
-	"a1SOuBRP5juNpp0ls29hk7Fo7OYEe+/DO2iFt3t+KsDTAKUQ8c/mzO4HjywTaRC3boN7tb8o0UFEO73I",
-	"D9yrXaqvjJKmyqutBUTeKKLuuRp9R4fI9r76EC1RyI0dIRsstxZORhmVrKg6Fz4xJUA6hosg0AiGxs4U",
-	"y21IrMMRkHwAheUXisyE5hnUVTVs1fmNYqwDkRmdrwSjQc8F/GUkATzc1rdz8ShGLe/TwfkhoUWYgysr",
-	"YLFHyFDmNlq2QBUR0H9p6aZlEO4XY8ncwRfSB8aBiD0G9mo3CnMXxbdhkkZ9vM0rsCnUoq9I12B5ifZK",
-	"YEyZuHOAA9PleiHIIXhsCt4EwcQAsG7uv7aWBloHEuLgUhA6uCgnGz7uuijcd3VN0snb/kwtNglrtX3f",
-	"tCL4uWL5jSqBD1m55V65RQirM1MO5wDPAKNmJSLTIw+Oo6rFwV2DXvhQHcqvR9DquJXyyxaMQfcIxb5O",
-	"xe3CYwImV47QNb2YJN3E/bZ/pwSd3t66dDg/ygWJZExX62wnrni3jTTf946b5wO2Ouodi9XDtS3Ffyp4",
-	"6UWGyBjAyAWXKsPcfS2z1EwahRjBgksY2eBQlW3rcBRCdI/4QddCripqvNcqt2OF8BXVv9vn3ttBfvDn",
-	"45FVxwSzQc8WXKzhYNTgMlcDljk3kg2QKBO9qpexQ0ePEBrFdWGYM+paYot1ld5krz4XIEQxmrr2qtW4",
-	"sFQNwkmItEjH8GK9ToXZ8djFZoMcAEFTcYJ5AQE19GqXuhGg0mo9tevQalk3bdsrXbaudlhrSg0XfvuW",
-	"1Sq/mF641ktZM/CGCL9eVRBxX6nwiagZAnbFdWWFXfxtbHGpwr7rUuPZKnJq7kLqjO3ry0A0motjNFrW",
-	"TJv7hDtk4IAzhze20BK2rB4HSk7ZgE9oZtQuCJksygu5GEdEm7C33SKiKeTLNjd61I8umB+7uJw64bWI",
-	"XGW5OVtG1gLaIWYVjEbZTOBVjRbGnOV2P7OJ7nJYQYotMk68Vqo5JmHvfbUNB82HhaGHQwYl3AocMJxM",
-	"WZvLdOhgebx+K5TUsDLV0DCHHFVZAsAKWP4csQ7ipjorJR5LsDhS0X413Hm5G3NFgQwCkZKcUfjZ3U68",
-	"ZooLS8M8rXsIoiF48evWknc+7HOHkKo+zagYQJyKwLivKZPTDGkVyrW5WDDE3vKa8fqxVvJ3b9/97wAA",
-	"AP//",
+	"7L19jxtJfhj8Verp5wBJiyZFzpukGRz8jN5251Yj6TTa2/Oj0Q2L7CJZN80qXldxOLxdAefngS+GAcd2",
+	"EPgfI0AcJLbzR85BEDixnU/jePfibxHU71fVXd2sJpszI63ukIWtG5Ld9fp7f/0qGsjJVAomtIr2v4oy",
+	"9rMZU/qhTDiDLx5JccEyRTWX4qFMFua7gRSaCW3+pNNpygfw692fKinMd+ySTqYps0/mb5/xJNqP7t/r",
+	"03t79x60+nv3t1o799i91v2dBw9ane37u0lCt7b6e3vRuzhSgzGbUDPG9zI2jPaj//tusdK7+Ku666/u",
+	"FS49evfuXQz74BlLon2dzdi7uLSPYzVSH2wvcZQwNYj2hzRV7EobM8ttvrkTphSX4kNuUNkpo/030W4U",
+	"R3vR2ytt1C199WaP1ehQDMYy+26uMI4maoQvb5n/Wtvb209az3/0fKv14NlOc9DNt7Fqt/CNmkqhlrHx",
+	"FRu+YtO0yRFcBZmGh0LNWYbLMvvP+NT8Eu1Hr8eM+EdJuCZzqkgiBSNats0hfMZoqsc3u0Acs35dn8k5",
+	"0WOuiJAJI1zBQo6ZUnTEVNOllMAlYdF+J44SqmFxx2oU7b+Ba8Ahom//9g++/b2/+eaXv//Nr/4uKiPi",
+	"0ePm8PU0kxML/dF+tBMBlB/VwVgcnTCRvOYTFu139x7c73Yf3Ot28L84OtFUzxSs+/Viah559/Zdc7C0",
+	"x7X69if2qZjINGFKkyHPlI6JzIhg8/wLMud6THrm/R5cxstM9lM2uVmwsIOG1nqkScITIqQmc5mdH5Ce",
+	"udMeoSIheszIZ69fvyQKDowouiDz8SImPZZlMuuZLxSZj6kmWpJEtqM4GjOasAxQ8RXT2aJ1ONQsMx/L",
+	"835p9m2uZAumMn89iAk1D5OxnJMJFQui2ECKRJnRdbYgdES5MJMUu85hcSuONNxlxIVmI7iYOPpxy9KO",
+	"lgGV6hqe0wlTiA+WqxMuiJxlJJUjVTNRtPfp1mcvfvz//u4PHv341bPthy8Pv3jy8EefPzzZPYzyNSid",
+	"cTEy5/3OgKLWXIzUzd6pG3U1GCr7FKFmo2xBaMbIOZtqIuQcAO4LxbKbXZkZcfWqZoplZkXsgmWLvkzM",
+	"TTNFxnxil5UjIwDSYTYY8wtmx1y6RjMiExcslVNGaCZnIiE9Q5B65gqnmZyyTFthDQnWOiqfMHMyjqat",
+	"etYu7RVTs1RHZf70BmezA73NgUP2f8oG2sxg335KeTrL2PLODstMRBtMG8hZivjaN7uFARIylBlRcsLM",
+	"YS7v+tEGuy4R6GQTjniUmPefGNIQwPcxrKtAIyGJmg3GpR0uI5DBHic6VYd8KjMyH8uJYa6lU1FMH5CU",
+	"DTWRM03mYyaKR/BnOC8h3Wnlq3pjJLM44ppN1HoERG70Ll80zTK6WAKCyhHFeBvuoFaAhRN7DDImCTfv",
+	"0/Sld7FW2qoeNJJjCxqG4fTNWZI+HZyHEKIk8KkwevlPqcqJNWLgTQ91GZ4m9PII3+wa3j3hwn2snnsc",
+	"cXVmt728DSMtukNRMYGzw5NR+dHkuzIP58P3pUwZFQHsrhxdaQErLxaoRQBHDH7TCSNyaJfKxWj5zgy9",
+	"YEnd+z4mGHnzgLDJVC8QD2iaGkG0fIVNL6dCrtYBvl1m6CAe0TT9rsh5CF0MiJs/FMsuDGuCpanYiANc",
+	"KyLnwlCMSenYvopGmyhIEzbpg2D0ZifeffsuyCrqjupqlOCQDMx1y2F1f4FzpGm6fDbHMpmlDOSzCdNj",
+	"mZQpuBnxrtsWIOozJkZ6HO3vIaK6j90AWZ/SjE4C1ObJJR3odAFLxmfcBnAJcCd6zHhGZJbgXq5DjCpH",
+	"JhbkBycvnpMLms5Yu0p/limOcipJQ15RvXVz7uFbn9I+T7leLC+yRwf6bCizMyoWZ0aU6u0TI/RmgqZE",
+	"LZRZLRkxwwXOmVDA60DSsnKXSAgdIAs0EtftidEFLy/7d9qk12eKJ+wsYepcy+nZIOVmH719Yr8h9hsy",
+	"oQvgpXwkWIJ3ksnZaEyoIJeXST5qcqd9KnqeMHlGp7y3T3p3uRAsu6uYSM6E1Hxof0fVw2DdORfkdi7A",
+	"9lI2ooNFm055+5OeGdXcvJhNzDlWTySKo/BOojiqrMUcfwHTgYHKoBtHly0za+uCZsLoD8Di89s6HOin",
+	"MjsUiy/w5eKXh7Cex7icR/lqvFeLdR2+PAID0aMx1Z9mcjYNiYYj80NI1rue/GaUouXpjrQiZrtlCvDr",
+	"f/uvv/njP/3n//+vA5rPGiEIpglCvttzjSgC21aNqJo/6crRYtJfEF4mb2+Wj7Ipqccj9E7nXWPxJ7/w",
+	"TaRKteYgP0bFybvmTbUm8yqgVwApgML1FzmsljcRhm1zDOZ5IzWrsdE/fRg/TPmArVBMrkr63fdrUMFs",
+	"NAC78HX9Rmvecro3ArzlXVWot9Dr9u0b3TaCY7iidWCMC125+Y8VenHpVwVedVXtTiojCoHQZQA25Uqv",
+	"1eo25QLvQgu3R7hCZeG6TTr7YOuW2TlL2qfiVHxNzJGQr9GS+DWZMCqMOvr1qfi61Wrl/2+e7HY6nS75",
+	"mux0OuRrwsUFTXmCYiDTLDsAkq+Y0EwMmLM+8sGY5G9vka/JbmebfL0k0w+osEpRxuhgzJKDwqZo7Y49",
+	"z2LZK8bchhWZf80ANE3lnCXFzzsw5U5gSi3lufmHpNJuGF7YhfF27HhDA7hoFzaj27stnt6Dpx8Qc45i",
+	"mPKBVmg0hrPQVIOKbz6gHMFZiDkW492D5XZhuVyR2VTpjNEJAXnNHlIizSXmr9w3S+jCoZrN0GzEih/N",
+	"yna2HtgfwWxrjamq6Ql3OzBBxx7hVCqOThNFBB4ey8BoeUAylkqa5MKmeXzMlZbZghj4R3ZYDIzAtAtg",
+	"Z7SH0A12Lch17fQgNZu5Z+JcyLmICbucGvQ255yxC3nuv7udv1uIwixVbD5mGSNgtDOQOmFkmlJtlMji",
+	"3Z383XlmIIQOBnImtJlnSpWay8ybaDeHQrhr+yhXJJWDc2sBFHJevLBX90LCFe2nxSZ2AdvwXznLyJDO",
+	"Uo24lpvFEzLkIlEGLDwTuRmhkMI7MeAv/LsF/27Dvzvw7y78uwf/3oN/78do9QcIgH/Nu90O/rsN/+7A",
+	"v7vwr3l3t9Px5fXOktU/KJ+/+DyKoyMkJy8dNYni6AsBtMCchuHDUh8iaERx9FrKk1TO8eunBkfReQUY",
+	"CK+q2XQqM+2efmbQAv88pmJhybsR8V9aeH4mlXnzGCCxNJld2msDeYblAiQdiScOjqI4+tJAyEsLFVEc",
+	"HeJ9PoPLLz4/tncLg6JKiJqEb2U1LCdNXwyB3TflCw+pMuzxqwqnOVKHdRY3MBzSNGUZGVNV2Kq5Lokc",
+	"ls+tMbYV8yxz1bfxars5+j7cWsDVYNZQOZaPUs7wr21jUaN6e2HuzVVBowpTAbKhNerl483VS/8bdL42",
+	"HwGeD4xRL9Z7HPAWmvGAqCJxrg5jTqK7W5b+gbWEpP9HGaOaoYd59Q7gGfdGyDViURd1EMe68eHyYmid",
+	"KnKkHrOU6cAhPOZqwpUy0g43gpogSvM0tWJQ0gQR4+gZVfpYjfC6lw85pUo7f/ctRXhSsjhrOGtg5aJi",
+	"Pgh77pd2Z6Y/YSLxFK61i1BMJEZgbLaQldNucsfHzsj7VTAkAH6sWCzN3LvXdzqtM9y4ozAYTokUrKVl",
+	"S4qya6d8Kt/86V9/+4f/IXQ0L2f9lA9C9ISZUyZUoFd3Qhfkp5KLK9D7Cp3xgbByNR74B8jLMvjYk8p3",
+	"UWBmCauLy1xHW59cOJf5TTHVR2MqRvUeHvy1AkeTYrU5JDnzKFATEAoyZoAh8fwRcTR150CTCRfmm4Gc",
+	"TLjW+HPiSIh5wvJw70xW2kVxpY/y6e0Xr/JV2C+O88XYL4q7wc+HbmluSH+F9rvH3kLda/l6AwizQnR5",
+	"IdKFDc1xW+7FhowAeC/kjIzpBTMkNZdqhJy3yaFz2hk6Y0RLi/SW+Uxo1sDPaI5yJFvm25Y659OWnKJ1",
+	"oDWVYOd3oZJVlLFQs7mApHMtXkvDGmRWAFkwJGDVaG1yqMlEKk12OmSacaGNREoOTx4dHZlhMzow9wbH",
+	"K2eaqCkdMBUTNWWpJsz6f6gic2YdcYTrA0NT9NicrNGukIxb5blMtZq641a7p+qiSzez1mCAES0dT5yH",
+	"VoH/yjF83OmNW3JcYObqtx6bZ9a4t9eSwTD/OczFGmqhYq/jQUGbWEdGDg6GJ3HkWYm1GnCtHPOMgZ+w",
+	"hPQX5H/+4vdqGFbFFbnydl+ZY/mqwcXdtKtltYdk3WkX4acfrcJiTvY6OsvN4dz7MJBeB1WqYdwb+/VL",
+	"2q1IIPQLLfvvgYIoLwKrgWyq1h6PN+S6k3IqYvkEOkgzYtL1JNmYbFnvd0y2yTSTZryY7Jg/k5n5c5dk",
+	"si91TLq7hAoJvPy2Yoz0Qhpl706JunTiaCizCdVobNrzdIY84tQJkNeHYhfFhZJbm3i2FK4ITed0oXJj",
+	"8Zo711dUsyerlBk8PfvIgW9fEYzl8UdAxSuCqs1/2FzhKUWCBWIxBJ1stE9gWO9y+Re2CbbP2jsJazew",
+	"+dwbv6Ges3xTIZR4zKY00xOrZ1TJQZL/ugwJj9lU12iFM3N3sZG0vlAsa5snwVBXsc91O91GoH8V5+qK",
+	"AII4emHko/DapykdMEInUoyIBpcYhnsQrmOSSiMzQnh9ZSON9vGSZsFzfg7n5eS14sxReuYG3lMpRopo",
+	"GZOOtcdXLA1NVlABELjAQmfFxbnDCcOKagDMz70khDb5ErxoLmcBgsRRIGUJSSRDYTthUyYSAtkszQxH",
+	"TyZTvWgkphj5UBQuHDxTG4ZnJs8l/+uIME1D7mDZV5Q+cKlgbbMhUi4QuRw8GHKx5oaE8pgncsLwAOBU",
+	"xnQ6ZQLJagXX6yMc3Uv7pHesRubBXlxmezC5+dIQA/O/z0tBWTIjvS+sr7B3kF/J0PoeB1LoTKbknItE",
+	"VcIkf9NygeJICtbAkGMPEuw3TXkOXvG6N2zoxOqH/PtZP6K9uujdWx/QVr0CD33OBciAzoe1NtPIPVdF",
+	"NpzSG+htHQLAlMtBj5Y4Gcj0eab5DDGQ5PY0Y4qJAYuNxDfkKbsTk95yaGHPubx7ZECzbEGMMtImPed2",
+	"7hEp0gWZyAumyv5oKQ5ORc/Monv75Z+ocj5Y8MgqHVtX9QHpnfPBuRwOe/v1LmKucvfwAelZJ7NdrvU+",
+	"2xnRO23YNBMJhFh4YZD2jMCCV8qqsKGM/mGYbx1QxJHbCJgIFTM3ZZcN38B6AKthLeWYyWLWJRb+5FIz",
+	"ETbaHwriRWI6tqq4DpD4w34/qzMvqLHMIJh1gmNQTLIDa3fFPPCrf/ftH/y30DIfczVN6WK1Bd1IMFMm",
+	"pykLDfvrX/3Fr//kl8HB5VwYSAiayzMG1o0pHZzTEcvJaTnalnBVt6fgoQud2YOrWDWByfqnDgzF8CkD",
+	"mahAEi5iSBPwnlMAiQivLousGjZmZl0YIrwVR19kabQfjbWeqv27dwfZpG2fbA/k5G7zMLIcfGDwkNMj",
+	"n7Vewi0tdKuRCPhMjmQg5u7VM4xyUmTKB3qWsU1u5TjZDUTYP951UOtgYJMxGwBsJkcZnahK5H42CQ33",
+	"Jev/iLM53F4drAIsOlud04RyulaephYA1kULu1vNxV4fQeOCHJSW7GEanra9xyCjKQNWzW4ryMIDxpVa",
+	"+DPSrffyrWtAY/A+zCXTJMmYUjd+6GbCladWYxMwxPuWKhGOwImtGaT6tk9jCj5QEPMS7a4S44L2Gvzx",
+	"SRSieGRBBf6wQyBy+Lhwk5RsbUSsdz6r7+BjNP96i9/U8vsp0xD/dOW42Ek5em8os4PcmyQFqJg9a3e0",
+	"kpWNiQuci/2lBkK9eI2YcKE0o0lp+HDYhueV2G6QIGXlwbUSt3vuatlIS/eAJSSWd75cOqJ6aK8YVSFJ",
+	"78vxAhkHWBHk+XIWmQtSnZXi8ZYj7q2uVp1Anh+QhI0ymhgF14zFxSgm/dlyZl9uzEDbwgFJMsoFF6N9",
+	"osYzSDUiiZwjI7NStTyH+iY4vvnTvlKWguGp1RTWrv9t7al/jCht4WFTdD4SgmXvxxqOHlQjonqOwfdk",
+	"A18a5ExsGmzmZHrzNopOZGlU0t0FrTMcfOYRjq31hOOqZvCbdfNoDL5Z6ej5AbhyA1IxXumYB9Lb6t5x",
+	"xnlddpR4HpLNkrvtPPXL/hhx1S56U1zF1xpky+HB3lLL9QA2Srw7SiBF4TssKnDN1LrAgX284FDezg3A",
+	"xnUyl9YAjqUtdQpVDn+GuFrScrBkZyeH6Nu9pQhU9hnOFEuQ8EJSwnLsp0dguw9CXHzpWJ7JEQ8ZtVD+",
+	"LGJ8IB+Ra6I0FQkIpSGNaMozpg6DFSEwcNWKtUwkKiZfCH5JJnyQSVsfqezlulc1cTdQMTfNZYwjzFVY",
+	"9lUwSN4mVJHe4UyPZcZ/jtrzQ0YzllVE48vR2fSH9yZPOv/4i78MSXwuzXO9sbwC1nkqRR70WZyyHfZt",
+	"3bV+jKiM8LYp8sJbV0ZXMOtYeyD6/TDZ7pwLUHcSdsEH7BrKky3lUE3ivrbm5LJkggvIM6u4IIOU0axN",
+	"PuUXDHUbmZGee+BskuxWwLW7tb2zu1eVyDor1mAGWWH2K5YDdS3G7DJ22SoVE7BimH5VXhDrdmgy2H6w",
+	"86BPdx/Qfp/t7rHO7r3hVmd4//62Obsp1ZplZtafvOm0HtDW8LD19O1X21vvvhfdiNpZgUl3+yF4PGbN",
+	"w6Qb+cA8t1Zcyy8QfMdyTswVD6QQbIDWb7mkH+YlEVcRARz2/SP9MdsY411xwpBQ7QoSWqzD8NPccbW8",
+	"nc+oOpZZjbKTUTFiZCzTRJGJzIqCh0SPqQCDiw3e1fScqWbxAlA98qsV1RQDFRp+s8pMNpRYC9fyalHV",
+	"HNgqMPgYWVkOohvDdrUe7KZhkxg1xMVvTER2UUl3Lbg0iErNR6s53HD4yKFDvqCap1kdo/feKvhVBUtX",
+	"BmZfJbuwhL5BFwXkhUGCmNUeTqPOaVTEsfi8QCuWDhtlium6HBIuCLswi94HWwQcCaoilIz5aMwyApcH",
+	"1YG1hAKFQ5k5cUSwNnmJUKuhRo1W+HwDg0ZOuhrBzlVCPHzy1yw/rrDgrlmSffCdI51rX0CD3TJ5tBUX",
+	"K8lkPpx4u8gXaKeNcxCvQZlwNowDfWINHdU0O6JkpkHQQxiq8uQqICotM5bYImgBRljDmzwhdScko8L6",
+	"P0oOYRaG/G9zFmHfXJskuryNTdAlCGg1K3plRKWr8azXc4lcS/1msS0mkrONWFccKU0zfXaz/K40ZmlV",
+	"NVdV52E6VISiDgbBnR0yEylTytWjMcc/APuWTStoky7czhahqZKQ90f6maTJgCqN0TRCaj4I12oJMJ5m",
+	"ZhxHBwMJE5pdanL7mGbniZyLOzHpGsAyuv0WYROJALVN+ARCUHbIkKcsJrsEj6dNDsXCxvxjHAPhCutI",
+	"Q8A4sC9lA9ALU1SzuHE/KC2UPwYHFTonmdm4YS9mIAZWbijuTIXQ4HBQY5R+ONM6EHLwjPZZarj5FOxJ",
+	"eLzRNOMTCr6ZcoCAHxygqTq/220eIuCfA64yFPBUK3MdaQWXXIkGYWkqgyUDaswjeNoVK0Oyk+wN9wat",
+	"zvb2dmsnofdaD7rJoNVJBve3+9vdB1u0pkLahtIBYNIm52TfMO/O+prrNBwiCGZSknLBNgiueh0eDs7Z",
+	"/FSRbP/sP//TP/zDN3/4F8GhNpFhagJ+8gCslNGkNh5wBSCu806DpISbLsAsF4TyuwxRzgDoBq6hDxgG",
+	"KOuBWaWczKAmVpQPzKuNL8+ibQjCcRm3Qthikbz2/pYjIsx9SHmu9okwlC6NiSUNMVGzwYApFZPE8P8s",
+	"JnOaCQhM4GIoY8InU5lpKjSkPg84TcuLKWjMslk8DCCYhiKnTKgbgwo8yPqYsAA2rgvrIn025iJZAQWH",
+	"F1TTrEkE5gYgUUfxLFf3V1geTMtEXiH6Mryy18HBllExdNYvPdtsFbnKRvnYcmlMlF7IWZu8EIykcsQF",
+	"mUIRJFB+QBJxJt8q757QSz6ZTVy63YQL/NgJZk3JNF2Te0IUFwNWEzcfcItduJZbgc4hPdSqv0/TFAoz",
+	"VPJifA7u1IHfvDQUm6bhBdgXOnq0y7pJZ7DV36F7D4b32P1Wp/TfFt0gONEmpSwJG2vtsX6bheq1fHS2",
+	"2o0O78Obdm8gyWZlco3B0I9R2wfKsami7x9VrZnXUJpUjgxZRLhskxdT+rMZw/Q8RkWw9JmljTHRGRXK",
+	"MGmrsCUVma8JFC3XTrK9mK6QD+k3arrevbBwk5bDorgqTFj0d+LK1aiERBC/45MXyllWwPfJZKa0SwUH",
+	"XriW89l7Z7W9UV5mUsuBTIOxF/l9ySHp3YVsp0XPD+WcqyiOlAK/qCyV3i8u6BVkO0EAwbVCXbD6/m9N",
+	"DHLAuJ0HplgrhpfFdnVZonH1o5sJd35lc9vWVjYOhDvXvPmZa19mzwYT9Sp5H2uyvt3gb+uX/DHScrfs",
+	"Tcn5KxnW3DOZwvnXlDa5esmBEGUOL8LI82b5RaEE81yoUEKUsIu1BA4mWVHz/YResKJh3HWCpc8ZC8TP",
+	"un4aTdvLvbArq2wjH6ZuD0bPuaqf1ihcYOBwjAaLkRWIOOHCH6Zb3WSfBaPzvrSdwOBnFZOxnGE7lAkX",
+	"M12bedd5sN0pB9Lcvv2m0337ptN68PbrrTed1vbbO286rV385s7vfC/YNaQhUUuCzkQD0wldxGTBaNaa",
+	"SKHHrYRWFrrV2dprdbdane5y3M/br3betW533nTNmrtvOq2tt3fyz2+6W3Y322Zjd4KRQUldiVH4Hoq/",
+	"fyqZLU7e40mP0LRa/6I28iPJi1aUGxBljNC+US+quFbmZbud5SisDc6ciaQeWjDosiGsGPb24WCF15g0",
+	"DAL5eJMRvLxCXYsJJYLNXbW1Ca3ItvcCpvuch9/fvn9/r3PPY+PdkEkgnCnxZY3wGCre1t1tIKNkfHmS",
+	"lxmXGdeL2kIsvkiyc2PySI33yAgEQ5phElRJHKVcG7Yo8d4TKSB3P5WqmmNvf2pQc9MQ3i9xXPPnYzs2",
+	"/i2Y/fORnSMoExnNF4JtPj4B44QJfaxGGwsYdktX5UgucqNIg+eajCQLpR1BvKbnyCyP9buGjsi5IDzJ",
+	"hWY7ekxmgv9s5uoaLcyTeVSdC5UtFdo8pue2RoUr1K/oEOSejE0ZrZBM2upW0Gvr/lr0GjSJ8SEGwqHJ",
+	"RVH2BqsFKdcCwfPb7ZO93Xh3e5f0FxodoF+8ftq6HxNwqTrjMLQR2yx66PqV7jYPT9HXCE9ZdlgPVoSb",
+	"GBAOO1o2AuUmXhi+ygtTvpNJwltyykSLi5Zg80ps9O5u4JrS6/hmNusyqD+Q44YcLlenNaPWeXQqGX1L",
+	"657dpIPHx3infdcfWgVGU+v/mdX4f6pQeVUKi6AYWwqLTX0xi7tNnoQtKMqaUCpoFDSlbOb0T8tOf111",
+	"+s9uzOlfg9SlaodbgVqHg83CAD755J/+4Q+/+ff/8ZNP3g/dbOS4r+61cN6r2h7PeccyDx5uqH7+unKS",
+	"qllEwXopNkwF9ZXDC6pDl9G5UD3e/IS8jRoTxbwRLkQKcQX2Duq1VDCv7ZMOcTFEeQjR2kClwvi3zos4",
+	"Wx/5cB3Ct5rUaRv7UFuFswaANwzp29QZThs7wxscjUxkewoKwWZcIaxrYq1lXd5R0Hm+GdsWVyrE9To4",
+	"1eo7B6nLnnDNletaL6iNy10ZUPr46gGlj2tWZGToIzGUa6sQxAAcKZ9wreLCczOgwvUGJwa1AvEXU35i",
+	"lsc265eN9e9sv+zDl0e3FEnYkAtAjX1waPWxKDMlhoNYJ9vM1T1D8cb2IzKrmzNyLuQcjC3YsD1X5gm2",
+	"aICe5n4MQSko3m+kHKyI9mXoPFx4JroD5+6IPJ6z1CW4cSZ60dY5FNsHquMX0xUmwHJSoA5dRsYGcjJB",
+	"q9Xq/uVodIu22512l3z75//VMJm//2X87b/86//1R3/yzR/9i1///V/9X1Ec2atyTwKsHtPLldkf0LSv",
+	"CLY2Cylre+Q2tIAr19je293d3g0GttLLp1mtsR/aCsBZmCt0qnAgu8+opmOZJvlybD0OuGiU3609I2d8",
+	"B6SzD10IDRY5eusKxNS3ocM1n3jG9lXLvqvoBTvLW12fMzbFy8MzowaPzNt9zAKowGN3b/v+TnAFwZad",
+	"eSGfEdVsThcuN91WUA4l5Fpz1eVlP4qjy8uKbQq/bmCaMuv5MTyMf2FblpczVVNuaCL7PGV5y3GaMTLH",
+	"9PrlxOFbdVBuoPWLaSpp8pSn7IT/nNXlBmQjrIicFuBqb18wRyRmMFLFnbe9vbu7s7PdrJrbjxw2rS8h",
+	"k9NIjLHWLE2XnU4XW+2ddmet38lNa6Fi6UxKKO0hXBmOK/R0NX/6OO2HOffc3IToXr2eX85co49sMzVD",
+	"Q0FF7JvyM1XDhF+bIXo5l+4RLWVss/NdY345YWQ8E4mRUM55KgGeGxaoD+y9JqcOO25DO+llhMTiF0Bt",
+	"EzbgS/aQQOmNOl3mJ+CoAp/JJ99b0Y17VatsPWY8j3xU76srwYQL93mZw58wjabD64GQuV8Gkk/AwVvj",
+	"hHht2wXPVJu8GA4hGJ4rMh9L8GUL6WXGu2aBNnQHUlvKJdGEed+IznO6iOKoP1OLMlOAbxpxBTyQF25E",
+	"/HiI4+KHhzD6kgu6vpraar6bV5FxDDdUh+ZGvOQnK73k9sePk0zahW9OJEsHUgvemLJatS8vyA9OXjzP",
+	"c46+HMuU2UhmRYaZnJAHMXQPfvAg3trdie/tdOIHD7aIFBhq1mdknnGtGfZ8ZZe6WoteI0GNEpqdRyFK",
+	"5/JVKjRE8EuiOZYs8UvvHJBOURe5JGsaxSXQa3I5lrSBzACa7aq+AOBOJa+rSzByJBTKA7m1dCZl+Hn4",
+	"PgImlith31Bow/LA66MHNiugfcPhAI1zEcA+s84P37T1ylpPeyA29Sq+9KizSbHOOTWXAS7vGHVumRF0",
+	"eZdHtc7xhsk4g5nSclJEDZX6sVTCVOHRZvlQALKxxQ+EjDwlypxWUaHagGC8qsQnRkStaDbnLr+SEXWT",
+	"oNIsz8Su9GNkTO4QN+VL5r1QRXzByJRiaJk5ULVhFRx4lysynKXpft5TzIjgQ5mmldDD2uCnmsW5W15y",
+	"T1lq7egsktUyiUSKGFmQhT8MIN3Lq1znRABwHlDYYazDPJvratGlsUsLmNW6wjW45Tg/3do7+1iBUF0N",
+	"BK8q9xvNDmAB7bhcIJWDzP/lDYOxqtQDaqsT10cpJ9KQH4DlMS1DG9Sb9WK318V8yaJnl50ZAhrPKFDH",
+	"ivMVWq+wmFCMUZtaRuMrGv7L5s8EySxP7Jc8cV9NM26/M3/Bl+UIqmKkQLW2ESstuhu+gSlE6YAg2iUV",
+	"T0c1yL2z/rB8Vc2d1kzY8K9lv5FUzFUTwTcPSM893gMxL694Dd+ZJ1VsnjFstkcE40CegOmKMte1x+3N",
+	"jm9F8eogtTiimEZRHLQ3RsNwNfVF8Yr9nBShasqLZlN+OJvy4tnUo9IAh2ZRQUsG5HV8V0QlRN/Pmdik",
+	"JuaGRAedCcdXLT8yZmTIWZqoIpo0JhQ8sQqs7U2isW2bioBkKZWmad7GYkl/Af8amD6hx+nYKFQcRFoh",
+	"oe+IHmdyNhqjOfvw5VH5IP/53/yrb/7Ln3/z3/+/atTbegdknc8VeL7r/UKRaupxIMbtlsJWRrAnWwgP",
+	"UwbA5JKycPOOu+Yi76KR+S7k7Cx7a1f6/H9yN0Tf2ITygGP9Sct8H14JTP7/eL7j8iIerD/DUU02+CQm",
+	"Q0PuZz7hMcMPDdUp05JhMyLyKUx1TMF9jx+eson/8Qth9HEBDgd0K4T0RXA3BPq0RN3t+y6rrwJM3fUB",
+	"ymNDppaBfwxkODBZp9tpmela3a3tnY3Lv//sZ8tz/fCH4V11Op3uxhNkjKaiUeJNXGMaSZlWNqrHRqhX",
+	"nRqHV0pXMxgXUINZ33UVWw6OQByrBfNuk3C5ANG1VUlDnfLzVJaFiwReWZF0mfH4ozepjWrE+uXY03yU",
+	"tys2gK8GfXPNVk+4apMeWot7BxCqBw+LkY3d61PXGw89/33GxQjSEUCVN38QOqJc2FbwlMzHPGUHpwLa",
+	"6kFbvIWchTrrWd/uci1d6LAHRcFtTz1/wUKi79rWLcV9uiK9B6Qn0XTe23c8aKaARcVmpFMh2KUGAzOZ",
+	"wOuGd5nlt8kh9mx2hwGGRJkwcnnZd64bwVhiTYaltn52TowPtucXxYUR3h6i7dkHUpDdYKVFiXuhAUl1",
+	"IPAin9t988hfQ/6YqDz1MF+T++Zztzb3xSu3Rq/Qd8i7FCj9FKrrVJMte+hlyoZzYpfoyGEyCVlD1WzK",
+	"spgM5GSCtWhExbAkgmVC1hQzoVdpJoc5V8nq3GCubNpPYqNl7o6YPps5d5hzhFm/shwSNRuMm1kswl2l",
+	"iy7VhCf1qTcN+0k/aSK01JxZSHpZOsRPGwkoK2QRCLFoIEtscLEv1wsLG4z2wx+ukAU2GOcVo+lVcm0P",
+	"6zAsnGpr1CWH7JlMazEimGd7lSYGJ6sEhg3Op7YxFVDFmNA5XcSkP1MLrFk3XA4crqHNyx5FV7TUETzv",
+	"dnJaE7s0Y9s8PK9qipQtB32HZDkcOwAE0LHnExQQFMs+RstcsBfEWh3ZUMSauAEvbBLDByD523wH7fIn",
+	"jIpgz31LB1VdGF/+AIROBITzN651P5BLa7T12+Xb7vjdTtGxvtPYRlusMBSHaPZYFyxJkSVjlAksflCt",
+	"i/Lmq/J6HTgi4jZeI7wTWF3NdeWZArHH3JYaSDopIWf+ltcj73asOnKog6dvOVGQqzgmAuzBcYMoRyT4",
+	"05DhyEfUgjJ6B+MRMIiMQeIU+YZ5SyQaH6HtobDaFI/n6W49LkFvLbp8rMivrob912k6KUnKlT7Im+I6",
+	"uSrGsFKjJITKMKzPeMnjmr0qW44nVQa/2XyY3eV0mJCa+yOuuK5L19CSjALezGDlwkORi3NYdgj6zvid",
+	"3Bo2Fgbvg/qdjCff36PdYWfQxIRaV9kQtvcxwjme+6ZwDm/l/VmvF38mpyzA9pjQ2eKMr2+GHLtS9rYh",
+	"79qeyJtWHsjYkGV11wZ+LrsJw96JgSaDWABVhWIhqoktru8Y2HWf5YUUzEaGPFMaRt4EUJcaCa1NV8mP",
+	"ePmGIY1uMMu4XmBUqK2EQoMHUW7OtW+7c5HXLz5/8rwXey3HoJIW1I3sQXeku1wIloEmCQ8AvLs4VTdd",
+	"vjizf0geMi99zhbhG4FfyTlb5Jq+FEM+mmU2zf1wMGBTbWhhZrv8ugdYkt8XNKRReRdNYOpjRlHMRXtl",
+	"9OMWtCVtmZUUFG7KzWdD4cI9zZ7KjECJxBM5ywYo/fUzOTdE+hb5kvVP5OCcaWfFsXGTihlhCVfQJkea",
+	"CAapMtMpo9Bln8hZRlKJ4Yew3J/NGKSX2tVq28Osss53cJ6h9J9DNJEcvjwyww8zKTRaGH48o+JyRgW5",
+	"/c2f/dU3f/ZXd6BiGE1Te/swU6tPFUvIqycnr1HqzSuoEWlWfnLyJC52C0+kUoxOxVSmaftUnIpPPnkC",
+	"BfSsvwMbWORk8pNP9knvq1MgVKfRfic+BWJ1Gu3/4y/+8l0Pc3k4VrdjSew/+zw+xZJwp9H+aUQDVepO",
+	"RVGU7jTyRrM182J7/H2px+iU+ez165fWj4p17vJKgBBTFxMlCXWJNkbcTaU8J1QT9KLCIKcC75f0ftyy",
+	"FLV1lPRAIy7XZfCvG4/qZMrSlIuRORb7FKY4KEHP2dmAKsiGxsSql1QNaPrIfodV/5UdAIL7EkVu9yBp",
+	"rBcT+CPpxaeiV66taX4rZ+/27viF3DX4+wwps6kHeYkKA1NjmhCu7fJf8wlTn3wCK15uSFgTioieL/sQ",
+	"nLB2XRkUvyQJH3F7CD9nmVRoBTWSslDAQS1iHE7pYMxaW5D2UM7Fns/nbQo/t2U2umvfVXefHT168vzk",
+	"CbxTJN9GBjFGGOJVZDl18RnDH+iU27SnbazqMwaqencwZoPzs59Cb8wzP33a/DqVSgeR028BggUdXTdq",
+	"dsmVdghTbmELzaptG1sioStAXhYSip0+MmtZbtMZIedgSj+UyaJOpige4ayc2Q1vAftRU2nO0Ayx1enY",
+	"XhIu9cvjj3d/att/o6DSrDupFbCAqm3U0Zc8cQKw/7XjIGqhNJuUy6VgnSkbaFF3HHazd22ZzldsmqL4",
+	"q2YTyP7fj45Ksqk/c7lBhyHddKSqlT4URibcxWbWDaHndfkQ0JdQnMWhAZyWlq2lVjO3sb30HevOKBWj",
+	"xGA1GMK2eJwywQ1J55roOdRjAJZrA0cUTzyalNNLniCiVsByqff3MkSugSMrMQHkjTI5mwJw5fdwSPDL",
+	"OLqg6YzV9PzuxJFtEV5K8xClMDhzIVKwLWt89eeoOdg1s3Yrs74FAG+GGPVd09+V5UGb4hrC0NXAXR57",
+	"aIH8ZrADV08oXg6YcA1YEbriJFehiZE0Swe83Zmo0Rm4A8/0mFmFox5teGIbquTUFMor6TGbHJAhgxaF",
+	"YyrIdgc4D01TzLE0n9rkECo1zSH4Kk9mVWRkC6cpzdOUUKw5bGPztCKC8dG4L2cZcjNEGQy1KmPJp0z7",
+	"lwF7OzRbez1mR8lVaHjeJW8VAV99u65D343ChbmK7U5R0Mr6c83xehDgfl59+dgj7bfz9h/C3n7rr9+2",
+	"udv0/hOmrVcwfOVHWlmOpmz1A6/lV35BRuw3t1sVyVbIXVgtiqT8nFkhbVl+g5T23Ttr7/kxbuJjF9D8",
+	"yerFtNeVqnROj7AnqRjDnOUbgqMX1+QeBh7OtjtnEyzqEYaip2vowroLfkaV3u4cq9F17/hYjdRHiMiA",
+	"VB42b4DA5lUp2OrzPwSTug12BhGCCrR7Y1kQ2xU/s5XWcvxeMN3obqRgv+WXU7QMaXoxwFcXZ2BGW3Ez",
+	"GstW7HY6B6Rnszd6zoBiq5FUe0O3yYmmtosCE4lLUR/xCyacbjGnCwJm9LUXeKxGDxfQU/GqCkWwHWLT",
+	"riNYNMWax/0+hzVdR8p9Dd1DW1vuoVfbUWPNoNpM8qb0gfcGix6713NmsHYuCU9UDIY4wsUgnSVsjQDA",
+	"nNNCrRb1ym08wDVGencvuOLeGD0sn4h0xMUHOl7lggiDMPikWMbV4a7xVT8x1M675/fJ6IudrWbz3gxY",
+	"Hm4psJcrDd9O2jcJRYprdkuVpvcgpvR1ATUbGeeg9qhMFo40OX8rFEJAa64N98xTbABkgoDSxBbXnFBZ",
+	"Dy0MvtOcVCwvQn0gaArMvBKseIYUocZshwbpmCRcTbhyaU056bhRQCtJkDWGRyKHDWROT8xZpaE+NaJN",
+	"qZoXGsqLss+ouxrOSdW5MqIPsEuuIZ3EoJqRTYNwWEg6PPnolQ2/GXUN+eFJWRREH+kaafAGoQMrdpdt",
+	"vLfUBvLWhDUx8N5SZJpJ7L9r7n0s52TM1fpA+xAMHLPfNmZ1zNboopYw39DFfzmWZULgXTGE6Xj3i1dx",
+	"5pyzNRaKPO4/QVEaa3NwlUcZlu4Vg7PLNALjY7hok2KwPrzZp4NzI2HbkG6RYpyF9W1htgPWgwSt1i8D",
+	"59XDKWIeuTrFxKlADH7uicwRr+cXMOzFpPdypsYYNlDUqmoTW0KSq5IXGiqsJTImfbaQbn6jdg+oiM0E",
+	"RrjAFI+eX4Ssd1DulObCsMweB3m5xdxr0e10OvdC/opPmfaKg30ApFmuJ/aeMWepMlvQ6YbN3uou/WbZ",
+	"7calSj3kw/dK2FfUbAqj3kkO35nvZbVxPblfHXp+CdsMMG9oRl6P2YKknPm128qJRbdUoDBhTGbQH167",
+	"SPnepXU69+JTAaVGrQqMqWG2+qn55pZqk+cSS/zYWrMLBtfT++pdr87Jjj3p7U4Nw8KYV9uYh5JEartM",
+	"nuGKMEsPplS38tBeJW1ZVqYYqms5wigX4rEam/KigR8LA1oNrUXbrRvUggtihwVxXTFLc1c5fgEYlmDb",
+	"1Q3LoVu7GiF14gO0HASamUEXd5vdD7F2WGZhJqDBBoaVwm3PuWIWsEMoEZQoXOWOKys0tjjFVievFuHX",
+	"ZsBSDN2iOEJRT6AxNJQqbbxnouoXKQnQ00CBmZskoO6ytL2UNTrxzIXOh4HoS8s6KejCWEvJflX0XNgv",
+	"zCtQPNCQCyOQEC5KkffkS2tdmRixw0CnjWpOwaZLUyVRkwPv2qlYzloz86dyAMFgECoE6QdAsSxfUGNb",
+	"8zXv3GpI7YGX2mbesZo7xH+NaQKg7hT89qmAuHeg/l5aBhnIiTUQ2XivMJFzwfNXxoYiEDwP3W4M56XQ",
+	"9fcM537Uf43kbbMvXPaWyjmqd643Bv559A+AqXbFUaDsaX6mYVEdI1gN7tSjAsZy10rlVppcKrB9YHmp",
+	"MsBGUwfyEA+feuJF0SYpB0RM0TSr8izplhGcih4sug0/96ydDdyN23dcyxRlKE1GJzifC/ShCqv8WGvd",
+	"hOmxTGwwEAzQvbOcBH3OB+fK4pRVPIAuGPyD5Gbu+T6xQjvcNYwqhV0IIKariWVlDNtujivFxahNjvSp",
+	"gFg60B+mLINf0LzoSUYwFzDRHAFzNQKpYC48cWWPWlqgcM1kBlIMWCYUxOLalne5DbMIJ8YJZAZg5eVo",
+	"m0eL3roBYgCRxY8MUF3HKwFAGZm7uOvihwxPNNdqwLiRj6I5ATHL3dyXcDPOZZp3I69TQ2qQ7rokxAbJ",
+	"Qz5YEZf+5u27tz59OabW0b+sA1l9AXDRNwXC5xKJ2STCD+OmkryS8jJIOkk+Br5bMknmvRAMd0QdOWfY",
+	"iEoTKqxBsV0DujcWr1cfiOeC7n7xP379x/8piq/F/GoW/RsQKtcMAPM4upIxHCQSXgS5rDFFF8kaBn7P",
+	"ICRvlRYhQYSyrWigciZ5DkUpSkplL2UjOli06ZS3P+khG7l3pwauPmX60ZjqT3Hq3zJjZLGz1aIRHvyH",
+	"oVyHaWrnC9AuD16E18moBl7W6AvvEVyuLVdf0b/fnHW6RX5ASGsqg38YOEP/PtbmBr9IEfCba4iNwS1P",
+	"vVrpJ5OTKRULl4cHvkIrLI/pBSM0zRgFJ27CiJplIPzZHgu2FtGn/IIVchyYpi1X7dUD5GubiHVlYHRG",
+	"RDRseFnejcHNreI7ktb8qok1kIfpguiv/ECEzs4JaoZT+uKSA8AVbirZ1qzM4YPgTyUXDeW0k5Jtwaha",
+	"Dgkc+JnvzMRGdLuA7Iw0zevTo2HdqspQHidPYUkSljidrAYYfyC5uMkkH7eZq4exfWfy0WGS5CevZUF+",
+	"prN+ygd4tLqReGS0XTnTV75/cDlbEKhe/WvIAZzIC5bkZoCY0NSA6Gi8pOLkSjU0icFAmiAgfI5r/j+w",
+	"ALDwCk44vwXIWaJ5dtB6CMjYhTxnyIRWyDuH2EnBXEtuHCU9R9x7hRUKTCC+44hnBGueKQiAxBdx1qRX",
+	"pHTiAgrnSrfTbZNVvA90PiUnDIhIyugFCzG5U1FwOWKLqjkyaedEDy4k2dZaN17Bgl/jKV3f5rkZB/Qn",
+	"/464IC5hRZSKV1MbDpWJG4hQaoYCT8ogBAIZtCZcw/mMAH/my2arcivAKq6w8G3Pf6lnRD6hoTbwsrUE",
+	"iiJOpcGeLA/XQSjEAbGuDTLK3Ha/hmOOmIbyio5hFprHqVinetQBeLXB63WAPO85fVP9pPOpy92ci97L",
+	"rmjxus6voA3ZvqzWIuNq9gcMMn4jZK91iP3C70ucm3nWb6d5jES4u/gHRnwwKawJO/K4OBZ6/jB4b04o",
+	"bx5sBCF0OcjME4oaaWGK6TOaDcb8omyxXMUP4XEuRoZ7MDoYWw5smdSEZufBgAglbcSTYtqZMPsL+9cB",
+	"6T2lPGVeGQVpG78WpvxZih1aoRFanUXzhGlcYclAeJNWhQ1s8nHElTvfHGCbQZ/dxHcE+3b2euh/DP7c",
+	"/kzbO6K6coMfSBvEdZZjeIFh9CFMFEJl+3RwHnsOYwS5NTLiBsqh0c+giyyULHY+KYExPG1yJAAppxm/",
+	"oNpaBZ1PTFOjy/YXNg5nGaZvWvf7qOT8/BrNLs0RoRbXRIQHqbfh/YCP1RpHbQxByobYag7INrhjx1Ch",
+	"x6h1MmMYn4kyOkorBohyl4sNm8Gr5MpTP3OxHN2iAH+h1JJnZv2//RcL22yolaX8gv0cqj6wENuxoZzm",
+	"uqRBNrQ3TzM5YArv1WpQGEF6QDIGWVhQXcjVBbKaduA+YPKrHN9nzCj2N6v2vg1UHnE7peacvKMcw/zu",
+	"DKVt6VfDu90hekY0Q4ngtX1sMoPCIIH/8xXaEz4CKmcwFQidTZ6G0Ab3GDTKQ3Gc0SzlLCsqioHpJH/w",
+	"NqZko3o8YppAaXc5HPbuHNgiJe5ZGzcHsYuqfSqqklcqB+dGf85rYEMEIxO2TZ+rOqDHGWNknhnocSZC",
+	"rEeUSJArMqazhdmW0cF3QvrCM4kd4a6hH1RLkebGyv2ou7W9s7tnvissx43lBVjadyQtwNz1ssJJkWH3",
+	"XhDkBAPRbKirhQFDudcbglM5kjO9urJAvQ2nTV5gsaJc/UYXGGKQ0nRBLmjKA9mtz3De71Z7scZ75bU/",
+	"sMu9qXAt3zyBoTyuNNqAZhkv5ZBXbgar0NWygxdItcyZgxFCFQ3tx9woR2BJNQivMyrUVGYuxJyS3kup",
+	"OBowIJILCjqrchg4HYz30bRmyOCpyEeJMUjQigNFpBMABhAaa9qz8p8X+WTkg0TO+ilLoJ6ai7zsTTOp",
+	"5aC3b2jYF9NRRhOvhpyh1l65wR7WRdyHpq53Ye8thFAIXIN6fVQscG6WKsN981p9+Yy4UEItcNter0TI",
+	"+QHhwyITbU65xnK0JdDuswGdKeasMnOqijTauOgdeypswQ8Ibk8ThokvYOEmh2RqrwE5QwkOoTYdV3kV",
+	"lRzxFNO9fZKxVNLE6wTFTsWYKy0N/fbj1RMykuaa8hqS+ZyYhw6JLG3ycEEsvKOIV9SrKaz3CirsPaaa",
+	"9k6FjaovIOmA9BAOv0/TtGdTcVDdOOciiVFTpsCmelBXsgc30iKffKIUlknkyT7cYWmdt/0ilArYqzlf",
+	"A35mSc+o0i14pHX0uHcntsvY78EoZmqseDKZMKFPBUEUEDhZCzbbN/zTrrW7SxQBszolP5txposkh3xF",
+	"UrRx3XNllg3Nmw0wkmEGip+5WQA+GHHLjMiVbY2JoU69r04jWDNUdnQDn0bxafQy/7B/Gv3jL/7yNHrX",
+	"axPo8wY1x9W+2cROp9MNd3/Z6XS2LL2xVBpc05dTwwljw9m3LCSD6GBlRLXvYXUFlW0o5YSnKbdFDElK",
+	"oYyRq/ZIlRQGOHW2OJuo7z/H0gj2lAzymXOihQCrJFZMUXkv5zGdTpkwK7S2VDOD0lZy6Wk+YXKme66K",
+	"omV1Licy5UqHxJXnSENtLCHTWJgs2JHOkTe/xq1XyvKWskVNFTT1r9R+j5RiNeVMkbRFTaWYl/C4TA0j",
+	"CZbxzUmGtJgNJxRbzHIyJ+AApo2CSjAydJxr9My56p1l1KkyAaQdzFb5BdLsY6KnFNq8TFeSFqkfRXGk",
+	"fEy7rJt0Blv9Hbr3YHiP3W91Sv9t0ZpDhD2WztCrILy3E6gfvBTZHKRKOfcsao3HNQSw2mklrVkqEsHS",
+	"Wl1DI9szcu1a0fVl0CaGNFhQ97QEXgScSPkt0BFzICbb1SEtFZberSmzixhVWmjRN3XXqz6953f07AS6",
+	"K7+tSHHdTjec6VuU0cWYZnGAXKEgnsjtcz5Dbtsl3bEp0I5zGAGtmbBYMmMmaKl35caP1QjIwaPcx/Dt",
+	"3/7Bt7/3N9/88ve/+dXfRXFUriPbvFrK00xOym0NING7tlqKI/oNUeSEiQQ79i/31XddEzquk3HX3M9G",
+	"EzSv2fhSeuHMcbQkkZWl9UofXNRa5dCw4p7j27ZBGuYhpFywSoNGnuyTtTs4FSgDOCw+FWa8ffLVqbtq",
+	"4K7+ZQPvLV83PNPkwuFd78rhxR34Fq4dPgcuHp5wd3kauMxTe5u2brS5T/NYVUpYfx7Ru1MR6AiwpBQd",
+	"AtW55cROLDzgRORc07hJy7ar1P7mraGDNh6uauT+jFFrYkdip8jtSlluyJkSI1j+HU+nstQYNSpb2rjt",
+	"SENQr3oKPiTp0lFGTBiBguUZjIb8GqKcyMHMiJS2yG5V8niBc/1AWcPmNZTccKcCnc2CjWvdutrRcq38",
+	"5fsWxCz08OURgWrP3tvvxVDx2mjAbg4jshjZuc6UB2Fl9fbQrU7HSqryvOcFpiQM9Mekhz0T64ONEMYP",
+	"yG5nm0gsq14YGbkiajwDfzpJgkmhr3B5N2Ax3e1sfwRW1pMx+BfBSCFkwsAmqTM6HPJB3RUpesEaZKCb",
+	"yenACFNglKCa9Eq56708yYW4SmvdvXj7/g7pLzQDHgFKFvR/54MxSg2DMc3owKgHtnbC4cmjoyNi0773",
+	"DER0t7D6mnlcpVSNyZZRgTokZRcsNaI8m5LbRns6FYbq3ofHMbQCjRiQO1w4PJYy3/OYCzSVpNDR2S92",
+	"ASnkWo6wgA1Edwy5JtTKO3JItjrxzr0HuNWQEnNCL9gNZJVHpXviQmBvjaZ+XG17XSQ0O99AQvAXf9NJ",
+	"Ku8lc/1zAxJ+IYEmqeqABxBbsjbL2Ag74H5IpMvHcy000GNGSc+I6D1nq4OqIgcuBcY2K4Dm5GjBMQoK",
+	"ulyTEhVMmWY9a33EufK2mIf4lRyeitxdZ5Dgltqk3msNqL7GEJur1zyHvPdyPXI0f+Cp+SXIeRLt3/OS",
+	"5l3KPMCC2Wx5GOwfGhjHPYxMFUZ9B72hzpcKows2X3odjH3RftR5sN3BZkQMGNTWXqu71YJm09XC6xsh",
+	"kDnS7ywE3kw9XGdHTyC2ZU4VFi3R8sZM6Mf0nMV5/+jMAnFxhyty/5WtU1mPlI/9uqpLwUy2+AjXNquf",
+	"kh7SfVvXslfqdWIzmzM2xYxGqsmcp+k+Gme9Mtp2WCNyxAV7Mu9pNO0smX1zm4ztdWIw2HsenkErvL3z",
+	"UwGeBmg0jD8bnN0LoiwTSbAq7AZ6tX8o0X5EW93ID9yrKNVXrkGqCtXWthvYKKLuWI2+IySys69GoiUI",
+	"uTEUssFya4u1KSOS5T1dwxhTtB/BcBEs44WhsTPFMhsS66r0SD5g4AdUZCY0T6FruSGrzm8UY5el1Mh8",
+	"Rak39FzALyMJlQBs91gXj2LE8j4dnB8Qmoc5uKY9trIXGcrMRsvmoeYC5i8s3bQIwv1yLJlDfCH9snMQ",
+	"scfAXu1WYXRRfBo2acTH27xUlIza2mbSDVgo0V6DqSkTWIfAESA4LywhDB6bnDZBMDEkZhv913aqQutA",
+	"j7hiZFiYP2/WHkZ3nbfFvbok6fhtf6YWm4S12rlvWhD8QrHsRoXAh6y4cq+ZMYTVmS2HK2zMoALcynqH",
+	"j7xiV2UpDnQNeuEXwlJ+t59G6FbwL9uODd0jFOc6FbdzjwmYXDkWhuvGpNfpuU97d4qWDlvtS1dFT7kg",
+	"kZRpG21rmXIvYzRFkRVEwz0P3TwfsJVR79gSFlwjmVOnghdeZIiMgQr04FJlWBkHSltQuzzcq4tscD0L",
+	"7OiACiG4x+p816oLGU1cn9vu9n1nXDNsCTvWusBviGvx2x42RxC3yI8ePx5ZcUwwG/RsS3fWIEalGPXq",
+	"cqDOjWQDJIocx7IyduDgEUKjuM4Nc0Zc69lWmIU32et+CfUXGU3ceOVel9gIDos1iSRPx/BivU6FufHY",
+	"xWYDHwBGU3KCeQEBld4QLnUjAKXlbqXXgdWiK+mW1xh0XWfOxpAabqv6gcUqv1VtuJNa0ZH3hgC/2rMX",
+	"q6pT4QNRfYH1FerKCrv429hWfQz7rguJp53n1NyF1Bk711eBaDQXx2ikrJk2+oRDMnDAGeSNbVUV27SW",
+	"AyQnbMAnNDViF4RM5s37XIwjFlqx2m4e0RTyZdsqRTaHvYhdXE6d8EZEqrI8nG3Sbqs2YUVIWI2ySfCr",
+	"Bs2NOTXj6mXeaogPMrm8SyRIeUVB1qH0p8AqOcvjP7c1JOSwVOc9z2jxhijnsISjA8pj5OW0uGZGdGXQ",
+	"gDWv4omHVaRhmgldUT1v3hKk1pxQOfTMHUrpiKEMx/LrWEYkruuSVlRTC7Y2LM63FE69PI1RgSBDQSQk",
+	"YxT+dtqPN0yuENXs07qfINqC5x/bS97/sE8fQrb6NKViAHEwAuPKpkxOU8QFaLbqYs2wcqY3jDePtcK/",
+	"e/vufwcAAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

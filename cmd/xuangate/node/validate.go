@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
+	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 )
@@ -43,6 +44,11 @@ func (c Config) Validate() []error {
 		f.add("inner.operator", "is empty; name an account of the chat server, such as admin")
 	}
 
+	for _, name := range c.Inner.Calls {
+		if err := adapter.CheckCall(name); err != nil {
+			f.add("inner.calls", "%s", err)
+		}
+	}
 	c.Legacy.validate(&f)
 	if c.EventLog.Size < 100 || c.EventLog.Size > 10_000_000 {
 		f.add("eventlog.size", "is %d, want 100 to 10000000", c.EventLog.Size)
