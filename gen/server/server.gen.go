@@ -101,6 +101,9 @@ type ServerInterface interface {
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx echo.Context) error
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
@@ -122,6 +125,9 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx echo.Context) error
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx echo.Context) error
@@ -449,6 +455,15 @@ func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
 	return err
 }
 
+// InnerCall converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerCall(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerCall(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
@@ -509,6 +524,15 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerKickoutConversation(ctx)
+	return err
+}
+
+// InnerRevokeTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerRevokeTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerRevokeTokens(ctx)
 	return err
 }
 
@@ -885,6 +909,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
 	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/revoke_tokens", wrapper.InnerRevokeTokens, options.OperationMiddlewares["innerRevokeTokens"]...)
+	router.POST(options.BaseURL+"/inner/call", wrapper.InnerCall, options.OperationMiddlewares["innerCall"]...)
 	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
@@ -2158,6 +2184,52 @@ func (response HideConversationdefaultJSONResponse) VisitHideConversationRespons
 	return err
 }
 
+type InnerCallRequestObject struct {
+	Body *InnerCallJSONRequestBody
+}
+
+type InnerCallResponseObject interface {
+	VisitInnerCallResponse(w http.ResponseWriter) error
+}
+
+type InnerCall200JSONResponse CallAnswer
+
+func (response InnerCall200JSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCalldefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerCalldefaultJSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -2469,6 +2541,52 @@ type InnerKickoutConversationdefaultJSONResponse struct {
 }
 
 func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensRequestObject struct {
+	Body *InnerRevokeTokensJSONRequestBody
+}
+
+type InnerRevokeTokensResponseObject interface {
+	VisitInnerRevokeTokensResponse(w http.ResponseWriter) error
+}
+
+type InnerRevokeTokens200JSONResponse RevokedAnswer
+
+func (response InnerRevokeTokens200JSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerRevokeTokensdefaultJSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3888,6 +4006,9 @@ type StrictServerInterface interface {
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx context.Context, request InnerCallRequestObject) (InnerCallResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
@@ -3909,6 +4030,9 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx context.Context, request InnerRevokeTokensRequestObject) (InnerRevokeTokensResponseObject, error)
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
@@ -5139,6 +5263,52 @@ func (sh *strictHandler) HideConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerCall operation middleware
+func (sh *strictHandler) InnerCall(ctx echo.Context) error {
+	var request InnerCallRequestObject
+
+	var body InnerCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerCall(ctx.Request().Context(), request.(InnerCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerCallResponseObject); ok {
+		return validResponse.VisitInnerCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -5461,6 +5631,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerKickoutConversationResponseObject); ok {
 		return validResponse.VisitInnerKickoutConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerRevokeTokens operation middleware
+func (sh *strictHandler) InnerRevokeTokens(ctx echo.Context) error {
+	var request InnerRevokeTokensRequestObject
+
+	var body InnerRevokeTokensJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerRevokeTokens(ctx.Request().Context(), request.(InnerRevokeTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerRevokeTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerRevokeTokensResponseObject); ok {
+		return validResponse.VisitInnerRevokeTokensResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -6584,363 +6800,374 @@ func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7P3rjiPJlSeIv4r9/d9CXuARScYtMyMgzEbeqlLKmzKyVGoVs9ONdCNpCqcZ5WYMJpWVgHoH09toYLZn",
-	"Fgt9ERZYLWa7NR9G02gMprdH8zS9XaXWWyzsHDN3c6c56YyIrIzSqAClgqS7XY8dO9ffeRcN5GQqBRNa",
-	"RYfvopz9dMaUvidTzuCL+1KcsVxRzaW4J9OF+W4ghWZCmz/pdJrxAfx66ydKCvMde0sn04zZJ4u33/A0",
-	"Oozu3O7T2we37271D+7sbO3dZre37uzdvbvV2b2zn6Z0Z6d/cBC9jyM1GLMJNW38Sc6G0WH0/79VjvQW",
-	"/qpu+aN7iUOP3r9/H8M8eM7S6FDnM/Y+rszjqRqpb2wucZQyNYgOhzRT7FwTM8NtP7kTphSX4pucoLJd",
-	"RodfRPtRHB1Er881UTf01ZN9qkbHYjCW+cfZwjiaqBG+vGP+29rd3X249eyHz3a27j7Za0+6xTRWzRa+",
-	"UVMp1PJpfMmGL9k0a7ME5zlMw2Oh5izHYZn553xqfokOo1djRvylJFyTOVUklYIRLbfNInzKaKbHlztA",
-	"bLN5XJ/KOdFjroiQKSNcwUCeMqXoiKm2Q6mQS8qiw04cpVTD4J6qUXT4BWwDNhF9/V//8us//89f/cW/",
-	"+eo3/xhVD+LjB+3p61EuJ5b6o8NoLwIqf9xEY3F0wkT6ik9YdNg9uHun2717u9vB/+LoRFM9UzDuV4up",
-	"eeT96/ftydIu1+rdn9inYiKzlClNhjxXOiYyJ4LNiy/InOsxScz7CWzGi1z2Mza5XLKwjYbG+liTlKdE",
-	"SE3mMj89IonZ04RQkRI9ZuTTV69eEAULRhRdkPl4EZOE5bnME/OFIvMx1URLksrtKI7GjKYsh6P4kul8",
-	"sXU81Cw3H6v9fm7mbbZkB7oyf92NCTUPk7GckwkVC6LYQIpUmdZ1viB0RLkwnZSzLmhxJ4407GXEhWYj",
-	"2Jg4+tGW5R1bhlTqY3hGJ0zhebC3OuGCyFlOMjlSDR1FB5/sfPr8Rz/+0+/d/9HLJ7v3Xhx/9vDeD79/",
-	"72T/OCrGoHTOxcis93tDilpzMVKXu6eu1dVkqOxThJqJsgWhOSOnbKqJkHMguM8Uyy93ZKbF1aOaKZab",
-	"EbEzli/6MjU7zRQZ84kdVnEYgZCO88GYnzHb5tI2mhaZOGOZnDJCczkTKUkMQ0rMFk5zOWW5tsIaMqx1",
-	"XD5lZmUcT1v1rB3aS6ZmmY6q99MX2Jtt6HVBHLL/EzbQpgf79iPKs1nOlmd2XL1EtDlpAznL8Lz2zWyh",
-	"gZQMZU6UnDCzmMuzvr/BrCsMOt3kRnycmvcfGtYQOO9jGFd5jIQkajYYV2a4fIDM6XGiU73JRzIn87Gc",
-	"mMu1siqK6SOSsaEmcqbJfMxE+Qj+DOslpFutYlRfGMksjrhmE7X+AOJt9L4YNM1zulgigtoSxbgbbqFW",
-	"kIUTe8xhTFNu3qfZC29jrbRVX2hkx5Y0zIXTN2tJ+nRwGjoQFYFPhY+X/5SqrVirC7ztoi7T04S+fYxv",
-	"ds3dPeHCfayvexxx9cZOe3kaRlp0i6JiAmuHK6OKpSlmZR4umu9LmTEqAqe7tnSVAazcWOAWgTNizjed",
-	"MCKHdqhcjJb3zPALlja9758EI28eETaZ6gWeA5plRhCtbmHbzamxq3WEb4cZWoj7dEr7PON6sTyLhA70",
-	"m6HM31CxeGNuiuSQmDs9FzQjaqHMSMmIGSI/ZULBUYaLxF4rIiV0gCfcXCjXJ0bUffu2f2ObJH2meMre",
-	"pEydajl9M8i4mWBySOw3xH5DJnQBrIKPBEuNVKDHuZyNxoQK8vZtWrSa3tjuicS7K9/QKU8OSXKLC8Hy",
-	"W4qJ9I2Qmg/t7yhZca3IKRfkenE/Jxkb0cFim0759s3EtGq2SMwmZiXrKxLFUXgmURzVxmKWv2S6gYaq",
-	"DDeO3m6ZXrfOaC6MeAQcrNit44F+JPNjsfgMXy5/uQfjeYDDuV+Mxnu1HNfxi8eg/94fU/1JLmfT0M03",
-	"Mj+ErrKLXU9G5lvu7rFWxEy3ekX97v/837/663//+3/964Bgt4bHQzdByndzbuC0MG1lGICRvgfmRCuW",
-	"n7F89VKsbC0m/QXhafXQLy9lW1UMl9BbnfetuXux4ZtcmmrNQl5FudDb5k2FQvMqHK/AoQAO118UtFqd",
-	"RJi2zTKY541QoMZGvPZp/DjjA7ZC7motBdVm6b5fcxTMRAO0C183T7ThLadaIMFbm1ud6i31unn7NoWN",
-	"6Bi2aB0Z40BXTv6qUi8O/bzEq84rvErFyIRN+mb/tSQZV3qt0LrpLfA+NHC7hCskMq63SecQTHkyP2Xp",
-	"dk/0xJfELAn5Eg0lX5IJo8JI21/2xJdbW1vF/8yT3U6n0yVfkr1Oh3xJuDijGU/JlOZ0wjTLj4DlK2ZU",
-	"8AFzxhU+GJPi7R3yJdnv7JIv67cDGVBhZb6c0cGYpUelycSaVRLPIJOUbe7CiMy/pgGaZXLO0vLnPehy",
-	"L9CllvLU/EMyaScML+xDe3u2vaEhXDR7mdbt3pZPH8DTd4lZRzHM+EArtInBWmiqQYMxH1CO4Cx0OZbt",
-	"3YbhdmG4XJHZVOmc0QkBec0uUirNJhav3DFD6MKimsnQfMTKH83I9nbu2h/BKmVtRartCnc70EHHLuFU",
-	"Ko42YUUELh7LwSZzRHKWSZoWwqZ5fMyVlvmCGPrH67BsGIlpH8hOj2Ua2sGuJbmu7R6kZtP3TJwKORcx",
-	"YW+n5nibdc7ZmTz1390t3i1FYZYpNh+znBGwSRhKnTAyzageynxSvrtXvDvPDYXQwUDOhDb9TKlSc5l7",
-	"He0XVAh7bR/limRycGoNHELOyxcOml5IuaL9rJzEPpw2/FfOcjKks0zjWSusfikZcpEqQxaeBdC0UErh",
-	"nRjOL/y7A//uwr978O8+/HsA/96Gf+/EaNQECoB/zbvdDv67C//uwb/78K95d7/T8eX1zpJRMyifP/9+",
-	"FEePkZ28cNwkiqPPBPACsxrmHpb6GEkjiqNXUp5kco5fPzJnFG3zcALhVTWbTmWu3dNPzLHAP59SsbDs",
-	"3Yj4Lyw9P5HKvPkUKLHSmR3aK0N55soFSnosHjo6iuLoc0MhLyxVRHF0jPv5BDa//PzA7i00iiohahK+",
-	"EclcOVn2fAjXfdt74R5V5np8V5exqWYjmS8azCL2V2RHNMtYTsZUkelMIylp6bRvpF9R0zBCgtdjddxk",
-	"w3hV7aaw/nFdadZerXXzhWn66Uyvb3cy0xs1eqJpvrZRpWmeb9DsE6o0eJPWOgkfGGGkLqiUq1iMsJh/",
-	"XG7rsgzzOl5thEVDupsZ2K3NlGpEeCWlOv+QbCzY1c9KWFbiqrwRSsMMXvrLMzxOJzykuhp1nMJv2+R+",
-	"zqiWuQK7iZpNWW5/MpcxHdVskyA7yJkRhIwUZlhkSgyPOZ/Fq9HGaxZkMuFaNygiRoydjyXYkdSU0VPL",
-	"B2LP5zGhiw8wqqp7dVPziP8N+kbbtwDPB9poVks9Ce6aInIuCAgFKFzUmzG01d2v8k8QjUJMFKiGoQN4",
-	"9QzgGfdGyHNhrx7UoZ3oiQ9XB0ObVOnH6gHLWIjxPuBqwpUy0jo3ioYgSvMss2J8uhGnxO1eXuSMKu3c",
-	"0dcU4WnFIKxhrUEUrV9OYcf60uxM9ydMpJ7BYO0gFBOpUXjaDWRlt5vs8VNULMNDtFpnzbth+t6PLuFk",
-	"rjY8+mICJVKwLS23pKhyt+qqfPXvf/31X/3foaV5MetnfBDi0MysMqGiYEDkJ5KLdmR2MsPLYN0S2MdW",
-	"mkgfRD7Z1jbTOzABhrRMcHZti3mXZ7nCB8rtj93FU+Hi5QzX3X8Pz5yP/MOLmRAnQcmE5qfo/13IGXgw",
-	"F3KWK5YNYyuOWEnU/DymZ8yqMkLOV0ugv//VP/7ul78J+gFGcst8uaVO+XRLTtGEszWV4Iwpw/Xuj6kY",
-	"Nbuj8NdtkjhpNYlJYoVB8ycIm+gVSews+M/gm5zBtEHfN7MloK2iRQR9t6CKgswhs5TIYe3s2hNdOb3O",
-	"pQIcHBSJnIGUEMXF83E0dZREHaEMfEJJHds2T9hpRXFkZ2VammHb3oQ8qlrpa8H1ul8Mz37xshil/aIk",
-	"ZvtFSf34uaRx26Q/A/vdA28i7rVyPvabk2JarutZZWj3/UkGON8Khea5yBbE2RKYv9F26y35mG1H3uXT",
-	"d6H/iJpVO+i+3YCkm/SkFocxNE7Up+qDDDPajUYZVrzOOUqnoF3uYtZvAcssNte7dGGK1dLIRzIveEud",
-	"Pz/iGJ3Yjj3D08ssuRJw+K45wq+QZlrILDZkca1Gi7L4ptKNk9erQ90lfEJHLCZ7ZMizKvffi6OhzCdU",
-	"o4XpwBu0H0Xnb6C9g3GQ1bBMb8StttcMJy4CDe1yEtqXYD0J7mooCsh8HVeCKgMRE+F3zTaaUai6k2g5",
-	"2hQcpMc/+HHnx58/0k9ePXyov/fTF/lxd/xE3Jv9eOdPOz/+ycOdH3/yePfZq886f/oqnfzp5w/XBqla",
-	"XxRKctvTdFgNXL19d3+3u7tze78IXOU/M7t2Z6fbiaPaQ3vuISSDvTj6LM+iw+gWTPDWpkN/f56IHXuU",
-	"lm6AT6l6KvOwEpgzuOkZzTPO8iJuFpw/Up4S2tJe9Iy91Q28MLH9JygrJX02NJ9MFyNJpACjQVD32dlx",
-	"+/Vyd20QABJZOdt1YiQ8f9UNRTipi1iLoIWLuAOHeMINo3CRwctrgHvamrde0IMYRxmfcEtv4FCIDnc7",
-	"oWh78BjBDAjVZCJVlZz3OxDhxidGKnUBbvbTWl5cn8S6nQjFQFdv2W1yjIMkex0yzbnQtJ8xcnxy//Fj",
-	"c93mdGAEyMLKpqZ0YPZGTVmmCXtLBzpbEKrInBEKlE24PjIKpx5zMSrk9cIzWD11LQNQJlw8YWKkx/4i",
-	"ebYfPzOoSeP/fCzNQLggdEnHvtyIo49ndFgXpPS01I9W0s1TNVIv6OjcAalGYSv4uhyuXXEaThk4JnB8",
-	"D4k0WkPRILpeud4mz6QmWo5QtMXECsvq2zD3CX3rqGqvs5bISn7TapD4eNMoYQpJG+vbZoO8MJfDrK7V",
-	"bz0wz2zKEcvd+9hM0c8d3IywMX2kSsylPCvzlOXOXoy88NIDWTbZoAsuU9h8eVxYxe0+koOOd09sExvH",
-	"WVwYRsvnyvpl3MlVjg3GYI5kKekvyP/78z9vsHd6Z+Cgs4b/vzTL8q7Fxl0231/Ne9etdplceGUFQ7Oy",
-	"FxELL+/MfYj4sIsclXqS7mYzrLubRQqJPRjY+AE4iPLya1pIGWrt8nhNrlupsMWigzwjJl3PERKTHRv8",
-	"H5NdMs2laS8me+bPdGb+3Ce57Esdk+4+oULC9XpdMUaSkEMyuVHhLp0WlpC4TcQ1xgVcU8spMxsHb1da",
-	"QNUVVwC4aGHp2Nx/XA0EWFbXX9Bcc5otj+rEEKLvylPVdBOjsLOUzKaQMcFr8fQNqvvmkd/+E1edTZ5D",
-	"dwbT/8VZpUsEQ0/HNvHicbgiNJvThSoCMtcwFn3OUIDJKt0Hj6h95MiPqhGMFTQFokJNP7IQCpvrR5Vk",
-	"ss4y5Qs62WieIBW9L/xFvvDbsCdhDyxMvsh4WW/sUhfzxS7vbYgQH7ApzfXE+jrrt1Ra/LpMOw/YVDf4",
-	"umdmt2NCFflMsXzbPAnhYbWwsG6n24ojnyflYUVaTxw9N2J7eOzTjA4YoRMpRkSDZQqTsAjXMcnknOUB",
-	"ptxtd7O8oHlwnZ/Bejk1olxzdIdwc0IyKUaKaBmTTtjH29ncyg8bWPrVcXBuccK0olqQ/zPfSE9qhgGa",
-	"Oz2JpSSVDK1EKZsykRKA0Gh3Nh5OpnrR6lowaosoA6txTXEI0HlhsrrIlRHi/qEVhGGfUyjGoUIMkU1c",
-	"dNnPlSV7F0p8KIIZlq96XABYlTGdTplARlw76/ZCDFw+7qVDktgwzSSuSmPQufnSMAPz/88qqZIyJ8ln",
-	"NoI/OSq2ZGgzAgZS6Fxm5JSLtGpC+/YBkMSRFKyFt7KId43b31K4xevesAlNqx/y92d9i3brovevfUJb",
-	"9Qo89H0uQDVxkeVr4U3cc/XDhl16Db1uOgDQ5XIqsmVOhjL9O9N8hsxkcn2aM8XEgMVGERnyjN2ISbKc",
-	"8Ju4RJSEDGieL4gR/7ZJ4pJBEmsvlGdMVbNEpDjqicT0opPD6k9UucwIyJNQOrYJJEckOeWDUzkcJofN",
-	"iRtcFUkbRySxqR92uDYnxPaIOSPmmmYiZaZ5CMRVLC0esTofPCTh1JOJzBnBWZs5UeH405ieeY5fi4/D",
-	"zBmuZD3bxY+qdswojmzmsr/K5ltHbXHkVgiiexQzJGDXA76BiQK7gEkajbWYTjVfuhzCkqDw8K1mIhwd",
-	"cCyIl4XtLm/FdeAiOe738ybbmhrLHBLZJ9gGRfwgCOeq2cZ+8399/Zf/EBrmA66mGV2sjj40ctKUyWkt",
-	"PMA2+7vf/Op3/+4vgo3LuTD0Fgw1BHO3IlM6OKUjVjDtaqY94appTsFFFzrnIU/+c7jK/VWHawvCr/lI",
-	"oPWEcBEDAoL3HMaV46lwADn1aADT68Kw+h3nVB9rPVWHt24N8sm2fXJ7ICe32rvNC/KBxkNaeNFrsxxd",
-	"GehOK0HziRzJQL7tyyeY4ajIlA/0LGeb7MrTdH+5yacP9h3VOhrYpM0WBJvLUU4n1Ys/GuSTUHOfs/4P",
-	"OZvD7jXRKtCiM1Q7Da3gntVuGglgXZCA29VCuPYPaFyyg8qQvZOGq233MXidVQmrYba1w8IDFqpG+jMy",
-	"tPfytQtQY3A/MPsjzZlSl77opsOVq9ZgqzDM+5qqMI7Aiq1ppP62z2PKe6Bk5hXeXWfGJe8158dnUXjE",
-	"I0sq8IdtAg+HfxYuk5OtdUB767N6D66iUc8b/KYWPRePGAqAI9b44yN9kMcCDHMYECfLGFngUTZCzmr5",
-	"1Umv91OZsaxCQvnc2hW4QmNcGnLC2VC1ZcwIiE+rN3lvoZk6MhMtQRFtFh1GTl5TThpQdGEjfTrllJ0t",
-	"oBq6iEFwLXjMJiGUK+4HQDjEIwcGn5xlVPMz+AFk6eMXj4/K1HWbZo2bi6CI1ZU8Z1zeOlbnXy2wHXYB",
-	"mlmfpYgG+twmz6f0pzMGxoWxzFKAEoSMf7uHI6rZnC6uKZIoNsiZfnPKFgnsWuwJV8K6fhXTZCY0z/yX",
-	"4QdNc81SQgWbb5OHNnHQDwrVNlyTaJZlkKxdIEJ6gCYbL+iaIIpPmIbM5XOHsE2qefdDmR8VoVI26j2x",
-	"6pPVvmw2e4Cr2V8a7hcvUy0mXCjNaFppPpyw5jnUd9cHlTidca1W7p4rnYybgMks0Sli2y7PfBnTtr5o",
-	"LxlVIT3t8/HCsjohNZGnNUnSg5eYVTLpl/metefUO5CnRyRlo5ymLD2EtrgYxaRvadnvoTB4ov3xiKQ5",
-	"5YKL0SFR4xmAhAH/2fYUZHkKwMvYvvnTvlLVYeGp1UzDjv9146pfxQvZ0sOml/GnPGWX5pl3eRT2Yrb5",
-	"KB/ASz/m6TpMQ7iVKrCGXF8OsmFk+w8t52MhWP5hXJZ4exh93QsR+kCOyqVG3ohNs5adgcO8jXokWWqV",
-	"dPdBngtnMXt8eGc9Hz6vr1LORdNRdkY8zLWBTUCyAszC0ltcoqtiWAK6UGTuvbOcDePNrnu3Prsp1Zrl",
-	"Zhx/9kV36+7rLzpbd1/f/JMQs73cgBWN+SwrQ1aAxk+YSJ+q0XlZh5Vk4lKsHXkCkkS0Jx7CugLJ+I2D",
-	"1K9v25+6fDmeormFq7KvmeA/nZUuS0/eLrxuTv2oBIE/pafWDO0QchQdgqSbsymrZWREdKtb296dO21C",
-	"UzVrEmTs6LaJudtB1iw9W+gQVA57yDuMh+RgP97f3Sd9o3CY1fjs1aOtOzHJmFKkz8bcsBPA76wpNT//",
-	"77/76//0L7/69Vf/8Pdf//K/fP2Lv4s+RDCtWp1NBo5ejxSaDtkHPFmFGLPGA2XlhUJKW/sCstm1t4wj",
-	"itAh/B5EhgbsjHgvjHkALLTpHReGoashMV4szGb3pe2nedhXUX6yg95UfsLXvrlIuMcpHOWPiEB9QaDS",
-	"wIJdXXK4WOhaoI2LJH6tIRx7wTeZqAv6M7ej5b1HS/ER5BhDRa8pAmUghjPFUpTeAOJtLbdd1qyWluWJ",
-	"HPGQmxBtAqUnFNBdMRPb3HBDmYdszFOeM3UchA9HGBVrajC3ZEw+E/wtmfBBLm0xjWp00u16aEILg9qm",
-	"yLBxhMhvyzEmDKCwCVUkOZ7pscz5z1C3usdovpQR83b0ZvqD25OHnX/6+d+Eri8Hmrs+yKGe0+yA6YpE",
-	"5nKVbbOvm7b1Kh5lpLdNDy+8de7jCo4y62HFeC0E6jg1QpcckpSd8QG7gEErZCi/DGuWwxwMDqDAqeSC",
-	"DDJG823yCdh8jZgtc5K4B95M0v0auXZ3dvf2D+pqXWfFGEwjKxyp5XBiM54xe1vY0WtOdcUQzLI6INbt",
-	"0HSwe3fvbp/u36X9Pts/YJ3928OdzvDOnV2zdr6w2Nm6S7eGx1uPXr/b3XkfFBg3NwXWaNLtfogen26A",
-	"4dAqdskLR4ob74syz9hs8UAKwQYYTyCXbHZF/axVTACb/fCH/inb+MRb0fmqh9C7NNXNp4c6bkhncH4o",
-	"y1QwWa+Ip1qeXwsEAwh3gjAnKYrsZ2006UPXTU6FjYJwyLk8LTHlZrkCExLFWnGV0awPe7VYmc2VyALw",
-	"/9+uEm0tBfgyQnK15G4WbBXZXMVjUZD0xmehXktxU/sVBr8vpctf3XzXsgplK0iItbYJ21rD4oajoAuz",
-	"X1DrbWH/wrA2APAhgAyIIQMFzur3Tp4/Q45RL2Azz7lmR4AiSZJHPGOJcwhWhYLa2V+ZTHseQFEX+9AC",
-	"gWk95FJhvizUuV7U6UVlQLh/OWvFsmErIEndhEzGBWFnZqiHXjzGHOG1xnw0Zjlm+wO/Bgw6m+eP8qFg",
-	"2+QFnhsNJVi0wudbWJg2BYvaPFZ6c4Cpk83tg68uYB90GFNLyJENoFPFAGOHUnV/hT2xWN6mI0us5amO",
-	"wkmUzDVI3khDdSmiTohKy5xVMK7UOZAewlhiV/KOMgMLYnK3uKTsm2sxZJensclxCRJaw4heGpntfLfm",
-	"q7nEe1N9uy5OJtI3G12eCH2p31zujVtpszKqhq1qCsM4BpgRc3lAllSHzAS4hEqPGBmAwdGmjW+TLuzO",
-	"DqGZkgik2M8lTQdUaQwYF1LzQbgUSeDiaWdXc3wwkBCv2VtNrj+l+Wkq5+JGTLqGsLiIyQ5hE4kEVUP6",
-	"i8k+weXZJsdiYdNtMVTXyA9QBRYyL+H6UjaTs7QNthv0TH+ocIrJTLMPcBImQWhPCKUwP/lxFBnTsD5Q",
-	"P3M51uycsRQwgBAJV5KrQlgrQHQhmpO5TWb0QoxjEIvM7TVTQfD9QYPH5d5M60CE8hPaZ5mRjKZgLEVS",
-	"jaY5n1CIXqjGE/uxxJqq01vd9hHF/jrgKBug7sMS9GOt4MDUgsdZlskgOnuD7Q9Xu2ZCS/fSg+HBYKuz",
-	"u7u7tZfS21t3u+lgq5MO7uz2d7t3d2hDMbUNJS3gSpusk30Dcbo11+GIY/QBkIwLtkEuxqtwc7DO5qea",
-	"RvGLv/vn3/72q7/6VbCpTeTBlfG4XJOM0bQxfWgFIbaKocVJl2RWCJUrQE6rR9iSbmAb+nDCEAqtJLNa",
-	"KPegIbWMD8yrrTfPHtsQheMwroVOiz3kjfu3HIJp9kPKU3VIhLk1sphY1hATNRsMmFIxSY0slcdkTnMB",
-	"kZBcDGVM+GQqc02FBiDBAadZdTAlj1n2+YQJBGPY5ZQJdWlUgQvZHEcdOI3rskCKoJRGKjg+o0GM5+WE",
-	"rQ1IoonjWQnJH2G1MS1TeY5krfDIXgUbWz6KobV+4Tke6oer6nGKrcSDoGILOdsmzwUjmRxxQaZQwQdj",
-	"3oz84fwZdTnIB6Pz0eg6QSgHmWVrEuKJ4mLAGpJ5Az5fsEE0gduiheK7NMuSmMzryfr+De5Uq29fbrzN",
-	"HffycUt7R7TPumlnsNPfowd3h7fZna1O5b8dukEuk82UXxI21lrX/YLz9W25cpb3jRbvmzfUX0Lm/8qM",
-	"f3NCr6LlBDjHpkYTf6kajfaG02RyZNgi0mUlrWfCqAjW7bK8MSY6p0KZS9oqv2lN5mtDRctlanLZz9jk",
-	"PCAtKUd8qLnMTy+2LyzPg0Wfyjqs0KEtxooVzmw5S1BYMWA9lbXckarSd0gmM6UdohXchWtvPrvvOL7g",
-	"xudSy4HMgoFFxX7JIUluAVLCIvFzR+YqiiOlwOlvyO51Yx2hem3FYKF2h52zXFhoBajmeeqTXaW6XpcQ",
-	"XtrszoVn74djYzwYXayUzAFEq56A3RYuK1z9vrm+1GVXgrLpiiurNuFKxKtCbZfJNSAzYVH285DryhL7",
-	"K2vrb3CT+/S9fNkWtFzQpCNBS0cVqtmpFZhoLwYFDv7F42AD23MlL+EAFW16J2OxpkszixotT7B5QzH8",
-	"CxtEw5lOxyFA59hVmLYMc0L6GRWnFlxyuRz5KWNTwibyJxyKkQF473UolHyjHbjzyui9tZZWmFlwg2TY",
-	"PpbLDO6CBrDd86MNhthoeBCGGRv6KjESzXMhjMQoZWdrxQjoxDKC0Eqc0DN2wiC/VF0sac/s9fKSKdv2",
-	"+mhhfO55+M4ommmawyuZyvMeOC1TCWZEJ85hYSlb8x8zxP1musvFR4IB3hCQDRiNIy5UTMZylsOBnnAx",
-	"041wOJ27u51qLOb16190upi58+XOF52t3dc3vuhs7eM3N/7Vn1ykfF9KmypCp3QRkwWj+dZECj3eSmv1",
-	"aqOdzs7BVndnq9NdDh19/W7v/db1DqQcfdn9orO18/pG8fmL7o6dza6Z2I1gcGnaVDMVvodSCp9Ipqy6",
-	"zdOE0KwOfdkoXqUFXmUlLlDmfgGqmh3NY037neVA3g3WnIm0mVowbr8lrRhe+s3RCm8wHJoD5J+bnODm",
-	"+SlsFK4wCwIxoTUN8nbA2VhY3e7s3rlz0Lm9ugxE0z32eYOKFrpxuvstAsZzvtzJi5zLnOtFIwarb0Tc",
-	"W2lB3GA7VIO/26gHQ2rdqBWlj3IjQ6cS9z2VAtD1MqnqwHf2pxYFKw3j/RzbNX8+sG3j39CI+fO+7SOY",
-	"H2NTa6+iNHjCBFSh31QCvJxsYQ8+xSYMf8D8YKi8+ce84A1iIy+eEXyVE24NCYfdmRuRchtfJ1/l66zu",
-	"ySTlW3LKxBYXW4LNa+k1+/uBbcou4gHdRB8pd+dDu0fJ8XJFNdNqk9+0hiyxNO7ZZbpR/RPv/GWtlbjM",
-	"ellnDV7WOlWel8MiKRb4CxMbczSU+TZ5GAZnUq5KdfUYBVGaNgutyaqhNboeWjO7tNCahkNdKY2wEyiM",
-	"MNgs2ObmzX/+7V999R/+482bHwhJoU14TH2uZYiMDyGyzBQsVmxBD5dUm29d7QnVLm5nvRQb5oL63EE8",
-	"9aab8CW++DPyOmrNFFEuN8oDe4vQq1SVUfaGJS+m7JB0iIt6LIIe14ZWlu76db762fr4ooswvtWsTtsI",
-	"o8YCHA0EvGEQ8qYhJ7R1yEmLpZGp3J6CQrDZrRDWNbH6l67OKBiistm1Lc6Fjv0q2NXqPQepy65ww5br",
-	"xlgDm0mwMgT+wflD4B80jMjI0I/FUK5Fw4qBOKAOZIFsBEXbBQjo5jo1RysQ5TTlJ2Z4q9iEb112NToA",
-	"+l4jwsPxi8fXFEnZkAs4GofgNu5jmTBKzA1iXdkzB0ZeIJ1CGL5gZM7IqZBzMLZgBHChzJPnFoZVNCRm",
-	"mnbfx9F9OqV9nnEdhCn/PLQeLqAcne5zt0TenUMH+s1Q5m+oWLyZWTiCdmAmbjRBhPH7oDp+Nl1hAqzm",
-	"levQZuRsICcTtFpxUezHUhzVO2t0i3a3O9tdgkBL//zf/iL++n/99b/823/31b/9X3733/72/xfFkd0q",
-	"9yTQ6lP6dmXGnFEGWZkeYgZS1fbQ7XCn6nY42N/f3Q9GtdO3j/JGYz/4RWAtzBY6VTiQIA7FDmSWFsOx",
-	"uHCw0Si/W3tGcfEdkY5REfAUOX7rcB+9Sy845hPP2L5q2LcUPWNvnE0dLPe4ebhm1Jwj83Yf85Zq9Ng9",
-	"2L2zFxyBTNkKfE6H9WrhTWzxpBCmgzVXvX3bj+Lo7duabQq/bmGaMuP5ETyMf6XRa/BDqgYU0Yns84wV",
-	"KZQ0Z2SOCC3L2BPXmqjcUOtn00zS9BHPWBgRGbOZ8hEWQ8pKcrW7L5hjEjNoqRbKt7u7v7+3t9sOYv2H",
-	"7jSthzIseCRmhTiU3eqtd7azvbfdWet3ct1aqlhak8qR9g5clY5r/HT1/XQ17YfF7bm5CdG9ejG/nNlG",
-	"/7DN1AwNBTWxb8rfqIZL+JVpIilu6YRoKWML8GLNb1CjdDwTqZFQTnkmgZ5b1n8MzL0hC/gYtLOY9BeB",
-	"A4n4ScBtUzbgS/aQy8TKO2lUIT8D9REHyIv4YvWhShhOuHCfl2/4E6aP0wk/LwzXq7Lk6FJQgsNlpdB+",
-	"gJ7g+8AOVt47IvOxZAimAjIQVoaGD4CisQBcjeUAA7izyM7+vhedANdligl6Riah9UW/feEFD1pGPmCt",
-	"4ditY5hD6PtUs5HMF5eZglcUGpjOQniktsfmiJE9P2LkCL2WniD9TGJECF4zNiqkelB//6t//N0vf9Mi",
-	"CfpDL34x2abll5MJNzzj8oo9Y2XJ+Vhi8aIpo6elDFa/rFzvqzBFVbUxuyGHcIAndHFJR+tyzGLf/PHy",
-	"1rBhjzEg7Lz7a0tZ+9mtS8Vfg7C/F7WR+iVp25SgvYzMVttnw0KiE+tiwoyRNBjo4IFQowZ3OJpOzG/b",
-	"5PlwCMmPHE/FmJqLxoP5gnh4G7zWZ5gWXsXcF+Z9w5fndBHFUX+mFlX1BL5ppZ/ggjx3LeLHY2wXP9yD",
-	"1peCoZrh+ldrgAUkplP9QqCalxKvdbIyXsv+eDUFdjvwzcX1yoI0kjcerbqnc4FQPi5f//OxzJjNXFNk",
-	"mMsJuRt3Orfj7t278c7+Xnx7rxPfvbtDpMDUgj4DxB8NRwNM6vWCqBpF+yil+WkUlLk1zS/xFoMzl5eF",
-	"ey+ZvamgjRqMe+YnP4tfF1ELMCJzcC+D2alGG24ZHt9UzHleGNL8hStqO1lzQ8Bsr+sWVzUbjNFzMs1l",
-	"OhvooyIECQxMGzhLDm7fvr3T3V/nM3HJFzWtR/C3UPIf6jx5eLNHRSmnunXsVMi5CoRKHZwDkxZs8auK",
-	"GEMAWIOoY+OZEYm2ODtVgr33IUI8lwtqXlIw5nLD6+MdN6vDeckBjK1zlMGjtC5ysG3iy9rYwEDO2nmi",
-	"/6LOJlWD5tRsBgTpxeglkDnBIL1qqzacr2WS/mCmtJyUcc6V4vG19DV4tB1OApBsbM8HUkYBlWBWqyx0",
-	"aUgwXlVrCGO4h01+P1psfqjo3SWRSrv8czvSqyjAuEXcVH4x74UK6wpGphSD4c2Cqs2wUfFdrshwlmWH",
-	"DmAJlI6hzLJaskRjuHbD4NwuLwXUWG7t+Cyy1SqLRI4YWZKFPwwh3a4nTdkzD0fYnVh38iwGjj0urYNw",
-	"4LJal1CFU46L1W3cs6tKhOp8JHhe/ZAPxkgLtlqRQC4H6GrLEwb3Gq7ZkM4yjVFPDVmW0KyRsAwtL+VZ",
-	"dqr4EOui1GFAlZ4hBeMNBe5Yr5xJUiyEhVH1U3vR+Aqp/7L5M0U2y1P7JU/dV9Oc2+/MX/BlNea7bCkA",
-	"UT5ilUF3wzswhbhiUFi6pBabUQfS6KxfLF+ld6s1EzZgfdlaLRVziI345hFJ3OMJiHlF6T34zjypYvOM",
-	"uWYTIhgH9gSXrqjeuna5vd7xrSheHVYfRxTTq8uF9tpoGWCvPitfsZ/TMrheefH3yg/AV14EvrpfaeDY",
-	"DCroe4FqCB+LqYT4+ykTmxSC2JDpYPjDU3Z+D8mQsyxVZf5LTCjEjqmiSO+6/DFb7TogWUqlaVZUw17S",
-	"XyAiCCuhihSSD9FzK4mQYN3T41zORuOiQm3Nzv5//G9f/f0vv/p//ud6nP76kKmmKDG4810JedRLqR4H",
-	"ovKvKSiqjXOyaOmY5AimuYyFa4DfMht5C93ityALejm+bGWU4p/dCvE3NqE8EAr4cMt8Hx4JdP4/edFu",
-	"1UHcXb+GowaUqElMhobdz3zGY5ofGq5T5SXDdkzkE+jqKYWAQ/zwiE38j58Jo48LCJHAQIiQvggBEoFy",
-	"71F3945D+6gRU3d9StXYsKll4h8DGw501ul2tkx3W92d3b2NCyf+9KfLff3gB+FZdTqd7sYd5IxmolWq",
-	"cNxgGgHgSYxDtjl19TCM43NVOzEnLqAGsz4cxWA4J56xRjLvtgnwDzBdFwzyKIjiBWxV5hOMKJzSXNuM",
-	"JCi7kn4QhNxhkORf2ZrTNnLLDMd8XIbLuA4BDzciT8fscxGErVtrWoShvG5cN5Y6VPV21VEsvvq7TSDo",
-	"ExvxnzholCJpjCovsbCY/rtexNNedLgT9yLNJ6wHxaX2d7u7O7f34h6E2Paiw55XQb4Xxb1I8Z+Z77Gc",
-	"ew9mDI95ts9bxbNMmC7AXtuL3s6oGFGNj29Y9bsXvW9vOIHlMM/W1+KQ7IK9x0H0x5iNs1ctVL+50WEt",
-	"evnrOFirvawd4sLG4gpKkVk/BIU1Ui5ILGNGc5fnXqOvq6hXVuh/c0nP1v8JRBWVGf8LlzC5svbP8lT9",
-	"1ttUITrRVC/PoWhl1QTw1WAIY7vRm9NLEnRlJkdw1uFhMbIpTn06OJXDYXJoI0H6jIsRZG2D/dD8gXjI",
-	"hA41ywkl8zHP2FFPJKd8cMrS5NAMBYqCMVDGzcmAu84y0uWqVUckseX3ksOlAQuJIb62og7O05XDOiKJ",
-	"RL9ucugE35mySM56zHpCsLcavJ9kAq8bgRngnMlxNqcLVSwGeC9kysjbt30X4SYYS62foid8VzD2iWmU",
-	"dv2iuPQQ20WM4gjXJDJbDROsFWh3L7SQ4xwJPC/6dt/c98dQPCZqT90rxuS++b4bm/vipRujV1IvFIQX",
-	"wKEOgUw3lHfz0bdawm1BJNtyS2o2ZXkMUSkIjCtq1mwRxCxdg6xKSy2mvVsEoSnS1cXsuLLoCKlNKrg1",
-	"YvrNzEUNunhBG34rh+Dia2cmfcCmOgSYYQSoCTN9p80IBZ12gO8P22hKDWsWUpmWFvGTVlrRCgUIItFb",
-	"KDAbbOyL9RrKBq394AcrFJAN2nnJaHYeSKLjphMWRiQyF7Q77LnMGk9EEI7oPOVCT1ZpKRusT5ODDRlu",
-	"DJEAMenP1AIB9IfL+ZUNvHk53MVVo3EMz9udgtfEDo0JzqlXrgY5W0H67pAVdOwIEEjHrk9QQFAsv5Ji",
-	"W6jq6lpxTQUDG+FrX66FKGvAyDLfmaUFQNPlWZV8UDVlOxUPQIR5wCLwxTvLZIFdWk8RQnz9/l//Ooqj",
-	"52je73bi6AXNQb3qtHYMlSMMpWuZOTbllFG8kjEYHwY/qIO0fvGuOl5HjnhwW48R3gmMrmG7ioTq2Lvc",
-	"6uMqpITi8rd3Pd7d7qqO3NHB1bc3UfBWcZcIXA/uNoiKgwR/GjYc+Qe15IzewngMDIJckTlFvjfQMonW",
-	"S2irla72/+F6ul2PK9TbeFyu6uFX5zv9565GPDEXX8aVPgJtQ850IVfFmH1nlIQQWt16YIAi/dOD/HZ3",
-	"Uq3xy42P3l+Ojw7Z1n7IFddNWe1aklEghCJYRuFYFOIcYiBDhWcf1FaETYaDfOIbDG+BxU79q5yn3z2g",
-	"3WFn0MZv01RmAaZ3Fekc131TOoe3Hr7VTKhzo5m4MCY5ZYFrjwmdL940QbdVCgbZGoUPzRu1KoU7lwDQ",
-	"lrMhy5u2DZzrdhLmeieGmszBAqoqFYul0EhX4R+cSU8KvDm01OZKQ8ubEOpSye61Wf3FEi/vMKCNDGY5",
-	"1wtMnrOAkTS4ENUy+Ie2Dj559fz7D58lsVfcH2C9oYhFAnXIb3EhWA6aJDwA9O7S+Vx3xeDM/AFjwbz0",
-	"fbYI7wj8Sk7ZotD0pRjy0Sy3aGDHgwGbasMLc8NwvQdYWuwXlDw225YBR4RLfcwoirnoJIl+tPXYdLVl",
-	"RlJyuCk3nw2Hg/L8S0N8JHMC9RpO5CwfoPTXz+XcMOlr5HPWP5GDU6adFccG9StmhCUcwTZ5rImA7DM6",
-	"nTKIGhZEznKSSYyNh+H+dMbAim9Hi8NZGud7WM8QSsIxmkiOXzw2zQ9zKTRaGH40o+LtjApy/atf/O1X",
-	"v/jbG1CilWaZ3X3oaatPFUvJy4cnr1DqLeDciTQjPzl5GJezhScyKUY9MZVZtt0TPXHz5kNA87dOVqxM",
-	"WrDJmzcPSfKuB4yqFx124h4wq150+E8//5v3CUIecITaZ2nsP/ss7iE+PVrsA5D5PVEi5PcirzUL4B/b",
-	"5e9LPUZP8KevXr2wwRsIul+UJYBA3pgoSajDIzDibiblKaGaYOgGNNITuL8k+dGW5ahbj9PE4g/78HX+",
-	"duNSnUxZlnExMstin8JMcCXoKXszoApAoxB/4gVVA5rdt9/ZqHfbgMuYup4AtkYSE/gjTeKeSKrw4Oa3",
-	"qj8queFX6NPggzKszGZoF0h+hqbGNCVc2+G/4hOmbt6EEUNIth+K3RT/jO52+xCssHblNhV/S1I+4nYR",
-	"fsZyqdAKaiRloeAGtQfjeEoHY7a1A9nhVciq+Xy+TeHnbZmPbtl31a0nj+8/fHbyEN4pMYqiH1nXTgUM",
-	"oovPmPuBTrlFh9hF8NMxcNVbgzEbnL75CWCivxnU6hZMpdLBw+mH4GN1CckwGZW95Uq7A1NF8wccbJth",
-	"RySUeyxqVEDllftmLAjPXgFSx5uDKX1PposmmaJ8hLOqrxLegutHTaVZQ9PETqdjXaDOoee7z36icAFQ",
-	"UFknxuCQrYAFXG2j4gbkoROA/a/dDRJIJt5GOF4b3dW0HHayt2zNkJdsmqH4q2YTAEk7jB5XZFO/52rl",
-	"VcO66UjVPa8Kw6FuQQkI1pJ6XlUXAX0J5VocG8LZ0nJrqYbwdXN7kO4N685gPuIcRshCE8hWDMlzw9K5",
-	"JnoOsHVw5dpoNcVTjycV/JKneFBrZAnTW02Ra+jISkxAeZDeCMRV7IPNeTRnl2YztuSbx3uzE0c2PbWS",
-	"DS+qBQvMeRdsxxpf/T4aFnZNr91ar6+BwNsdjOWVc9L6+6o8aJGAQid0NXFX2x5aIr+c04GjJ9QlpMoc",
-	"yIrQFSu56pikXE24Ui3PySML1DShgo5YrkDyGlBBlOaATgGF6mOLhATcA36F7GfIkIUcCBcKU9ZirRL3",
-	"AxzUN8VvP95u2om67QSPzkjK1Ns0wA3gSuPy2F0b8oypW+94+h4OL2tgaR5WkZwZmbKQFo/Q6DoC4HUo",
-	"g2T4HrAe9PNCir/Zbpd8bjm/6fmaqlDYIQZPZFkPswIQAtAGVCRGYMN4BlaUe5rQUxZjNjzewZj+BrEP",
-	"gO+0fwPkoOeCkQQKdyfmubEU0igl1vWcPB5u2R+tNpk8fEVHyRFATZhOBeKUm9PhJEWas3KehQcbJSfT",
-	"/zY57glQdkifLaQVBpkALIu97sE2dPvMHLanVA/GSWXhoMHdzh6M/vEEEJgHcsJIwtEvHWOSGvB72ESI",
-	"rdSaDsbWXu0M4qjOOE2IzOUsS0k+E+T6p6+ePonJyQ8/icmPnj65QajqicRn8HKgmd5CL3CCwmLigp1u",
-	"Jg4oze4kOG7Jsb11LAoMSKwWm8WOAEuG9Bdkmsu3nKGcXQT2IiXZfEcntVeU4MTpCC4p0sXCHguS9Gad",
-	"zu6AT0bwB0tKLQ/KphyRjGG8N1gXhkwPcN8gXOfQjCRJkp+onhhIoTTJmSLfJXROucaHr8PWfpZnMXmH",
-	"o1OH5F1NSU+slv4n72BK75P3728c9QSfjLZVPiDfJZ+9fLKNYgUmB3/28sl17CRnarufyf71G+aNJEnM",
-	"kI4hpGK3QxRmMXA7aAfCBhKDTe8ERl4PlhjxM/8JCLWQc5FJCtQ4mGkjmhQOgzE9Y2R3pyfcQ4rMoCj6",
-	"nC7wWN29ERIlPmH6EXqn1gijN2/drMqf4RC77Vaxc+9DIdjeOYxia1/wY9y2HnA1bSyUh2cM0QTh7NlA",
-	"rvJ8HZVH3if/yJcdPDe39547P9/tRW/eYNRb+eXN7wI23bVr33m4/5273e8c3/nOw4Pv3Dn+zvG+eTRo",
-	"IzWsqhkZkwOLNVP2jBt4b6qm4faina0yVq8XhRb9fRztdA6+8X2d0lxX8Rb/uLcfYm93O3sNyg3yHAzM",
-	"JzQzYtoCVLa97sGl6ZyuEmQDFbhrdcSFqt2ul6Y9PnAMksIOeoIUXLcQDWVoL7xMliqdsOMYaSlCae8s",
-	"VLnopwwDoRvY6FJfKPpg2v8fOd5VOxWXQYrWoV9c2SjCoawYpMspzemEIQ7UF80B7Da5JilNoZhUAEbu",
-	"KdXj0sbN06iu0bZVkw0tA/KSGRk4JCp6+G5nokZvIGr0jR4z65dqtq5wKH/HsmFhdINiJXrMJkdkyOZg",
-	"iaLCiEsgomeZ1Q9oDuKpaWAOiYEFNKwiI1uGCLVPinVyY6/WHh+N+3KWq4rYvx2SgHwtD+YG0turMXuc",
-	"nkf1hDI4g7HMz693PrUlXC5V4TRbsdspy8PYsF+zvB5Jup+tttmw+X02lDn7w9z9ezC3P/jtxy3ceP9T",
-	"pm3waHjLH2vl7AYWS5x6mM5ug5Sm2uxu3XK/wjyPtVdIxk+ZteUvm/mdAWHdPj/ASVx1O77fWbM1/1Ud",
-	"g4hWrOiK2Vvikujo+WZGxiUCwjuvkX6esTlCKudKx7DRUMucDsYFEWlbwxtRb1CCCkSyX1NxgUyqIHIa",
-	"XasgFBVmFpQDtslLRtOekMLal56xtzoxK5ngOUkwO4IkFsshOXRgAgVAuMfLEsAmSNDMAwFFAqK1Y0zd",
-	"8RDHkaipJnc6nZ4oeTPicDao7D5dPOIYW3Yu+38w6a5tnWOLv7DfaW9+r497c+v7pZ8rGMfqwwW7uH2Z",
-	"fNia/wwzREPhKg+XExKDp8lw1ze7nTcTLDjRYLpfc8uuo7EnVOndzlM1uijHfKpG6gpei3BFeXfjBteh",
-	"eVUKtnr9jyGO0cJagLmPCoupCyUrxkxULOKO0S2YbrU3UrA/8M2xK7LBxhQ+wlX+LPvQNnksmnzbxW1T",
-	"iQpduSVPbddXXbyw41zN/NwSXZ5mLM1qgmOmgeG5rWvaWaN/LN6ARWnFmbNI1vudzlF5a7t4JAvdiFYp",
-	"c3sri1F+osFcKVLw+1iXyIibC9y66ud0QSAqdT0dqNG9BXipPsr9jKVabLQpE2lRXzTaMf9t7e7uPtx6",
-	"9sNnO1t3n+xZMEy99NDOjnvo5W7U+qZ/qkYw8ct2r38wLuOpRXrODD+eS8JTFUNcG+FikM1StomiNFEj",
-	"tTJmaZYraQNvIKoM5QHltOWKqmxV2MNSHPVjRQTKzHXVjuuYJKDlJ5hCK7MU/KCg+HOI3ONFIFBmwW5Q",
-	"GMmy7aZTg0IDOlodf1Q8ZdvklYQYANKng9M5zc3qjSSRoicKQ2QmYag44SLXvXCiegL3EdakpeA2sK0V",
-	"zYz5aAxTUW6GoEziklasBT3RZC5oIVybK/EiZxen0njiLni00aR3MTHczPAF/ZYcVKOj1a4N1MH6C/j/",
-	"9qdTrbZZheQAq5HaoBkLPFYwhhhV1AJgZLUJRPtA3nIuemJC81O1TZ5Q/xzD+TBnzfACgPYxIiF8Y/RG",
-	"lhLApTeaJwF7M4D3UosQQV3JSatMHlrV9gXNNadZAvVeemIApmkLlg6BqALa2SYIxgauZUoSM7QTJtJX",
-	"fMISAGETEr/F4NgjQtUpRvWgiKtObY02xnOCZiPV4sxd5MC1PgIPjfDt0fw3pW2q9macy9U4C2qrdBGj",
-	"172FCYe59JZ1J4dOrMWmEJdJcuuMK+61kWA9YlR+HEt35ioHNxEUrx6Ww/gDo5JyZqtJxOsBg62WcKe4",
-	"0vDt5FIJSHHNrqlK936kmv91STUbhXFD1JorZ9FnRWYe1HNAZ5eNKywQIIFkgoTSJmq7/T1uc/mg8b32",
-	"UvDyINQ3RE2BnleSFc9R2NXnuvwul1P5g24IUSdy2IJnebaZVU6qR3BX+uUxMaWiuIatQA4Vs9SpKorA",
-	"cHQfm6MGAnOIDkvzDE+vvkHASOWr2Q9Pq/YrdLavMWFdInXwdNlWek1tYCSasDapANcUmebS+txFSsZy",
-	"TmyYwmpIphANPGV/aJfVU7ZGjrGM+RJtRhVG4G0xJHR7+4v1i9oK+w+qDM3J2qWLGuq4FAarSiUoNAsq",
-	"ym2B1RgyJH3pH24yI7cHyQKLUv1Bi76BKa4mHNw9XOfLFYCxSatS1epmtbhL8IS/cdmhDb7vAngsReMj",
-	"ViSBQlWBqsuIDlW9ejBBnwswSTsUM4zFpoNTZnRHxJRypGaT6xBuDet2Axn75Xq9alE+7fYQLjbgOi1S",
-	"IQt+nviFppOYJC9maox5y2VNUXNYYJ5wXso0WEgESWXsAv+gf5pl5vvYdGBkVsw9SPxisUanFKQ4OEUk",
-	"npnjoCiLXZjCup1O53aDhukVcf0Gzthy3dcPfNCWKugGs/6QYzVt+uVKcRuXlPcOIb5XOX1lRbPw0Tsp",
-	"6DtnS+aVMrHXaKdSoHJKphnVUPyZvBqzBck482vsVpENr6lAAenYBtlrB9WVOEDTJO4JSISyBlYbzIhV",
-	"6s0319Q2eYbR/YgAnoJphyuSvHufNGX5whzcTI0chKA7CrVoSlLpCk/xHEeE2MSYm3OtwBZS0plmFEMD",
-	"d3FgnDF2zWkqijtflftqNbW6AV+qObJkdscvHl9TRdFxs1fF+QIyrNC2q6pXULd2lVGapFKpWNUWiIUE",
-	"AOwDi0vMRMaUw7WB3Z5zxSxhh45EUCJx9UrOrSdbW/ROp6iR4VekwAIU3bIkRFlFoTU1VOqLfGCm6pdm",
-	"CfDTQFmdD2Gw03ZT1phaZmqlt/tzlwcIJhasIGW/ShxiUnJYWu3KgrN8JAgXFegv8rk12k0Oba1bC6uU",
-	"QXwDzZREeRo8MT2xDJtp+s/kANAoAKsAzNfAsey9oMa2Nr9l1grQwI48bE3zjjUIQSTXmKZoGrd2o+2e",
-	"AOAt4P4eLhxm5QHHtIATYSbn0LvOfRpKJKoCO6o1nVewsz4wnfuwYw1yuYV/c/CRqrhRvXW9NPIv4Ads",
-	"ZpwtCQPl6Ys1DWuAY562zfsH7p08Vsf5YMzPWIKCtb15fdsXpDdiWCX685puZ2FOTH5aAByFDGkQoXoQ",
-	"iFD9lKfsssyV5/YrmuUrnH7tiMeM+9uURG+3u+5GtHGZimVDoLo+mLW4BrXLtyiZDbbEhnhNG4FNYAp/",
-	"6vJrPbAlpAaZO5kOXDNVm6dR+cDQZgvsC491w6CthApsVA5JIueC5Qm0BG7wGrgFlnaEdH6IECb3sEAp",
-	"FaDBgqxqWijK05ZQ4CBVXod8I5ATg8mlgAh1eWAVzSgUDnHi5//9d3/9n6L4Qoy3YdDfAhK3EGWQP1Si",
-	"gn3x+v3rIIhEhfzrfus1FpESqcxwwTdoW1khwdq6BUJqPmBQq5I8A0T2ikKTZGxEB4ttOuXbNxNklbcD",
-	"rBK26BOm74+p/gS7/kNzGRczW30tX46drB3hHGeZM6It2w48egFks5qAWqOXNbLqBySXC8t057xa28fm",
-	"uEF+g5TWVv77ZujMCzpFV0+JdlNoJ+3JbaOQ4Mr9h8knYMH1wnksVIO7reOGu3EFFf4xUPgSiKQpihgT",
-	"bFzWD1WnqjGuuIa2udY/LCdTKhYOqRREe6uEYoQUZhBjXRU1ywHQAmgFQDq42iafGLnTiWxoO7fCXtJM",
-	"L68sVOW5OZazcqLlxcPBbs2T3Cg+UraOX8yygfYQhwb99N/QbWj7dIF2sKxxxUPhSttUjH9WMPVJ8CeS",
-	"i5bqw0nF+AFRuJZTOvIz35mOjUZxBvh1WVbwKLT8W10eCogUIH9pylK8QrtNV+j3JBeXCcvlJnOl4Lla",
-	"7n6aFiuvZXlHWfclLK1ew3lO+eBUzvS5dx6CLOzm1zcdEDfYRJ4xNIlpmaUxoZkhztF4yRFZZNFqhnlh",
-	"kwYS+D6O+Y9UYMORzQoXuwB4jrRATly198qmY6wORSlMAoKxIkLXR6aEmwWNAf2Fd7O48y4FOyL9ilJv",
-	"LuoV2nxPWCmaHJME/Rk2IyQpy24pOmQYnD9lVEMQIkYWF/NKGs0BJ0ykwVy1DURwf1jRYUS3uhhLj+9b",
-	"M8C//OrXX/3D33/9y//y9S/+7iKh9hZ0cjP7gZ3lR7owbe/rxLUCTAH9j9/MvWnGBjRsg+FVTZyGwHFb",
-	"CqU5kMs7Rb78vwqVAKz+CLlHEv+lBNKzNVR8Xq5vDFXnpjLLwGNio9zw4GGDWDgE79nCN7Hmwh0xDQfJ",
-	"3beldtsT69TbVQfrmb8WFzhhdGDDpr54F2W0z7LoMHo+9RHTpzmfIAZYFSTaR+LXVJ3e6kJJlfJw3rz5",
-	"z7/9q6/+w3+8eRPsdK5MmCtFHW5IptJWiIaTaz6XODevzKf3QaOfIby+A6S2eLQlQvXXv/i7f/7tb7/6",
-	"q18V0+q0mU68wSn0N+QjMQMwW62J1vNEAcRD+kZ5AZp5zIWCXkSjYsvARdqs6Sum31C067cN/EM3AEfw",
-	"U4suYa5Vq99NaH4aDPhQ0kZ0KaadGb2/sH8dkeQR5RnzcOqlYk4lnZg3K9k2KpTfbU+zto6Ky4oPrN+A",
-	"sKSt7sDXccSVW98NvUN2Eh+J9m3vzdT/APzV/Zm2e0R1bQe/IWXS+qRquTmFGwoizPt0cBp7DnEkubWG",
-	"+jOu2XrL17FwDZIJXWyTj6domvFekl3sSqoWpZ2Tnrq4CS6CDK+qOWxgJjCauqEbLO/rYs8smOw2eYzd",
-	"TXN+RrV1IhCbIavpKROGo2HI2PIOXbYV4GpujpmlWSIvHLlxYzJGz9r6f6FYrPWi2ECXjA01RpmbuxeC",
-	"V8ZQx8Yo+JBjPYRcbSpSK3IaTlB4g21sF24iV54JQskJg2OHaMPAREJpdU/M+P/wtxSmufaUZfyM/awR",
-	"WN1BZZuNkuaAofoyzeWAKdxRGz2JAc5HJGcAqwDVd1zdHGttCewEdH6ehfuU0UyPL9f08TpQmcPNlJp1",
-	"8hZxDP27NZQjvqpci1tEz4RquA+8dgh/WlmeSERxLwN1T/gIOJs5ncDcXKgNnZSPESacNsVonnGWlxW3",
-	"4D4rHryOWHQ5oxNltDICpc/lcJjcOLJI7e5ZG9YJobVqG+HPK2mXcnCqiCEAG+wGAbZMkAkXM13ALepx",
-	"zpiF3XcGYqzXk0oQC3Om84WZVrfTBTD5ZSqB5b2Qelcv1VmYqg+j7s7u3v6B+a70G7QW92BoH0nYg76b",
-	"Rb2TMq/4gxyQE4yTtJHYlgYMz17vBsjkSM70akhFR6TMAdglOTuTpyxNtslzxPAwJF745t0JUpouyBnN",
-	"eACu5gn2+3GVT+u6gevO8FSWu+FeVjShjVTEjiBc24HvDWie8wrcV21nJrPWkV2Ie2kzRiHC1GKsAW86",
-	"KtN81FjO7W1cFOcgCgCFPkRc4dOZ/vhxhWYdN9Qczbi/TXGFZrzrggozBoJAXsjmDYGFWBywUQp5jpel",
-	"OepgugQ4VXPlOVM/EJ65Z3ROhZrK3CXeUJK8sIDiia3JM2FUqGpyDB2MDwlItWb0PVG0EiNhW/mTUKz5",
-	"YvkRwvC4+j+Y2cIVmXCloJReTlI562csheohLh49meZSy0FyaK7Oz6ajnKZeaT8jJHhVIBMsV3lINHur",
-	"b8HcXakT8yyUUaRigX0jGDopSigWPVpEJGp5qgOlF3J+RPiwPMRzyjUWLahw1D4b0JliTqedU1V6UmKI",
-	"GIX2esKiMIF9G4GXkDdPtskxcbjuBbxcyf6gAMtSZZkkZ4rp5JDkDBDF9Th3vryeGHOlpREb/CyeFMGX",
-	"ytKeRZ+IZwbpfdvk3oJY+kedosQgLR2HCgofPqCaJhbLyaekI5IgHX6XZpmNo7ZGilMuHDQOwDyRBMp9",
-	"JrAjW+TmTaWweiVPD4vqNMU4r/u1QRVIdTYiF4b0hCq9BY9sPX6Q3IjtMA4B7Qq6RoThyYQJ3RMEj4DA",
-	"zrZgsn0jttmxdveJIuDRo+SnM850mfpVjEiKbRz3XJlhf+/k+TMgRjLMwVxkdhaID1rcMS1yRYYyy+Tc",
-	"eune9SIYMxTcdA33orgXvSg+HPaif/r53/Si98k2uZ9JxaAUvDo0k9jrdLqe786Q+RzTj/c6nR17zVnh",
-	"AIKm3k45FE7a63R2K5Rs9E05ZaYhUDSdjAFAoVyXhWUw2J8rt0FIzrERUXdsi3BdWWVHHXp8osYcoH7Y",
-	"gkx4lnFbrZJkFIDIXVlPqqQw5K7zxZuJ+u4zhB+z626Os1l5WmpiSmJwvtF38eiP6RSmVfh0TA8F8Fmi",
-	"+YTJmU5cuUwrszlIg4yHgXefIVdugdVfMEy/mLFXs/SaKqpNpGzAa0X+I6VYQ91aZJZR3L4mh5YDmZmr",
-	"KlivuWBC0vIKWKHYnlWnPMGpQtQH0G1Hhia4RnHFFXyqHsb6tYLciNlyzsDs/bPt2TUsrIKrPYz8lKJc",
-	"XV2mfdZNO4Od/h49uDu8ze5sdSr/7dCGRYQ5VtbQKxV9sBcoX7FU4jnI54r7uCwqHzew1OpEaJY1DBXZ",
-	"arUChphNIA0s82urN48Vo9fMsYkBxQLsFloSLJBlzUR4bLS0Jyc2jMUVnK1UEN9vqKeMJ6oy0EKoMi8V",
-	"ZcYPOl6F8c5yhfH3r2uCXbfTDUdHlPWSObKxI7xnSnaM8kNxc5Hrdkg3LIKJu4siqIzU2VQWTtFj6OrK",
-	"P1UjYAf3C1/n1//1L7/+8//81V/8m69+849RHFULBrcXnh/lcnLixe3FEeC0NKIKvihKxrQ6Ig7TLTrs",
-	"Hty90+3evd21P8fRiU3U7MTRKxsH8XrDDtoX53whs6zQFeNoScZbVafqHppf5NBc7omTBBIstp3C7mdc",
-	"sCo1Rzw9JGtn0BMoVZSAkqa9Q/Ku57Ya7mt/s+E2r243PNNmw+Fdb8vhxT34FrYdPgc2Hp5we9kLbGbP",
-	"7qYtEG720zxWlzvWr0f0vifaFP86Bq5zzQmyGNvhhO5Cd7lMD5sryf/Fa8MHbVhv3dn2KaPW1YfMTpHr",
-	"tfrrkJsqRjD8G56KZrkx6mi2hvW2Yw1BTe0R+LJlZv1oIyaMQMGKTHHDfg1TTuVgZoRUW025Lnk8x76+",
-	"p6z6fgFrDU1T2GuavchNJ5qbdhBJdJnHunFtl/stofxhcL8FMQM9fvGYQFlv7+0PYnF7ZSRS14cRWYw0",
-	"3mSTBqdls2F/p9Oxkqo8TYrsaJKkDDTS1JV/aIycRBo/IvudXSKxfn5pLeeKqPEM4nqgJNTyDr/E4V2C",
-	"6X+/s3sF3AUnY4hzAKVByJSBcV3ndDjkg+YtMspXO+D2aiHijx4ci5Gg/0O4rc8T9JpD3bgN6ky7ra0n",
-	"AK0oQb9kOx3KHOLswO1GCY4hraU9UkUwfzc9AprC7EhzhZpD2ylsJ6D5B7bdtPnRrau1gutt5S0c/bfJ",
-	"xvpJIHHbGSFhEdaUzlb0jLXAEjJd04FR1+DAU02SCgpRAb6+TVyVge5BvHtnD4tuGyoFw1BR+Rf0ksGY",
-	"5nSgWe5QsI5P7j9+TCyAz4Eh7+4OVh4wj6uMqjHZiUm30yEZO2OZIiljUz9O+w48jrE0aHgFFJgyKmAJ",
-	"w6iILkXzbgZVmH3YMgAD0nKECJcQzzPkUGQpt1nlO5147/ZdnGrITHJCz9gl4ANFlX3iQhiqbB+xZvg0",
-	"A/iZ/HQDHcQf/GWfjA+CQfR9QxI+JFQb0CE4BxBFuxYvxqhT4KlPIeFuQlMWu3rWEFZCSWKOXuL8C4AP",
-	"d+QSym3xUZalylqdzY2LEUlpRc7KmGaJddRhXxYqZpsc41dy2BNFTIs5BNfUJjXhGkj1FQYTn4tMFaYj",
-	"SIUEW+bYg8kWVy2KozOazeAJw9Rve/BHDvwIaMFMttrMA/gu0I57GMV2aNW0MaGntRaOiWDzpdfBQREd",
-	"Rp27u50IDBhQoqCzc7DV3dnqdJevlM0OkFnSj5YraLoernM5pxDFa25/gJ/T8tK8zU/pKYstgYPPq7aH",
-	"K1Cc1icFPfCrRS2FbVsYOa4tPhNdyuDxTNAOZBtzeBgUCZjzLDtEh9JSdggoNXF5PZn3NBqPl1xVhdU3",
-	"wcoA5gR7z8MzeGnbPQdwkpwNZ8o1Ad7s4JH98PlDNbPducUyVRrPNk0i+h8xf6ghRag5CUjV8/tB5luj",
-	"OKrZlOUEnwxhYJIEf0uWy+QRLUk/BP4k5FzVmgyFaIAr4DrG1R6SJrSKkypEwDHO6SLRXnZVvohuR6/j",
-	"Dw5gccI0jvnbpFic0EWRrr9+I2m+XtOo0+aAajaS+WJVWKT1P7pHrYDFEczuQ8QG1WjtvhvjRZhrMc/o",
-	"97/6x9/98jfRN0JybujfJqJ7AZFflZ2yiQAFBWDFSMxJaogVWqY0OZlwrdfXPjyHjQXC1xG4zHWCIJFQ",
-	"LM95OX2jyVHVr04yplUlgYWoKaO2bpARFKRgW1puyVqVYZBwhPn2ekvOeb9chwsZZcrV9PIKvwmSLnr+",
-	"NnJSoArY2VWVHtvxTkxp2MQgbC2xGP1aFPk8tlkSZdilsF5iVE0B7wfZ6JwuDpeE7AEVRq2E4SjQbkuk",
-	"3XXUiEj4H8U86JZvo/DLE1ef4NtEfM+nrKjSYKQ1VgESBW2bcN2G/pzs3kRyBUSpzdVBoH9MLp8pltuk",
-	"cndrSz5gQIyKzITmGVnIGeApOPNlDL4JkkmlvRojGMUHv4wkF6OekMNhxgVzyUBcjCBq5ggM3JhpAvy7",
-	"xP4v7OAuhwgYs+m/jNGiZRr75xY6CdmtX+8Ecl4ZRFq5URRF1HGSivXEdV4pW0Bt9QPpGizdv4kNc8Vi",
-	"YDcOcWC6XC8sywqXSaHzQjo+nNMpEzaoNUG/dkJcuQKs8pjYUSZhNVLb2IaLWCidHac/U4uNeDv2fdlH",
-	"6zPF8ks9T/dYueVAHzGhhqRkTmDKYQxeQ4Yb+Hpq9S8gOr4orqJpnrMUo8Y+jAisaf7RHTgKsA8248+a",
-	"5t8quUDTfAmrTeag4+CuwQNzumiQc2dQeWRl+ab7XpGFqs0ZPCP0zC/AoLbJhkx8SRBAsZZiXz1xvZB0",
-	"IQSNY0GSbkySTuI+HVg/jRFXdrbfuuotymV/ZUzbnGBrQkxyRjM0sCMNe0zci7K3FvUbtgIL12iUUT3B",
-	"SxcZpLxBcC8ErTNEZNcyg7q7aHKDubqUJYxL1651RDYMcFOsCnOhMlfRRPY5BGV1d++4YCNzNDgYpx0g",
-	"BySsbXuwHO3Zrhvklee6963x2Cl+rhJZA7udTTNJ0zfwxIpy07D5aJ6dSzKlkBPCbUIUFGs4JEmNgyUx",
-	"ElpiGrdFScyfBSR6oAYa4Ic4sB0oaN0Tgp0VeQ3CyOMyX0DOo+PzNnGFu+olOFp7zPpFtVuqLQL7oTmi",
-	"MCi8NbA7uCVIaUruieu+b1QhnLbLD3FVsDE5ZLXKAr/hQkPMrAt+hsUow+RtcDt6gQOlOcGgE+OJ6y+s",
-	"D/cIOEjGSrVELLxJlCBBj7VChcXIsZBUkAK+AshAvSiJwZyeywwLHvDcCm6F4xlyUkDqS94khyR5BmzF",
-	"VadCWBNwHabVuAfyDMBMwCBq/d07+/t2mpkUoyOvj7K4vjfznrB7CVwJWqpM7+AG7MIzWeXG2i0xCs20",
-	"YnSGoK8+gi0e+thjpRMiebWYWs9kYmM1k9JXgekvD9BF3hNFTN4U07SpcgCwRc4vZv36HhS4vrxscK7d",
-	"2TiyBLbbIcrTOM2iuaWe6QLEraChPUtmypYWmtNF3BM0yxw4zhAQc1JGDvZw7e7eCLNk08ojZBvNTHky",
-	"yzQ3zOCWOXFbLpa5LUd1fTyS+eSb9lJg7wz6X+2qABLiChjQpXkpsHt3docyb7ZymCcct65VQl4NAOiS",
-	"IGyeagk0WnX0HznpATLUuS7CSg2bSnI2ZLkRZlx2lTlAWlo6F0ozmrr2vN245vgplnQRqYcqWHj4esLc",
-	"z1XQXVA2KykcXoJcwRWxkqPjbQEC/qFZqKIo8kUkCyZ0vgB5fMe0AqvhiRSDfOILFLfgLlTt5YrqQD+S",
-	"yw4Gsar0G0P/1ejyPN3HothhYPlY0psKn4iaq3uvcIWviOp+HdvacOHMq9LqsV0g090CADrb17sAKICD",
-	"kxAp+lmOi0PGHRBhXIJsGsGdAyWnbMAnNDPXNyBXQBqKYCXUBIewaRtJUSSWhzKxpGLWRgLJdgV8wDIA",
-	"mdciyoDLzX2OtZSsUo0qskUxRyTqVY0WgULL7T6zaPzmBvJ2rMBt81qpIrWFc8+qbTiZwbATIodDREUq",
-	"avHhZArVBzp0pbG8fiuU1LAy1VRpV72tsgRQ0GD5dSzIEDd5KMqaSCHXSdl+Faaref+qBY4Lb42RFFKJ",
-	"0aoQuiptgUXrtwRJd7WT28hf/qpVjaChEYXB1r02XLxv43Sss6cgx0Cm/JhPAL+bPCurvINyMjeH7QyI",
-	"z1PU/d7BTrDc9wkTKYj6IiU5o/C381JVBm/jCgLZc9wVu+IT8G3JYXXTDb9wUul1K2/u4sMx2QPh4AYw",
-	"kj7Kf0PMIqAYfTSzMkyh1iS+OlfEmfYESLOFCKuxQMY2eQiRojNAL4QxxBj8eYbVyUGLoGlcCBCGTpJH",
-	"oMzBlWsXAAWUhr2zWTKxFW/tx+2lJMVw6iEISX2aUTGAYHyBCtSUyWmGTM/odkWSPRZS9Jrx+rHJAu9f",
-	"v///AgAA//8=",
+	"7P37jyPLdSeI/yvxza+FfiCLTdaru6sgzFa/7i2pX+qqqyur2a4MMoNkqJIRVEaw2FTfBuQdjNcwMOuZ",
+	"xUK/CAusFrO25ofRGMZgvB7NX+P1vbL+i0WcE5EvRpLJKnZ3XY0uoFaRzIzniRPn+Tnvgr4cT6RgQqvg",
+	"4F2Qsp9OmdIPZMwZfPFQiguWKqq5FA9kPDff9aXQTGjzJ51MEt6HX+/8RElhvmNv6XiSMPtk9vYZj4OD",
+	"4N7dHr27f/f+Vm//3vbW7l12d+ve7v37W+2de3txTLe3e/v7wfswUP0RG1PTxp+kbBAcBP//O/lI7+Cv",
+	"6k5xdK9w6MH79+9DmAdPWRwc6HTK3oeleTxTQ/XR5hIGMVP94GBAE8UuNTEz3OaTO2FKcSk+5gSV7TI4",
+	"eB3sBWGwH7y51ETd0JdP9pkaHon+SKafZgvDYKyG+PK2+W9rZ2fn8dbzHz7f3rr/dLc56WbTWDZb+EZN",
+	"pFCLp/EVG7xik6TJElzmMA2OhJqxFIdl5p/yifklOAhOR4wUl5JwTWZUkVgKRrRsmUX4nNFEjzY7QGyz",
+	"flyfyxnRI66IkDEjXMFAnjGl6JCppkMpkUvMgoN2GMRUw+CeqWFw8Bq2AZsIvvmvf/nNn//nr//i33z9",
+	"m38Mygfx+FFz+nqSyrGl/uAg2A2Ayo/raCwMTpiIT/mYBQed/fv3Op37dztt/C8MTjTVUwXjPp1PzCPv",
+	"37xvTpZ2uZbv/tg+FRKZxExpMuCp0iGRKRFsln1BZlyPSGTej2AzXqayl7DxZsnCNuob67EmMY+JkJrM",
+	"ZHp+SCKzpxGhIiZ6xMjnp6cviYIFI4rOyWw0D0nE0lSmkflCkdmIaqIliWUrCIMRozFL4Si+Yjqdbx0N",
+	"NEvNx3K/X5p5my3Zhq7MX/dDQs3DZCRnZEzFnCjWlyJWpnWdzgkdUi5MJ/msM1rcDgMNexlwodkQNiYM",
+	"frRleceWIZXqGJ7TMVN4HuytTrggcpqSRA5VTUfB/mfbn7/40Y//9HsPf/Tq6c6Dl0dfPH7ww+8/ONk7",
+	"CrIxKJ1yMTTr/d6QotZcDNVm99S1upwMlX2KUDNRNic0ZeScTTQRcgYE94Vi6WZHZlpcPqqpYqkZEbtg",
+	"6bwnY7PTTJERH9thZYcRCOko7Y/4BbNtLmyjaZGJC5bICSM0lVMRk8gwpMhs4SSVE5ZqK6whw1rF5WNm",
+	"VsbxtGXP2qG9Ymqa6KB8P73G3mxDbzLikL2fsL42Pdi3n1CeTFO2OLOj8iWizUnry2mC57VnZgsNxGQg",
+	"U6LkmJnFXJz1wzVmXWLQ8To34nFs3n9sWIPnvI9gXPkxEpKoaX9UmuHiATKnx4lO1SafyJTMRnJsLtfS",
+	"qiimD0nCBprIqSazERP5I/gzrJeQbrWyUb02klkYcM3GavUBxNvofTZomqZ0vkAElSUKcTfcQi0hCyf2",
+	"mMMYx9y8T5OXhY210lZ1oZEdW9IwF07PrCXp0f6570CUBD7lP17Fp1RlxRpd4E0XdZGexvTtMb7ZMXf3",
+	"mAv3sbruYcDVmZ324jSMtOgWRYUE1g5XRmVLk83KPJw135MyYVR4Tndl6UoDWLqxwC08Z8ScbzpmRA7s",
+	"ULkYLu6Z4Rcsrnu/eBKMvHlI2Hii53gOaJIYQbS8hU03p8KuVhG+HaZvIR7SJPlU7Nx3XAyJmz8USy/M",
+	"1QRDU6ERB7hWRM6E4Rjj0rK9C4brKEhjNu6BYPR6N9x78957VdQt1eU4wRHpm+2Wg+r8POtIk2RxbZ7J",
+	"eJowkM/GTI9kXObgpsU7blpwUJ8yMdSj4GAfD6r72PGw9QlN6djDbR6/pX2dzGHI+IybAA4B9kSPGE+J",
+	"TGOcy1WYUWXJxJx87+TFc3JBkylrVfnPIsdRTiVpeFdUd92su3/XJ7THE67ni4OMaF+fDWR6RsX8zIhS",
+	"0QExQm8qaELUXJnRkiEzt8A5EwruOpC0rNwlYkL7eAUaievm2OiCb9/2brVI1GOKx+wsZupcy8lZP+Fm",
+	"HtEBsd8Q+w0Z0zncpXwoWIx7ksrpcESoIG/fxlmr8a1WV0QFYfKMTnh0QKI7XAiW3lFMxGdCaj6wv6Pq",
+	"YU7dORfkZibARgkb0v68RSe8dTsyrZqdF9OxWcfqigRh4J9JEAaVsZjlz2na01CZdMPg7ZbpdeuCpsLo",
+	"D3DFZ7t11NdPZHok5l/gy/kvD2A8j3A4D7PRFF7Nx3X08hgMRA9HVH+WyunEJxoOzQ8+We9q8ptRiha7",
+	"O9aKmOmWOcDv/s///eu//ve//9e/9mg+K4Qg6MZL+W7ONaIITFs14mrFTpe2FpLenPAye3u9uJRNWT0u",
+	"YWF13jcWf7INX0eqVCsW8joqToVtXldrMq/C8fIcCuBwvXlGq+VJ+GnbLIN53kjNamT0zyKNHyW8z5Yo",
+	"Jpdl/e77FUfBTNRDu/B1/URr3nK6NxK8vbuqVG+p1827aHRbi45hi1aRMQ506eSvK/Xi0C9LvOqy2p1U",
+	"RhQCocsQbMKVXqnVrXsLvPcN3C7hEpWF6xZpH4CtW6bnLG51RVd8RcySkK/QkvgVGTMqjDr6VVd8tbW1",
+	"lf3PPNlpt9sd8hXZbbfJV4SLC5rwGMVApll6CCxfMaGZ6DNnfeT9Ecne3iZfkb32DvlqQabvU2GVopTR",
+	"/ojFh7lN0dodo4LFMsrb3IERmX9NAzRJ5IzF+c+70OWup0st5bn5hyTSThhe2IP2dm17A0O4aBc2rdu9",
+	"zZ/eh6fvE7OOYpDwvlZoNIa10FSDim8+oBzBme9yzNu7C8PtwHC5ItOJ0imjYwLyml2kWJpNzF65Z4bQ",
+	"gUU1k6HpkOU/mpHtbt+3P4LZ1hpTVdMV7rShg7ZdwolUHJ0mighcPJaC0fKQpCyRNM6ETfP4iCst0zkx",
+	"9I/XYd4wEtMekJ3RHnw72LEk17Hdg9Rs+p6KcyFnIiTs7cQcb7POKbuQ58V3d7J3c1GYJYrNRixlBIx2",
+	"hlLHjEwSqo0Smb+7m707Sw2F0H5fToU2/UyoUjOZFjray6gQ9to+yhVJZP/cWgCFnOUv7Ne9EHNFe0k+",
+	"iT04bfivnKZkQKeJxrOWmcVjMuAiVoYsCiZy00IuhbdDOL/w7zb8uwP/7sK/e/DvPvx7F/69F6LVHygA",
+	"/jXvdtr47w78uwv/7sG/5t29drsor7cXrP5e+fzF94MwOEZ28tJxkyAMvhDAC8xqmHtY6iMkjSAMTqU8",
+	"SeQMv35izig6r+AEwqtqOpnIVLunn5pjgX8+o2Ju2bsR8V9aen4qlXnzGVBiqTM7tFNDeebKBUo6Fo8d",
+	"HQVh8KWhkJeWKoIwOML9fAqbn39+ZPcWGkWVEDWJopXVXDlJ8mIA133Te+EBVeZ6fFeVsalmQ5nOa+yG",
+	"9ldkRzRJWEpGVJHJVCMpaenMU0i/oqJh+ASvY3VUZ+Q7LXeTmce5LjVrr9aqfc80/WyqV7c7nuq1Gj3R",
+	"NF3ZqNI0Tddo9ilVGtytK73oj4wwUhVU8lXMRpjNP8y3dVGGeRMu91Kgp8nNDBw7ZkoVIryWUl3xkKwt",
+	"2FXPil9W4iq/EXLDDF76izM8isfcp7oadZzCby3yMGVUy1SB3URNJyy1P5nLmA4rxnuQHeTUCEJGCjMs",
+	"MiaGx1zOJFzrBDELMh5zrWsUESPGzkYS7Ehqwui55QNhwSk4pvMPMKpy/MG65pHiNxg80LwFeN7TRr1a",
+	"WpDgbqAZGoQCFC6qzRja6uyV+SeIRj4mClTDMEJi+QzgGfeGz7Vnrx7UoZ3oiQ+XB0PrVOlj9YglzMd4",
+	"H3E15koZaZ0bRUMQpXmSWDE+XotT4nYvLnJClXbxGjcU4XHJY6JhrUEUrV5O/siThdmZ7k+YiAsGg5WD",
+	"UEzERuFpNpCl3a6zx8+ck+KdN6QFfqxY3E3fe8EGTuZyw2NRTKBECral5ZYUZe5WXpWv//2vv/mr/9u3",
+	"NC+nvYT3fRyamVUmVGQMiPxEctGMzE6meBmsWgL72FIT6aOgSLaVzSwcGA9DWiQ4u7bZvPOzXOID+faH",
+	"7uIpcfF8hqvuv8cXLojkw4uZEEhEyZim5xggMZdTcPHP5TRVLBmEVhyxkqj5eUQvmFVlhJwtl0B//6t/",
+	"/N0vf+P1AwzllvlyS53zyZacoAlnayLBGZPHsz4cUTGs99firy0SOWk1CklkhUHzJwib6BWJ7Cz4z+Cb",
+	"lMG0Qd83syWgraJFBIMbQBUFmUMmMZGDytl1zrvi6XUuFeDgoEikDKSEgg8zDCaOkqgjlH6RUGLHts0T",
+	"dlpBGNhZmZam2HZhQgWqWuprwfV6mA3PfvEqG6X9Iidm+0VO/fg5p3HbZHEG9rtHhYm41/L52G9Osmm5",
+	"rqeloT0sTtLD+ZYoNC9EMifOlsCKG2233pKP2XbkXUX6zvQfUbFqe+Mb1iDpOj2pwWH0jRP1qeog/Yx2",
+	"rVH6Fa9LjtIpaJtdzOotYJnF+nqXzkyxWhr5SKYZb6ny5yccAxiasWd4epEllyJy39WHwGbSTAOZxcb0",
+	"rtRoURZfV7px8np5qDuEj+mQhWSXDHhS5v67YTCQ6ZhqtDDtFwZdDDMtbqC9g3GQ5bjlwogbba8ZTphF",
+	"4trlJLQnwXri3VVfmJz5OixFHXtCivzvmm00o1BVJ9FiODY4SI9+8OP2j798op+ePn6sv/fTl+lRZ/RU",
+	"PJj+ePtP2z/+yePtH392vPP89Iv2n57G4z/98vHKKG7ri0JJrjWJB+XI7rv393Y6O9t397LIbv4zs2v3",
+	"tjvtMKg8tOseQjLYDYMv0iQ4CO7ABO+sO/T3lwlps0dp4Qb4nKpnMvUrgSmDm57RNOEszQLLwfkj5Tmh",
+	"De1Fz9lbXcMLI9t/hLJS1GMD88l0MZRECjAaeHWf7W23X692VgYBIJHls10lRsLz191QhJO6irUIWriK",
+	"O3CAJ9wwChc6v7gGuKeNeesVPYhhkPAxt/QGDoXgYKftS0cBjxHMgFBNxlKVyXmvDSFYfGykUhcBaj+t",
+	"5MXVSazaCV+SQPmWbZEjHCTZbZNJyoWmvYSRo5OHx8fmuk1p3wiQmZVNTWjf7I2asEQTZoPbqCIzZqMM",
+	"CdeHRuHUIy6GmbyeeQbLp65prOHy2LtS6lydxv/lSJqBcEHogo692YijT2d0WBWk9CzXj5bSzTM1VC/p",
+	"8NIR20Zhy/i6HKxccerPqTkicHwPiDRaQ9Ygul65bpHnUhMthyjaYuaRZfVNmHshwHN3dYBnzm8aDRIf",
+	"rxslTCFqYn1bb5BX5nKY9rj8rUfmmXU5Yr57n5opFpNr1yNszK8qE3Muz0L4rrMXIy/ceCDLOht0xWXy",
+	"my+PMqu43Uey3y7cEy1i4zizC8No+VxZv4w7ucqxwRDMkSwmvTn5f3/+5zX2zkok9lL+/8osy7sGG7dp",
+	"vr+c965a7Tz79toKhmZlryIWbu7MfYj4sKsclWoW+9ppDSV3s4gh8w0DGz8AB1GFBLQGUoZauTyFJlet",
+	"lN9i0UaeEZJOwRESkm0b/B+SHTJJpWkvJLvmz3hq/twjqexJHZLOHqFCwvV6UzFGIp9DMrpV4i7tBpaQ",
+	"sEnENcYF3FCLOWVrB2+XWkDVFVcAuGhm6Vjff1wOBFhU11/SVHPqyZg5MYRYdOWpcj6WUdhZTKYTyJjg",
+	"lXj6GtV9/cjv4hPXnU1eQncG0//VWaXLlERPR4sU4nG4IjSZ0bnKAjJXMBZ9yVCA8TLdB4+ofeSwGFUj",
+	"GMtoCkSFin5kMUbW149K2ZaefCdBx2vNE6Si95m/qCj81uyJ3wMLk88yXlYbu9TVfLGLe+sjxEdsQlM9",
+	"tr7O6i0VZ78u0s4jNtE1vu6p2e2QUEW+UCxtmSchPKwSFtZpdxpx5MukPCxJ6wmDF0Zs9499ktA+I3Qs",
+	"xZBosExhEhbhOiSJnLHUw5Q7zW6WlzT1rvNzWC+nRuRrju4Qbk5IIsVQES1D0vb7eNvrW/lhA3O/Og7O",
+	"LY6fVlQD8n9eNNKTimGApk5PYjGJJUMrUcwmTMQEMGaanY3H44meN7oWjNoi8sBqXFObHGs6z0xWV7ky",
+	"mibCwrAvKRTjUCGGyCYuOniAckqvL/EhC2ZYvOpxAWBVRnQyYQIZceWs1+cdu5cOSGTDNKOwLI1B5+ZL",
+	"wwzM/z8vpUrKlERf2Aj+6DDbkoHNCOhLoVOZkHMuYlVJXv62IfSEgRSsgbcyi3cNm99SuMWr3rAJTcsf",
+	"Ku7P6hbt1gXv3xQJbdkr8ND3uQDVxEWWr8T/cc9VDxt2WWjoTd0BgC4XU5EtczKUWbwzzWfITCY3JylT",
+	"TPRZaBSRAU/YrZBEiwm/kUtEiUifpumcGPGvRSKXDBJZe6G8YKqcJSLFYVdEphcdHZR/osplRkCehNKh",
+	"TSA5JNE575/LwSA6qE/c4CpL2jgkkU39sMO1OSG2R8wZMdc0EzEzzUMgrmJx9ojV+eAhCaeejGXKCM7a",
+	"zIkKx59G9KLg+LUAUsyc4VLWs138oGzHDMLAZi4XV9l866gtDNwKQXSPYoYE7HrANzBRYBcwSaOxZtMp",
+	"50vnQ1gQFB6/1Uz4owOOBClkYbvLW3HtuUiOer20zramRjKFRPYxtkERYAvCuSq2sd/8X9/85T/4hvmI",
+	"q0lC58ujD42cNGFyUgkPsM3+7je/+t2/+wtv43ImDL15Qw3B3K3IhPbP6ZBlTLucaU+4qpuTd9GFTrnP",
+	"k/8CrvLiqsO1BeHXfCjQekK4CAEipPAcxpXjqXAIUtVoANPr3LD6bedUH2k9UQd37vTTccs+2erL8Z3m",
+	"bvOMfKBxnxae9VovR5cGut1I0Hwqh9KTb/vqKWY4KjLhfT1N2Tq78ize86BrPNpzVOtoYJ02GxBsKocp",
+	"HasKakc69jX3Jev9kLMZ7F4drQItOkO109Ay7lnuppYAVgUJuF3NhOviAQ1zdlAacuGk4WrbffReZ2XC",
+	"qplt5bBwj4Wqlv6MDF14+cYVqNG7H5j9EadMqY0vuulw6arV2CoM876hSozDs2IrGqm+XeQx+T2QM/MS",
+	"764y45z3mvNTZFF4xANLKvCHbQIPR/EsbJKTrXRAF9Zn+R5cR6NeYfDrWvRcPKIvAM7i/ZSQPsixAMMc",
+	"BsTJPEYWeJSNkLNafnnSq/1UZizLkFC+tHYFrtAYF/uccDZUbREzAuLTqk0+mGumDs1Ec9RQm0WHkZM3",
+	"lJMGFJ3bSJ92PmVnCyiHLmIQXAMes04I5ZL7ASBA8ciBwSdlCdX8An4AWfro5fFhnrpu06xxcxE1tLyS",
+	"l4zLW8XqilcLbIddgHrWZymihj5b5MWE/nTKwLgwkkkMWJuQ8W/3cEg1m9H5DUUixfop02fnbB7BroUF",
+	"4UpY169imkyF5knxZfhB01SzmFDBZi3y2CYOFoNCtQ3XJJolCSRrZ5CpBUCTtRd0RRDFZ0xD5vKlQ9jG",
+	"5bz7gUwPs1ApG/UeWfXJal82m93D1ewvNfdLIVMtJFwozWhcat6fsFZwqO80gDazOuNKrdw9dzkcsQU6",
+	"RfDnxZkvgj5XF+0Vo8qnp305mltWJ6Qm8nwR/83BS0xLmfSLfM/ac6odyPNDErNhSmMWH0BbXAxD0psu",
+	"YvJlBk+0Px6SOKVccDE8IGo0BZAw4D+tgoIszwGZHNs3f9pXyjosPLWcadjxv6ld9et4IVt6WPcy/pzH",
+	"bGOeeZdHYS9mm4/yAbz0Ix6vAv2EW6mE+8n1ZqA/A9u/bzmPhWDph3FZ4u1h9PVCiNAHclQuNHIm1s1a",
+	"dgYO8zbqkWShVdLZA3nOn8Vc4MPbq/nwZX2VcibqjrIz4mGuDWwCkhVgFube4hx+GMMS0IUi08I7i9kw",
+	"hdl17ldnN6Fas9SM489ed7buv3nd3rr/5vaf+JjtZgNWNOazLA1ZARo/YSJ+poaXZR1WkglzsXZYEJAk",
+	"oj1xH9YVSMZnruZEddv+1OXL8RjNLVzlfU0F/+k0d1kW5O3M6+bUj1IQ+DN6bs3QDiFH0QFIuimbsEpG",
+	"RkC3OpXt3b7XJDRVszpBxo6uRczdDrJm7tlCh6By2EOFw3hA9vfCvZ090jMKh1mNL06fbN0LScKUIj02",
+	"4oadAH5nRan5+X//3V//p3/51a+//oe//+aX/+WbX/xd8CGCadXybDJw9BZIoe6QfcCTlYkxKzxQVl7I",
+	"pLSVLyCbXXnLOKLwHcLvQWSox86I98KIe8BC695xYRi6HBJTiIVZ7760/dQP+zrKT3bQ68pP+NrHi4Q7",
+	"juEof0KI9isClXoW7PqSw9VC1zxtXCXxawXh2Au+zkSd0Z+5HS3vPVyIjyBHGCp6QxGokzKYKhaj9AYQ",
+	"byu57aJmtbAsT+WQ+9yEaBPIPaGA7oqZ2OaGG8jUZ2Oe8JSpIy++PsKoWFODuSVD8oXgb8mY91Npq82U",
+	"o5PuVkMTGhjU1kWGDQNEfluMMWEAhU2oItHRVI9kyn+GutUDRtOFjJi3w7PJD+6OH7f/6ed/47u+HGju",
+	"6iCHak6zA6bLEpnzVbbNvqnb1ut4lJHe1j288Naljys4yqyHFeO1EKjj3AhdckBidsH77AoGLZ+hfBPW",
+	"LIc56B1AhlPJBeknjKYt8hnYfI2YLVMSuQfOxvFehVw72zu7e/tVta69ZAymkSWO1Hw4UCVgxN5mdvSK",
+	"U10xBLMsD4h12jTu79zfvd+je/dpr8f29ll77+5guz24d2/HrF1RWGxv3adbg6OtJ2/e7Wy/9wqM65sC",
+	"KzTpdt9Hj8/WwHBoFLtUCEcKa++LPM/YbHFfCsH6GE8gF2x2WYG5ZUwAm/3wh/4ZW/vEW9H5uofQuzTV",
+	"9aeHOq5PZ3B+KMtUMFkvi6danF8DBAMId4IwJymy7GdtNOkD101KhY2CcMi5PM4x5aapAhMSxWKKpdGs",
+	"Dnu1WJn1pfo88P/frhqGDQX4PEJyueRuFmwZ2VzHY5GR9NpnoVpsdF37FQa/L6TLX99817xMayNIiJW2",
+	"CdtazeL6o6Azs59X621g/8KwNgDwIYAMiCEDGc4qFPMBjlEtYDNLuWaHgCJJoic8YZFzCJaFgsrZX5pM",
+	"exlAURf70ACBaTXkUma+zNS5btDuBnlAePFy1oolg0ZAkroOmYwLwi7MUA8K8RgzhNca8eGIpZjtD/wa",
+	"MOhsnj/Kh4K1yEs8NxpKsGiFzzewMK0LFrV+rPT6AFMn69sHT69gH3QYUwvIkTWgU9kAQ4dS9XCJPTFb",
+	"3rojS6zlqYrCSZRMNUjeSENVKaJKiErLlJUwrtQlkB78WGLX8o4yA/Nicje4pOybKzFkF6exznHxElrN",
+	"iF4Zme1yt+bpTOK9qb5dFycT8dlalydCX+qzzd64pTZLo6rZqrowjCOAGTGXB2RJtclUgEso94iRPhgc",
+	"bdp4i3Rgd7YJTZREIMVeKmncp0pjwLiQmvf9pUg8F08zu5rjg56EeM3eanLzGU3PYzkTt0LSMYTFRUi2",
+	"CRtLJKgK0l9I9gguT4sciblNt8VQXSM/QJlkyLyE60vZTM7cNths0FP9ocIpxlPNPsBJGHuhPSGUwvxU",
+	"jKNImIb1gQKzi7Fml4ylgAH4SLiUXOXDWgGi89GcTG0yYyHEOASxyNxeU+UF3+/XeFweTLX2RCg/pT2W",
+	"GMloAsZSJNVgkvIxheiFcjxxMZZYU3V+p9M8ori4DjjKGqh7vwR9rBUcmErwOEsS6UVnr7H94WpXTGjx",
+	"brw/2O9vtXd2drZ2Y3p3634n7m+14/69nd5O5/42rSmmtqakBVxpnXWybyBOt+baH3GMPgCScMHWyMU4",
+	"9TcH62x+qmgUv/i7f/7tb7/+q195m1pHHlwaj8s1SRiNa9OHlhBioxhanHROZplQuQTktHyELel6tqEH",
+	"Jwyh0HIyq4Ry92tSy3jfvNp48+yx9VE4DuOG77TYQ167f4shmGY/pDxXB0SYWyMJiWUNIVHTfp8pFZLY",
+	"yFJpSGY0FRAJycVAhoSPJzLVVGgAEuxzmpQHk/OYRZ+Pn0Awhl1OmFAbowpcyPo4as9pXJUFkgWl1FLB",
+	"0QX1YjwvJmytQRJ1HM9KSMURlhvTMpaXSNbyj+zU29jiUfSt9cuC46F6uMoep9BKPAgqNpfTFnkhGEnk",
+	"kAsygQo+GPNm5A/nz6jKQUUwuiIaXdsL5SCTZEVCPFFc9FlNMq/H5ws2iDpwW7RQfJcmSRSSWTVZv3iD",
+	"O9Xq25cbb3PHC/m4ub0j2GOduN3f7u3S/fuDu+zeVrv03zZdI5fJZsovCBsrret5tJbFdCxsy7WzvK+1",
+	"eB/fUL+BzP+lGf/mhF5HywlwjnWNJsWlqjXaG06TyKFhi0iXpbSeMaPCW7fL8saQ6JQKZS5pq/zGFZmv",
+	"CRUtlqlJZS9h48uAtMQc8aFmMj2/2r6wNPUWfcrrsEKHthgrVjiz5SxBYcWA9VhWckfKSt8BGU+VdohW",
+	"cBeuvPnsvuP4vBufSi37MvEGFmX7JQckugNICfOomDsyU0EYKAVOf1mq0l+tI1Stregt1O6wcxYLCy0B",
+	"1bxMfbLrVNdrA+Gl9e5cePahPzamAKOLlZI5gGhVE7CbwmX5q9/X15fadCUom664tGoTrkS4LNR2kVw9",
+	"MhMWZb8MuS4tsb+0tv4aN3mRvhcv24yWM5p0JGjpqEQ125UCE83FIM/Bv3ocrGd7ruUl7KGide9kLNa0",
+	"MbOo0fIEm9UUw7+yQdSf6XTkA3QOXYVpyzDHpJdQcW7BJRfLkZ8zNiFsLH/CoRgZgPfehELJt5qBOy+N",
+	"3ltpaYWZ+TfoQp4ziPu8UoQyRNqqP5h0Xo8LPIsnVll60dW15DWKXG0ic/iVRXxaWd7fkzlc82Z2A9u1",
+	"AVysVfdvhV5d4/UEei39u27YazNF6bdJpzKB9a8BuL48wqdPdPEPwghAZvg5Lql5zodLGsTsYqXoDp3Y",
+	"y9e3Eif0gp0wyOlWV0uUNfx1ccmUbXv1ocHnXvjltKyZujmcylhe9pLTMpZguncqFBZzyw/imItiM53F",
+	"gj/epApIggBc1CEXKiQjOU2BC4+5mOpaCKr2/Z12Of755s3X7Q5my321/bq9tfPm1uv21h5+c+tf/clV",
+	"SmbGtK4Ke0znIZkzmm6NpdCjrbhSIzrYbm/vb3W2t9qdxXDtN+9232/dbEOa31ed1+2t7Te3ss+vO9t2",
+	"NjtmYre8Ad1xXZ1i+B7Kl3wmmbImLh5HhCZVuNlalSbOMGJLsbgyLRZ9q9iuC3fZXnsxeH6NNWcirqcW",
+	"zJVpSCvmevt4tMJrjPXmABXPTUpw84ppoxTERgu8MqYVq81dj4M/u8Pv7dy7t9++u7z0Sp3s+GWNWcQn",
+	"5XX2GsgoKV/s5GXKZcr1vBb3uCiS7G5MHqmJMTECwYDa0IWSoYVyo7fGEvc9lgIQLROpqmCT9qcGRWIN",
+	"4/0S2zV/PrJt49/QiPnzoe3DKxPZdPbrKGCcMKGfqeHaAsZmMvQLkEU2Sf8D5uRDtds/5uKvEY989Sz8",
+	"65zkbkjYH0KwFik3iS/gy+ILynsyjvmWnDCxxcWWYLNKStvenmebkqtEHaxjA8h350OHJJCjxSqGptW6",
+	"WIUKmsvCuKebDF0onninfTc2nCQ2smFaE9lQpcrLclgkxQzzZGzj/AYybZHHfguKcpXhy8fIa0pZL5wt",
+	"KYez6Wo423Rj4Ww1h7pUjmTbU4ykv16A2+3b//zbv/r6P/zH27c/EHpJk5C06lzzsLQibM8iU7D4zBk9",
+	"bKge5qp6L6pZrNxqKdbPBfWlA+eqTddhurz+M/ImaMwUUS43ygN7i3DHVOWZLYYlzyfsgLSJizTOAo1X",
+	"hjPnxr9V8THT1TF9V2F8y1mdtlF9tUVvagh4zcD/dcO8aOMwrwZLI2PZmoBCsN6t4Nc1seKeLs/IGxa2",
+	"3rUtLoVIf+rtavmeg9RlV7hmy3VtfI/N3lmadvLo8mknj2pGZGToYzGQKxHoQiAOqL2aoYmBUVuAgG6u",
+	"U3O0PJGFE35ihreMTRQ9Oq4uDpSb0IiqcvTy+IYiMRtwAUfjAEI1eliajxJzg9jwkakrAJChC0Pqi2Bk",
+	"xsi5kDMwtmDUfabMkxcW+ljUJEObdt+HwUM6oT2ecO0tDfClbz1cEgcGuszcEhXuHNrXZwOZnlExP5ta",
+	"CJBmAEJuNF5U/4egOn4xWWICLGM5aN9mpKwvx2O0WnGR7ceCV+adNboFO612q0MQ3Oyf/9tfhN/8r7/+",
+	"l3/7777+t//L7/7b3/7/gjCwW+WeBFp9Rt8uzVI1yiDLU7LMQMraHrr67pVdfft7ezt73kwS+vZJWmvs",
+	"B18krIXZQqcKe0AZoMCITOJsOBaLETYa5Xdrz8guvkPSNioCniLHbx3WauHS8475pGBsXzbsO4pesDNn",
+	"UwfLPW4erhk158i83cNcwQo9dvZ37u16RyBjtgQT1+ErW0ghW7DMh6NizVVv3/aCMHj7tmKbwq8bmKbM",
+	"eH4ED+NfcfAGfP+qBrl3LHs8YVnaMk0ZmSEq0iLey406KjfU+sUkkTR+whPmRyHHDMJ0iAXIkpxc7e4L",
+	"5pjEFFqquPN2dvb2dnd3mpU1+KE7TavhQzMeiZlYDtm6fOtdbLd2W+2VfifXraWKhTUpHenCgSvTcYWf",
+	"Lr+frqf9MLs91zchulev5pcz21g8bFM1RUNBReyb8DNVcwmfmiai7JaOiJYytKBK1vwGdYFHUxEbCeWc",
+	"JxLouWHNVc/cazLvj0A7C0lv7jmQiFkG3DZmfb5gD9kkPuVJrQr5BaiPOECexfSrD1U2dMyF+7x4w58w",
+	"fRSP+WUDS07zMr8LgUAOC5lC+x56gu89O1h675DMRpIhgBHIQFiNHT4Acs0csGwWg3rgziLbe3uFiCC4",
+	"LmNMijUyCa0u+t0rL7jXMvIB63uHbh39HEI/pJoNZTrfZNprVtxjMvVhANse66O0dotRWofotSwI0s8l",
+	"RmHhNWMjscoH9fe/+sff/fI3DYAHPvTiZ5OtW345HnPDMzZXYB2ruc5GEguGTRg9z2Ww6mXlel+G46vK",
+	"jdkNOYADPKbzDR2tzZjFPv7xKqxhzR5jEOZl99eWjy9mlC8UXPZCbV/VRlosA92k7PMmssltnzULiU6s",
+	"qwkzRtJgoIN7Qo1q3OFoOjG/tciLwQASjjmeihE1F00BWg9yUGzAaI8hFEO5zoUw7xu+PKPzIAx6UzUv",
+	"qyfwTSP9BBfkhWsRPx5hu/jhAbS+EAxVXyJjuQaYwdA61c8HZLuReK2TpfFa9sfrKbDbga8vrpcWpJa8",
+	"8WhVPZ1zhM9yGBlfjmTCbLaoIoNUjsn9sN2+G3bu3w+393bDu7vt8P79bSIFpvP0GKBsaTgaYFKvFiHW",
+	"KNoHMU3PA6/MrWm6wVsMzlyaF8veMHtTXhs1GPfMT0XkDJ1FLcCIzMHdBLNTtTbcPCWlroD6LDOkFRcu",
+	"q6dmzQ0es72uWlzVtD9Cz8kklfG0rw+zECQwMK3hLNm/e/fudmdvlc/EJTxVtB7B3xLNERu3iPF8mJVP",
+	"q1rHzoWcKU+o1P4lcKDBFr+scDgEgNWIOjaHANGfs7NTJtgHHyLEc7GI7YaCMRcbXh3vuF7t2w0HMDbG",
+	"BQCP0qrIwabJZitjAz15opeJ/gva61TqmlGzGRCkF6KXQKYEg/TKrdpwvobAGP2p0nKcxzkD1SZSDBXR",
+	"1ZRReLQZNgmQbGjPB1JGBk9iVisvLmtIMFxW3wtjuAd1fj+abb6v0OSGSKUZ5oMd6XUUYNwiriu/mPd8",
+	"xawFIxOKwfBmQdV6eMT4LldkME2SAwdqBkrHQCZJJVmiNly7ZnBulxcCaiy3dnwW2WqZRSJHDCzJwh+G",
+	"kO5WExXtmYcj7E6sO3kWd8oel8ZBOHBZrUpixCmH2erW7tl1JUJ1ORK8rH7I+yOkBVshTCCXA0TDxQmD",
+	"ew3XbECnicaop9q8qliChGVoeSG3uV3ONlsVpQ4DKvUMKRhnFLhjtVotibH4HEbVT+xFU1RIiy+bP2Nk",
+	"szy2X/LYfTVJuf3O/AVflmO+85Y8ZQGGrDTojn8HJhBXDApLh1RiM6ppee3Vi1VU6d1qTYUNWF+0VkvF",
+	"HEoqvnlIIvd4BGJeVu4SvjNPqtA8Y67ZiAjGgT3BpSvKt65d7kLv+FYQLg+rDwOKkAb5QhfaaBhgr77I",
+	"X7Gf4zy4XhXi71UxAF8VIvDVw1IDR2ZQXt8LZKJ+Kqbi4+/nTKxTfGVNpoPhD8/Y5T0kA86SWOX5LyGh",
+	"EDumssLYq/LHbIV5j2QplaZJVoF+QX+BiCCsPixiSD5Ez60kQoJ1T49SOR2OsqrQFTv7//G/ff33v/z6",
+	"//mfq3H6q0Om6qLE4M7H8DAb0TeheuSJyr+hoJA9zslWKMAkRzDNJcxfd/+O2cg76Ba/A1nGi/FlS6MU",
+	"/+yOj7+xMeWeUMDHW+Z7/0ig8/+pEO1WHsT91Ws4rEFmG4dkYNj9tMh4TPMDw3XKvGTQjIl8Bl09oxBw",
+	"iB+esHHx4xfC6OMCQiQwEMKnL0KABNqlKnrczj2HsFMhps7qlKqRYVOLxD8CNuzprN1pb5nutjrbO7tr",
+	"Fyv96U8X+/rBD/yzarfbnbU7SBlNRKNU4bDGNAJgrxiHbHPqqmEYR5dKsDcnzqMGsx4cRW84J56xWjLv",
+	"NAnw9zBdFwzyxJvuD2xVpmOMKJzQVNuMJCh1FH8QVOqBl+RPbZ13G7llhmM+LkLU3ISAh1tBQcfsceGF",
+	"ilxpWoShvKldNxa7SgbNKhLZmgbv1in7ENmI/8jBEWVJY1QVEguz6b/rBjzuBgfbYTfQfMy6UNBtb6ez",
+	"s313N+xCiG03OOhatao1iQfdIOwGiv/MfL97b7vTNq/OJ/hYwfZ5J3uWCdMF2Gu7wdspFUOq8fE1K+13",
+	"g/fNDSewHObZ6lockB2w97iyGCFm4+yWVmZ3faPDyooBbxYt8BBGltXrcWFjYQkZzKwfAjEbKRcklhGj",
+	"qctzr9DXddQrS/S/vqRna255ooryjP+5S5hcWm9rcarF1ptU/jrRVC/OIWtl2QTwVW8IY7PRm9NLInRl",
+	"Rodw1uFhMbQpTj3aP5eDQXRgI0F6jIshZG2D/dD8gRjkhA40SwklsxFP2GFXROe8f87i6MAMBQrxMVDG",
+	"zcmAu84y0sVKcYcksiUvo4OFAQuJIb62ihXO05WgOySRRL9udOAE36my6Ol6xLpCsLcavJ9kDK8bgRkg",
+	"1MlRMqNzlS0GeC9kzMjbtz0X4SYYi62foiuKrmDsE9Mo7foFYe4htosYhAGuSWC2GiZYFuGyFxrIcY4E",
+	"XmR9u28eFseQPSYqTz3IxuS++b4bm/vilRtjoYylLwjPg/3uA3avARUqIt41hLiDSLbFltR0wtIQolIQ",
+	"jFpUrNnCixO8As2Y5lpMc7cIQlPEyyGUuLLoCLFNKrgzZPps6qIGXbygDb+VA3DxNTOTPmIT7QPMMALU",
+	"mJm+43qEgnazIguPm2hKNWvmU5kWFvGzRlrREgUIItEbKDBrbOzL1RrKGq394AdLFJA12nnFaHIZSKKj",
+	"uhPmRyQyF7Q77KlMak+EF47oMiV6T5ZpKWusT52DDRluCJEAIelN1RyLVgwW8ytrePNiuIurAOUYXmF3",
+	"Ml4TOjQmOKeFElHI2TLSd4cso2NHgEA6dn28AoJi6bUU23yVjleKa8ob2AhfF+VaiLIGjCzznVlaABFe",
+	"nFXOB1VdtlP2AESYeywCr99ZJgvs0nqKEOLr9//610EYvEDzfqcdBi9pCupVu7FjKB+hL13LzLEup4zi",
+	"lYzB+DD4fhUY+fW78ngdOeLBbTxGeMczuprtyhKqw8LlVh1XJiVkl7+96/Hudld14I4Orr69iby3irtE",
+	"4Hpwt0GQHST407DhoHhQc85YWJgCA4MgV2ROQdEbaJlE4yW0FYKX+/9wPd2uhyXqrT0u1/Xwq8ud/kvD",
+	"YY7NxZdwpQ9B25BTnclVIWbfGSXBh1a3GhggS/8swOy7O6nS+Gbjo/cW46N9trUfcsV1XVa7lmToCaHw",
+	"li45Epk4h7jjUFW9CCQt/CbDfjouGgzvgMVO/auUx9/dp51Bu9/Eb1NX2gSmdx3pHNd9XTqHtx6/1Uyo",
+	"S6OZuDAmOWGea48Jnc7P6qDbSkW6bF3Qx+aN4wUI0SsDtKVswNK6bQPnup2Eud6JoSZzsICqcsViITTS",
+	"ZmKiM+lphjeHltpUaWh5HUJdKJO/Mqs/W+LFHQa0kf405XqOyXMWMJJ6FyI6muqRTPnPKKawP4DnyOmL",
+	"7z9+HoU5AC5C6UPhmAhq/9/hQrAUNEl4AOjdpfO57rLBmfkDxoJ56fts7t8R+JWcs3mm6Usx4MNpatHA",
+	"jvp9NtGGF6aG4RYeYHG2X1Bm3GxbAhwRLvURoyjmopMk+NHWselqy4wk53ATbj4bDmcmtDjEJzIlUCPl",
+	"RE7TPkp/vVTODJO+Qb5kvRPZP2faWXFsUL9iRljCEbTIsSYCss/oZMIgalgQOU1JIjE2Hob70ykDK74d",
+	"LQ5nYZzvYT19KAlHaCI5enlsmh+kUmi0MPxoSsXbKRXk5te/+Nuvf/G3twBYmSaJ3X3oaatHFYvJq8cn",
+	"pyj1ZiUUiDQjPzl5HOazhScSKYZdMZFJ0uqKrrh9+zFU0LBOVqwGnLHJ27cPSPSuC4yqGxy0wy4wq25w",
+	"8E8//5v3EUIecCxvweKw+OzzsIs1IdBi7ylT0RV5VYpuUGjNFs0I7fL3pB6hJ/jz09OXNngDC11kpUAg",
+	"kDckShLq8AiMuJtIeU6oJhi6AY10Be4viX60ZTnq1nEcWczvInxdcbtxqU4mLEm4GJplsU9hJrgS9Jyd",
+	"9akC0CjEn3hJVZ8mD+13NurdNuAypm5GgK0RhQT+iKOwK6IyJL/5reyPim4Vq2Jq8EEZVmYztDMkP0NT",
+	"IxoTru3wT/mYqdu3YcQQkl0Mxa6Lf0Z3u30IVli7EreKvyUxH3K7CD9jqVRoBTWSslBwg9qDcTSh/RHb",
+	"2obs8DJk1Ww2a1H4uSXT4R37rrrz9Pjh4+cnj+GdHKMo+JF17ZTAIDr4jLkf6IRbdIgdBD8dAVe90x+x",
+	"/vnZT6AOwVm/UitkIpX2Hs5iCD5WdJEMk1HZW660OzDlChqAPW8z7IiEEqtZXRiodvTQjAVLIpSKF+DN",
+	"wZR+ION5nUyRP8JZ2VcJb8H1oybSrKFpYrvdti5Q59Arus9+onABUFBZJcbgkK2ABVxtrYIi5LETgItf",
+	"uxvEk0zcQjheG91Vtxx2sndsnZ5XbJKg+KumYwBJOwiOS7JpsedytWPDuulQVT2vCsOh7kDZFdaQek7L",
+	"i4C+hHwtjgzhbGm5tVC3+6a5PUjnlnVnlDD7MUIWmkC2YkieG5bONdEzgK2DK9dGqykeF3hSxi95jAe1",
+	"QpYwveUUuYKOrMQElAfpjUBc2T7YnEdzdmkyZQu+ebw322Fg01NL2fCiXCTEnHfBtq3xtdhHzcKu6LVT",
+	"6fUNEHizg7G4ck5af1+WBy0SkO+ELifuctsDS+SbOR04ekJdQqpMgawIXbKSy45JzNWYK9XwnDyxQE1j",
+	"KuiQpQokrz4VRGkO6BQkZdR6q60DD36F7GfIkIUcCBcKk9c/LhP3IxzUx+K3n2437UTddoJHZyhlXNg0",
+	"wA3gSuPy2F0b8ISpO+94/B4OL6thaQWsIjk1MmUmLR6i0XUIwOtQeszwPWA96OeFFH+z3S753HJ+0/MN",
+	"VaKwAwyeSJIuZgUgBKANqIiMwIbxDCwrsTam5yzEbHi8gzH9DWIfAN9p7xbIQS8EIxEUy4/McyMppFFK",
+	"rOs5Oh5s2R+tNhk9PqXD6BCgJkynAnHKzelwkiJNWT7PzIONkpPpv0WOugKUHdJjc2mFQSYAy2K3s9+C",
+	"bp+bw/aM6v4oKi0cNLjT3oXRH48Bgbkvx4xEHP3SISapAb+HTYTYSq1pf2Tt1c4gjuqM04TITE6TmKRT",
+	"QW5+fvrsaUhOfvhZSH707OktQlVXREUGL/ua6S30AkcoLEYu2Ol25IDS7E6C45Yc2VvHosCAxGqxWewI",
+	"sExPb04mqXzLGcrZWWAvUpLNd3RSe0kJjpyO4JIiXSzskSBRd9pu7/T5eAh/sCjX8qBU0SFJGMZ7g3Vh",
+	"wHQf9w3CdQ7MSKIo+onqir4USpOUKfJdQmeUa3z4JmztF2kSknc4OnVA3lWU9Mhq6X/yDqb0Pnr//tZh",
+	"V/DxsKXSPvku+eLV0xaKFZgc/MWrpzexk5SpVi+RvZu3zBtRFJkhHUFIxU6bKMxi4HbQDoQNJAab3gmM",
+	"vBosMeQXxScg1ELORCIpUGN/qo1okjkMRvSCkZ3trnAPKTIVZiNmdI7H6v4tnyjxGdNP0Du1Qhi9fed2",
+	"Wf70h9i1GsXOvfeFYBfOYRBa+0Ixxm3rEVeT2uKUeMYQTRDOng3kys/XYX7ki+QfFGWHgpu78J47P9/t",
+	"BmdnGPWWf3n7u4BNd+PGdx7vfed+5ztH977zeP87946+c7RnHvXaSA2rqkfG5MBizZQLxg28N1XdcLvB",
+	"9lYeq9cNfIv+Pgy22/sffV8nNNVlvMU/7u2H2Nud9m6NcoM8BwPzCU2MmDYHlW23s78xndNVX62hAnet",
+	"DrlQldt1Y9rjI8cgKexgQZCC6xaioQzt+ZfJUqUTdhwjzUUoXTgLZS76OcNA6Bo2utAXij6Y9v9Hjnfd",
+	"TsUmSNE69LMrG0U4lBW9dDmhKR0zxIF6XR/AbpNrotwUikkFYOSeUD3Kbdw8DqoabVM12dAyIC+ZkYFD",
+	"oqSH77THangGUaNnesSsX6reusKh5CRLBpnRDYqV6BEbH5IBm4EligojLoGIniRWP6ApiKemgRkkBmbQ",
+	"sIoMbRki1D4p1qYOC/Ut+XDUk9NUlcT+lk8CKmp5MDeQ3k5H7Di+jOoJZXD6I5leXu98Zku4bFThNFux",
+	"087Lw9iwX7O8BZJ0P1tts2bze2wgU/aHufsPYG5/8NuPW7j2/sdM2+BR/5Yfa+XsBhZLnBYwnd0GKU21",
+	"2d2q5X6JeR5rr5CEnzNry1808zsDwqp9foSTuO52/GJn9db80yoGES1Z0RWzt8SG6OjFekbGBQLCO6+W",
+	"fp6zGUIqp0qHsNFGwmG0P8qISNu6+Yh6gxKUJ5L9hgozZFIFkdPoWgWhKDOzoBzQIq8YjbtCCmtfes7e",
+	"6sisZITnJMLsCBJZLIfowIEJZADhBV4WATZBhGYeCCgSEK0dYupOAXEciZpqcq/d7oqcNyMOZ43KXqSL",
+	"Jxxjyy5l//cm3TWtLW7xF/bazc3v1XGvb33f+LmCcSw/XLCLrU3yYWv+M8wQDYXLPFxOSPSeJsNdz3ba",
+	"Z2MsOFFjul9xy66isadU6Z32MzW8Ksd8pobqGl6LcEUV7sY1rkPzqhRs+fofQRyjhbUAcx8VFlMXSlaM",
+	"mChZxB2jmzPdaG+kYH/gm2NXZI2NyXyEy/xZ9qEWORZ1vu3stilFhS7dkme26+suXthxLmd+bok2pxlL",
+	"s5rgmKlheG7r6nbW6B/zM7AoLTlzFsl6r90+zG9tF49koRvRKmVub2Uxyk80mCtFDH4f6xIZcnOBW1f9",
+	"jM4JRKWupgM1fDAHL9UnuZ+xVIuNNmUizuqLBtvmv62dnZ3HW89/+Hx76/7TXQuGqRce2t52D73aCRrf",
+	"9M/UECa+aff6B+MyBbVIz5jhxzNJeKxCiGsjXPSTaczWUZTGaqiWxixNUyVt4A1ElaE8oJy2XFKVrQp7",
+	"kIujxVgRgTJzVbXjOiQRaPkRptDKJAY/KCj+HCL3eBYIlFiwGxRGkqRVd2pQaEBHq+OPisesRU4lxACQ",
+	"Hu2fz2hqVm8oiRRdkRkiEwlDxQlnue6ZE7UgcB9iTVoKbgPbWtbMiA9HMBXlZgjKJC5pyVrQFXXmggbC",
+	"tbkSr3J2cSq1J+6KRxtNelcTw80MX9JvyUE1Olrl2kAdrDeH/29+OtVym5VPDrAaqQ2ascBjGWMIUUXN",
+	"AEaWm0B0EchbzkRXjGl6rlrkKS2eYzgf5qwZXgDQPkYkhG+M3shiArj0RvMkYG8G8F5qESKoKzlplckD",
+	"q9q+pKnmNImg3ktX9ME0bcHSIRBVQDstgmBs4FqmJDJDO2EiPuVjFgEIm5D4LQbHHhKqzjGqB0VcdW5r",
+	"tDGeEjQbqQZn7ioHrvEReGyE7wLNfyxtUzU342xW48yordRFiF73BiYc5tJbVp0cOrYWm0xcJtGdC654",
+	"oY0I6xGj8uNYujNXObgJr3j1OB/GHxiV5DNbTiKFHjDYagF3iisN3443SkCKa3ZDlbovRqoVv86pZq0w",
+	"bohac+UseizLzIN6DujssnGFGQIkkIyXUJpEbTe/x20uHzS+21wKXhyE+kjU5Ol5KVnxFIVdfanLb7Oc",
+	"qjjomhB1IgcNeFbBNrPMSfUE7spieUxMqciuYSuQQ8Usda6yIjAc3cfmqIHA7KPD3DzD4+tvEDBS+XL2",
+	"w+Oy/Qqd7StMWBukDh4v2kpvqDWMRGPWJBXghiKTVFqfu4jJSM6IDVNYDsnko4Fn7A/tsnrGVsgxljFv",
+	"0GZUYgSFLYaE7sL+Yv2ipsL+ozJDc7J27qKGOi6ZwapUCQrNgopyW2A1hAzJovQPN5mR271kgUWp/qBF",
+	"X88UlxMO7h6u82YFYGzSqlSVulkN7hI84WcuO7TG950Bj8VofMSKJFCoylN1GdGhylcPJuhzASZph2KG",
+	"sdi0f86M7oiYUo7UbHIdwq1h3W4g42K53kK1qCLtdhEu1uM6zVIhM34eFQtNRyGJXk7VCPOW85qi5rDA",
+	"POG85GmwkAgSy9AF/kH/NEnM96HpwMismHsQFYvFGp1SkOzgZJF4Zo79rCx2ZgrrtNvtuzUaZqGI60c4",
+	"Y4t1Xz/wQVuooOvN+kOOVbfpm5Xi1i4pXziE+F7p9OUVzfxH7ySj75QtmFfyxF6jnUqByimZJFRD8Wdy",
+	"OmJzknBWrLFbRja8oTwFpEMbZK8dVFfkAE2jsCsgEcoaWG0wI1apN9/cUC3yHKP7EQE8BtMOVyR69z6q",
+	"y/KFObiZGjkIQXcUatGUxNIVnuIpjgixiTE350aGLaSkM80ohgbu7MA4Y+yK05QVd74u99VyanUD3qg5",
+	"Mmd2Ry+Pb6is6LjZq+x8ARmWaNtV1cuoW7vKKHVSqVSsbAvEQgIA9oHFJaYiYcrh2sBuz7hilrB9R8Ir",
+	"kbh6JZfWk60terud1cgoVqTAAhSdvCREXkWhMTWU6ot8YKZaLM3i4aeesjofwmCn7aasMLVM1VJv95cu",
+	"DxBMLFhByn4VOcSk6CC32uUFZ/lQEC5K0F/kS2u0Gx/YWrcWVimB+AaaKInyNHhiumIRNtP0n8g+oFEA",
+	"VgGYr4Fj2XtBjWxtfsusFaCBHRawNc071iAEkVwjGqNp3NqNWl0BwFvA/Qu4cJiVBxzTAk74mZxD77r0",
+	"aciRqDLsqMZ0XsLO+sB0XoQdq5HLLfybg49U2Y1aWNeNkX8GP2Az42xJGChPn62pXwMc8bhp3j9w7+hY",
+	"HaX9Eb9gEQrW9uYt2r4gvRHDKtGfV3c7C3Ni0vMM4MhnSIMI1X1PhOrnPGabMlde2q9oli9z+jUjHjPu",
+	"b1MSvd3uqhvRxmUqlgyA6npg1uIa1K6iRclssCU2xGsyjLqeyhC5rFYFtKpLiAnyKKwakfTQCm7KcDaa",
+	"OP4K6G9JQZblumott4DEZlSFQBcrdXRFBINuwc+R9RUATe7csqK5OW2QjYL9OVgLqrCQlvU4jJkeydgm",
+	"skIDnVuLkN/nvH9uI6eclguXkGH2AOXNCyHcRi+xiie0KoUdiM0nx8xpK9CiP3/MleJi2CLHuisAOQZO",
+	"4YSl8Au6SApiOPSFFSjc4ct0VrxyM0mdK7vUMi/nPobK0lL0WSoQ/8CMAYDUVRU8CzuQKVBTAZEcQhYs",
+	"F4t8Nw/gaD00RHUVDgBEGZi9uDPOwtFwWw0ZN+IHzW8rM9xPFctLk2SFzltz6K56X1lIOMjXylHYXr95",
+	"/6bIb55Rm6/gC1BHmH9zFosmKPhcYjHr4NkgSkjsUvg9JOnURvD+lt0qhnWALd+IYmiQyaRDR8mZtisH",
+	"JJIzwdIIWoJImwp+DlaPBcQQSEIgD7AGMhVgJAN12LSQVcDOqw3AOb8JKY2git6qPywbw8OpB7pxoDY/",
+	"/++/++v/FIRXku1qBv0tuEWbkXyGU1O6YauhMSuMrjkYojkxZ2i+XaIk29IoQmreZ1AOlzyHog8lm0mU",
+	"sCHtz1t0wlu3I7y47nqkMdiiz5h+OKL6M+z6Dy0qJZvZcsl/M6b4ZoRzlCTOTr/ILQv0AuCJFR24Qi8r",
+	"1OEPSC5XVhsvKb03v6zdID8ipTVVMT8OnRXi2tGbnANqZQaQ5uS2VtZB6f4LnWBQihi0aDC5AOm/G5dQ",
+	"4R9zETZAJHWJCpjD5xILqTpXtakLFUDflSEocjyhYu7AkMF6YHU4DMJEkALUONQ0BZ0EaAVwgLhqkc+M",
+	"apupF+Ces8JeVE8vpxYN99IcyzlS0LhbgNpvzJPcKD6RElGsl1tDewh1haFAH+k2tH26WF5Y1rDkBHXV",
+	"s0r+BSuYFknwJ5KLhurDScm+CoH+llM68jPfmY6NRnEBEJlJkvEodC5acyHUKMpwROOYxc5UUEOM35Nc",
+	"bBL5z03mWiEANtz9OM5WXsv8jrIRErC0egXnOef9cznVl955iOOym1/ddAD1YWN5weLMLhUSmhjiHI4W",
+	"dO7MyqMZpp6Oa0jg+zjmP1KBzXgwK5ztAkDG0gycddnep+xCnjO8eJblISWJlbXHmVOIRI6hR7n1Haxx",
+	"RYc5TwnCDCpIlcMXsdc4yrG0cQC5U7nT7iC4ZN19B+YHJccMGEfC6AXzXWxdkd9sDgkvQ2rCPjFyBdDN",
+	"a20Hr2DAp7hKV/f1rHfrFTv/RDcfDmFJ0OfncoaGX7uoTGwg4LcZ8T8ukxBI6mafV912yiY7Lg/0zKxh",
+	"grEs/6WI+wwkhXaw3rxAe+6qk4Idkl7JnmVk1CWGrK6wCiQ5IhHaw22+ZZQXtVR0wDD1bcKohhB/PFvZ",
+	"vOrNxidMxN5M8DW0z+KwgoOAbnUwUw3ftxawf/nVr7/+h7//5pf/5Ztf/N1VEtkspPN6pjM7y090Ymzv",
+	"qzSVDKoIo3s+zokxYwMatqlmqqJJQlrW4imqhEkXTlFR9V2G+QM+dQS0JVHxpQjATwwZa4/5G2q6TqS5",
+	"g9IshhwPHjaIZblQxMw8/ytkzSHTcJCcqJkbdrpilWVn2cF6XlyLK5ww2rdBya/fBQntsSQ4CF5MivVI",
+	"JikfI8JmuQRDsc6Npur8TgcKluWH8/btf/7tX339H/7j7dtgonZFOKkrvuZtSMayNYGSs3ByzeccRe7U",
+	"fHrvtXcbwuu5cg8W7T2v//DNL/7un3/726//6lfZtNpNphOucQqLG/KJmAFYbFfEwhekYEQb/Ki8AC2c",
+	"5kJBH7JMC+pEIyOXYvqMote8aVg9Otk5Qotb7CZzrVpRb0zTc284pZI2Xlox7TxIvbn965BETyhPWKEK",
+	"jJFNrTXG+mYLuazKh55iT7O2YQCbir6v3oBrOFnDgCu3vmvGXthJfCLat73XU/8jiAbrTbXdI6orO/iR",
+	"7Cg24qOS+ZoFeUD+Vo/2z8NCuBmS3Eof1QXXbLXR90i4BsmYzlvk09lYzHg3ZBK+llp1buKn5y4qkQsv",
+	"wysrzWtYyL4nuTB0g8XzXbyIhWpvkWPsbpLyC6qt/8zFq2h6zoThaBiQvbhDmzaAXc/NMbM0S1RI9qnd",
+	"GDAANNwZiHyyDkQbRpqwgcYcLnP3QpDUCKrECWkRTAaAhEJFbEVOwwmyQAgbOY2byFXB+pZZKDBYCZiI",
+	"L2n9qRn/H/6WwjRXnrKEX7Cf1ZYtcYUozEZJc8BQfZmkss8U7qg1I2H60CFJGYAWQW07V5XOGho9OwGd",
+	"X2bhPmc00aPNWv3eeOpeuZlSs06FRRxB/24N5ZAvK4bmFrHgPTDcB147gD+tLE+kqFj1TvgQOJs5ncDc",
+	"XCArHeePESacNsVomnCW5vUs4T7LHryJSK9oIxwyTSIwSA8G0a1DWwfFPWuTJiBxRbWwuEgJ1ED2zxUx",
+	"BGBDySF9hQky5mKqMzBjPUoZs0VtnG8Eq+HFEsTClOl0bqbVaXegVMsilcDyXkm9qxbCzrw0B0Fne2d3",
+	"b998l7vMGot7MLRPJOxB3/Wi3kmO2vFBDsgJZiHYPCdLA4Znr/aAJXIop3o5YHG9IbtFXiBCVmaDxAAR",
+	"PEFK0zm5oAn3gME9xX4/rfJpvZZw3RmeylI33E3F6hdttBha66Bt+zRNeQlMs7Iz42njoEZElbZ4DJC/",
+	"YRFMgTcd5km0aiRn9jbOSl8RBXB9HyJq/9lUf/qofbOOa2qOZtzfpqh9M95VIfsJA0EgzWTzmrB9LL1b",
+	"K4W8wMvSHHUwXQJYubnynKkfCM/cMzqlQk1k6tJaKYle2nIdka14N2ZUqHLqKe2PDtCtZUbfFVkrIRK2",
+	"lT/zgHfgRwhy56rrYd5oHgBvph/LaS9hMdTmctle0SSVWvajA3N1fjEZpjQuFM41QkKhxnKExaAPiGZv",
+	"9R2YuyskZp6FIsVUzLFvLDVCsgLFWY8Wb5BanupKvgg5OyR8kB/iGeUaSwKVOGqP9elUMafTzqjKPSkh",
+	"5GNAe11hMQ7Bvo2whtaN2SJHxFVNycBbc/YH5c0W6rZFKVNMRwckZVCvQ49S58buihFXWhqxoZgjGyO0",
+	"YV44O+sT0UIheb5FHsyJpX/UKXKE79xnrqCs8COqaWSREouUdEgipMPv0iSxWUrWSHHOhQOeAxBFEkEx",
+	"7Qh2ZIvcvq0U1obm8UFW+y0b581i5W0FUp3Nd4EhPaVKb8EjW8ePoluhHcYBYElC14jfPx4zobuC4BEQ",
+	"2NkWTLZnxDY71s4eUQSc2ZT8dMqZzhOrsxFJ0cJxz5QZ9vdOXjwHYiSDFMxFZmeB+KDFbdMiV2Qgk0TO",
+	"rJfuXTeAMUM5a9dwNwi7wcvsw0E3+Kef/003eB+1yMNEKkb6MmbqwExit93uFHx3hsxnCO6x225v22vO",
+	"CgcQL/h2wqEs4W67vVOiZKNvygkzDYGi6WQMgOG2eTsY1gVXKFdug5CcQyOibtsW4bqyyo46KPCJCnOw",
+	"OTpjniTc1oImCYUyH65oNlVSGHLX6fxsrL77HME97bqb42xWnuaamJKY+mb0XTz6IzqBaWU+HdNDBisa",
+	"aT5mcqojV4zaymwOMCjhflj758iVG1TCyRhmizy1SU9hsSL4DZXVcopZn8cQKZkXDlKK1VSFR2YZhM0r",
+	"XmnZl4m5qnzjzJmQtLwCVii0Z9UpT3CqEFMJdNuhoQmuUVxx5RTLh7F6rSA3YgphuoDZF892wa5hQYtc",
+	"ZX/kpxTl6vIy7bFO3O5v93bp/v3BXXZvq136b5vWLCLMsbSGY/r2KRNDPQoO9nc9xaEWUua8fC67jw+z",
+	"VLewhqWWJ4KZVL6hIlst15cS0zEkWSdJ8KbBWDGQxRybEDCiwG6hJcHyk9ZMhMdGS3tyINnPlXMvDnV7",
+	"zz9Oe6JKA82EKvPSmL7lYzPw/XYYjLnAD+1s/FxoNgQl4U1FsOu0O/7oiEwuIJgsJw7xnsnZMcoP2c1F",
+	"btoh3bL4YO4uCqDuYHtdWThGj2FMNcz3mRoCO3iY+Tq/+a9/+c2f/+ev/+LffP2bfwzCoFyOv7nw/CSV",
+	"45NC8E4YAApaLWbvy6wgW6Mj4hBTg4PO/v17nc79ux37cxicWBiEdhic2jiIN2t20Lz09UtZyJMLgwUZ",
+	"b1kVyAdofpEDc7lHThKIgO/YBNeEC1am5oDHB2TlDLoCpYocrtm0d0Dedd1Ww31d3Gy4zcvbDc802XB4",
+	"t7Dl8OIufAvbDp89Gw9PuL3sejaza3eza7azC/tpHqvKHavXI3jfFU1Kax4B17nhBFmM7XBCd6a7bNLD",
+	"1oMSueBfC98FNqK96mz7nFHr6kNmp8hNUBxyfgLID2IIw79VUNEsN0YdzXAcOuEtxxq8mtoT8GVLl+c8",
+	"ZMIIFCzDYTHs1zDlWPanRkjFfN8FyeMF9vU9ZdX3K1hraBzDXtPkZWo60dy0gzjdizzWjauV77eE4sLe",
+	"/RbEDPTo5THZabVbO4W3P4jF7dRIpK4PI7IYabzOJg1Oy3rD/na7bSVVeR4VwkxjBhpp7Ior1QYNI40f",
+	"kr32DpGiz0rWcq6IGk0hrgcKLi7u8Csc3gZM/3vtnWvgLjgZQZwDKA1CxgyM6zqlgwHv12+RUb6alUUp",
+	"l/n/5HHhGAT9P4Tb+jLx3ilUZW1oSIWqN3Zrq7lvzri9aABdtJ0OZApxduB2owTHEFcyfqkimLoeHwJN",
+	"YWKwuULNoW1nthPQ/D3bbtr85NZVl/mNAW5rxHabF79NNtbPPLAozggJi1DAoIqNlqE07palQ0UvWAOk",
+	"PtM17Rt1DQ481SQqYfxlpU1axNXw6eyHO/d2SW+usToJGIayuvqgl/RHNKV9zVKHMXl08vD4mFh4vH1D",
+	"3p1trOtjHlcJVSOyHZJOu00SdsESRWLGJsU47XvwOMbSoOEVMNbyqIAFhMAsuhTNu+bxIo5njFB7Wg4R",
+	"PxrieQYcShimFlBhux3u3r2PU/WZSU7oBdsA+l5Q2icuhKHK5hFrhk8zAHdLz9fQQYqD3/TJ+CAIf983",
+	"JFEEXGwC6QfnAKJoV6KxGXUKPPWxdFAyoaVqDCuhJDJHL3L+BUBfPXRYCra0N0tiZa3O5sbFiKS4JGcl",
+	"TLPIOuqwLwvE1iJH+JUcdEUW02IOwQ21TsXVGlI9xWDiS5GpwnQEqZBgc3gJMNniqgVhcEGTKTxhmPrd",
+	"AriggxYEWjCTLTfzCL7ztOMeRrEdWjVtjOl5pYUjIths4XVwUAQHQfv+TjsAAwYUAGpv7291trfancUr",
+	"Zb0DZJb0k6XJmq4Hq1zOMUTxmtsfwF213Ji3+Rk9Z6ElcPB5VfZwCUbi6qSgR8VajAth2xaklWuLfkgX",
+	"MngKJmgHyoU5PAxK8Mx4khygQ2khOwSUmjC/nsx7Go3HC66qzOobYd0dc4ILz8MzeGnbPQdcnpQNpso1",
+	"Ad5s75H98PlDFbPdpcUylRvP1k0i+h8xf6gmRag+CUhVoS1A5luhOKrphKUEn/QhTJMIf4sWi9ASLUnP",
+	"B60o5ExVmvSFaIAr4CbG1R6QOqCWkzI6xhHO6SrRXnZVXgd3gzfhB8duOWEax/xtUixO6DxDqli9kTRd",
+	"rWlUabNPNRvKdL4sLNL6H92jVsDiFjTxA8QGVWjtoRvjlWD93DyD3//qH3/3y98EH4Xk3NC/TUT3EiK/",
+	"SjtlEwEyCsCsdsxJqokVWqQ0OR5zrVdXFr6EjQXC1xGzz3WCEMxQitZ5OYtGk8OyX50kTKtSAgtRE0Zt",
+	"VT4jKEjBtrTckpUa/iDhCPPtzYac82G+DlcyyuSrWcgr/BgknfX8beSkQBWws8vqKDfjnZjSsI5B2Fpi",
+	"Mfo1K6F9ZLMk8rBLYb3EqJoC1BWy0RmdL2LF9qkwaiUMR4F2m+PYr6JGrDPzScyDbvnWCr88cdV/vk3E",
+	"92LCshpIRlpjJZhu0LYJ103oz8nudSSXAYDbXB0so4PJ5VPFUptU7m5tyfsMiFGRqdA8IXM5BTwFZ74M",
+	"wTdBEql0oYIXRvHBL0MJ4MhyMEi4YC4ZiIshRM0cgoEbM02Af+eVdTI7uMshAsZs+s9jtGiexv6lRQ1D",
+	"dlusJgY5rwwirdwoZiOq8WmYpGJdcZOXigJRW1tIugZz929kw1yx1CZCMzvFFtYLi57DZZLpvJCOD+d0",
+	"whx0coR+7Yi4YkBYQzmyo4z8aqS2sQ1XsVA6O05vquZr8Xbse9NH6wvF0o2epwcs33Kgj5BQQ1IyJTBl",
+	"P8K9IcM1fD2V6lIQHZ+VLtM0TVmMUWMfRgTWNP3kDhwF2Afr8WdN02+VXKBpugBTKFPQcXDX4IEZndfI",
+	"uVOo67W0OOLDQgmjss0ZPCP0oljeSLXImkx8QRBAsZZiX11xM5N0IQSNY7mvTkiiduQ+7Vs/jRFXtltv",
+	"XW005bK/EqZtTrA1IUYpowka2JGGC0y8EGVvLeq3LFY812iUUV3BcxcZpLxBcC8ErTOsdwIY8tQOD+fq",
+	"UpYwLl271hHU08NNsebalYpIBmPZ4xCU1dm554KNzNHgYJx2gByQsNYqwHI0Z7tukNee6z60xmOn+Lk6",
+	"nzXsdjpJJI3P4Il64wJuPppnZ5JMKOSEcJsQBaWQDkhU4WBRiIQWmcZtyS/zZ1ZwxFNhFPBDHNiOoXTV",
+	"FYJdZHkNwsjjMp1DzqPj8zZxhbvaYDhae8x6WS15qm19kwNzRGFQeGtgd3BLkNyU3BU3i75RhUjyLj8E",
+	"g8G5xuSQ5SoL/IYLDTGzLvgZFiMPk7fB7egF9hS+BoNOiCeuN7c+3EPgIAnL1RIxL0wiBwk61goVFiPH",
+	"QlJBDPgKIAN1gygEc3oqEywnxFMruGWOZ8hJAakvOosOSPQc2Ior/IGwJuA6jMtxD+Q5gJmAQdT6u7f3",
+	"9uw0EymGh4U+8ooehZl3hd1L4ErQUml6+7dgF57LMjfWbolRaKYlozMEffUQZ/SgiD2WOyGi0/nEeiYj",
+	"G6sZ5b4KTH95hC7yrshi8iaYpk1VoSgC5vxi1m/RgwLXVyEbnGt3Ng4tge20iSponGbR3FJPdQbiltHQ",
+	"riUzZQv3zeg87AqauAIrYKyBiKr9XVy7+7f8LNm08gTZRj1THk8TzQ0zuGNO3JaLZW7KUV0fT2Q6/the",
+	"CuydQf/LXRVAQlwBA9qYlwK7d2d3INN6K4d5wnHrC664PmOulP5yAECXBGHzVHOM3bKj/9BJD5ChznUW",
+	"VmrYVJSyAUuNMOOyq8wB0tLSuVCa0di1V9iNG46fYsE0ERdQBTMPX1eY+7mMNw3KZimFo5Agl3FFrJPs",
+	"eJuHgH9oFupxtk5XkCyY0Okc5PFt0wqsRkGk6KfjokBxB+5C1VyuKA/0E7nsYBDLisww9F8NN+fpPhLZ",
+	"DgPLB40cABDyWeSs2G54RghLXOFLorrfhLbyqj/zKrd6tDJkujsAQGf7eucBBXBwEiJGP8tRdsi4AyIM",
+	"c5BNI7hzoOSY9fmYJub6BuQKSEMRLIea4BA2bSMpssRyXyaWLd7kku0y+IBFALJCiygDLjb3JVYqtEo1",
+	"qsgWwB9B2Jc1mgUK1bTrMYka5pMlCB69PHaWnrwo8kAWu8DiQYvtP7eFLswNV6CIDBeu0EQZCc6f21Zu",
+	"I6syxrW50geIupRV0sXFyiGBTYeusGWh3xKl1qxQORXbLUppiaFWyOLrWOskrPOA5BUNfa6ZwvqWYMDq",
+	"6aPw2I3cdg6SSCwxGhZCY6Utj2z9oiBJL3eiG/muuGplI6tvRP46BoU2XDxx7XSsMykjd08m/oiPARqf",
+	"WDGzN9UElJ+ZOcwXQHwFQ0Cxd7BDLPZ9wkQMqoSIScoo/O28YKXB27gFT3Yed6Uq+Rh8Z3JQ3nTDj5zU",
+	"e9PKszv4cEh2Qfi4BYyqh/LlALMUKEY3Ta2MlKlNUVFdzOJYuwKk5UxE1lh7pkUeQyTqFNARYQwhBpde",
+	"gOaEWgqNw0xAMXQSPQFlEa50uwAoANXsnc3CCa34bD+2FpIg/amNIIT1aEJFH4L9BSpoEyYnCTJVoztm",
+	"SfxYBrnQTKEfm4zw/s37/y8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -57,6 +57,7 @@ type Inner struct {
 	Key      Secret         `help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
 	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
+	Calls    []string       `help:"Calls of the chat server that /inner/call may make, such as chat/members. It checks no permissions, so list what is needed alone."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
 	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
 }

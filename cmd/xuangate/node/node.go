@@ -97,6 +97,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	if c.Legacy.Emoji == "raw" {
 		a.Emoji = adapter.Raw
 	}
+	a.Calls = c.Inner.Calls
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {

@@ -10,6 +10,7 @@ import (
 	"time"
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
+	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 )
@@ -50,6 +51,11 @@ func (c Config) Validate() []error {
 		f.add("inner.operator", "is empty; name an account of the chat server, such as admin")
 	}
 
+	for _, name := range c.Inner.Calls {
+		if err := adapter.CheckCall(name); err != nil {
+			f.add("inner.calls", "%s", err)
+		}
+	}
 	c.Legacy.validate(&f)
 	if c.Files.MaxSize < 1 || c.Files.MaxSize > 1<<40 {
 		f.add("files.max_size", "is %d, want 1 to %d", c.Files.MaxSize, int64(1)<<40)

@@ -42,6 +42,8 @@ func TestValidate(t *testing.T) {
 		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb and xxd are`},
 		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of the backend; write it as http://10.0.0.5/xuanxuan.php`},
 		{"a backend key too short", func(c *node.Config) { c.Legacy.XXB.Key = "8888" }, "legacy.xxb.key: has 4 characters, want 32; it is the key in the backend's and xxd's configuration"},
+		{"a call that would kick everybody out", func(c *node.Config) { c.Inner.Calls = []string{"chat/getlist", "chat/nosuch"} }, `inner.calls: "chat/nosuch" is no call of the chat server, upon which it kicks every client out; write it as chat/getlist`},
+		{"a call that is never made for others", func(c *node.Config) { c.Inner.Calls = []string{"chat/serverStart"} }, "inner.calls: chat/serverstart is never called for others: it sets everybody offline"},
 		{"an application without a name", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Token: "t"} }, "legacy.api.code: is missing; it is the code of the application registered in the back office"},
 		{"an application without a token", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Code: "c"} }, "legacy.api.token: is missing; it is the token of the application registered in the back office"},
 		{"an application and nobody to ask", func(c *node.Config) { c.Legacy.API = node.API{Code: "c", Token: "t"} }, "legacy.api.url: is missing; it is the address of api.php, such as http://10.0.0.5/api.php"},
