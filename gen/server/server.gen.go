@@ -91,6 +91,9 @@ type ServerInterface interface {
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx echo.Context, params NotifyParams) error
+	// NotifyTicket A ticket for one stream, to be used in an address
+	// (POST /notify_ticket)
+	NotifyTicket(ctx echo.Context) error
 	// OpenapiJson This document as JSON
 	// (GET /openapi.json)
 	OpenapiJson(ctx echo.Context) error
@@ -335,6 +338,15 @@ func (w *ServerInterfaceWrapper) Notify(ctx echo.Context) error {
 	return err
 }
 
+// NotifyTicket converts echo context to params.
+func (w *ServerInterfaceWrapper) NotifyTicket(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.NotifyTicket(ctx)
+	return err
+}
+
 // OpenapiJson converts echo context to params.
 func (w *ServerInterfaceWrapper) OpenapiJson(ctx echo.Context) error {
 	var err error
@@ -412,6 +424,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/notify_ticket", wrapper.NotifyTicket, options.OperationMiddlewares["notifyTicket"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -1526,6 +1539,51 @@ func (response NotifydefaultJSONResponse) VisitNotifyResponse(w http.ResponseWri
 	return err
 }
 
+type NotifyTicketRequestObject struct {
+}
+
+type NotifyTicketResponseObject interface {
+	VisitNotifyTicketResponse(w http.ResponseWriter) error
+}
+
+type NotifyTicket200JSONResponse NotifyTicketAnswer
+
+func (response NotifyTicket200JSONResponse) VisitNotifyTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyTicketdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response NotifyTicketdefaultJSONResponse) VisitNotifyTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type OpenapiJsonRequestObject struct {
 }
 
@@ -1744,6 +1802,9 @@ type StrictServerInterface interface {
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx context.Context, request NotifyRequestObject) (NotifyResponseObject, error)
+	// NotifyTicket A ticket for one stream, to be used in an address
+	// (POST /notify_ticket)
+	NotifyTicket(ctx context.Context, request NotifyTicketRequestObject) (NotifyTicketResponseObject, error)
 	// OpenapiJson This document as JSON
 	// (GET /openapi.json)
 	OpenapiJson(ctx context.Context, request OpenapiJsonRequestObject) (OpenapiJsonResponseObject, error)
@@ -2718,6 +2779,29 @@ func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 	return nil
 }
 
+// NotifyTicket operation middleware
+func (sh *strictHandler) NotifyTicket(ctx echo.Context) error {
+	var request NotifyTicketRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.NotifyTicket(ctx.Request().Context(), request.(NotifyTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NotifyTicket")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(NotifyTicketResponseObject); ok {
+		return validResponse.VisitNotifyTicketResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // OpenapiJson operation middleware
 func (sh *strictHandler) OpenapiJson(ctx echo.Context) error {
 	var request OpenapiJsonRequestObject
@@ -2815,175 +2899,181 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
+	"7H1bjxtH1thfKXQWkGQ0Kc5VEgeLhLrYnrVu1kif/cUzGRa7i2TtdFfRXcXhcOUB/D0kCL6XIC/7nofs",
+	"l5dcngIEm1+ziTd/IzinqvrGarI5GtnyJgaWqyG763LOqXM/p94HkUxnUjChVdB/H2Ts+zlT+rGMOcMv",
+	"nkhxyTJFNZfisYyX8F0khWZCwz/pbJbwCH+9/3slBXzHrmg6S5h9Mn/7nMdBP3j4YEQfHD541BkdPtzt",
+	"7D9gDzoP9x896vT2Hh7EMd3dHR0eBtdhoKIpSymM8ZuMjYN+8M/uFyu9b35V98ure2OWHlxfX4e4D56x",
+	"OOjrbM6uw8o+XqiJ+tn2EgYxU1HQH9NEsRttDJbbfnMnTCkuxc+5QWWnDPrfBQdBGBwGZzfaqFv6+s2+",
+	"UJOBiKYy+2VQGAapmpiXd+G/zt7e3rPOy797udt59Hy/Penm21i3W/xGzaRQq6fxDRu/YbOkDQhucpjG",
+	"A6EWLDPLgv1nfAa/BP3g7ZSRMigJ12RBFYmlYETLLgDhS0YTPb3dBZoxm9f1pVwQPeWKCBkzwhUu5AVT",
+	"ik6YaruUCrnELOj3wiCmGhf3Qk2C/neIBjNE8Nf//m//+g//9ad/869/+i//I6gexOOn7enr80ymlvqD",
+	"frAfIJUfN9FYGJwwEb/lKQv6O4ePHu7sPHqw0zP/hcGJpnqucN1vlzN45Prsuj1ZWnCtx35qnwqJTGKm",
+	"NBnzTOmQyIwItsi/IAuup2QI7w8RGa8zOUpYertkYQf1rfVYk5jHREhNFjK7OCJDwOmQUBETPWXky7dv",
+	"XxOFACOKLsliugzJkGWZzIbwhSKLKdVESxLLbhAGU0ZjluFRfMN0tuwMxppl8Gd13m9g34CSXZwK/vUo",
+	"JBQeJlO5ICkVS6JYJEWsYHSdLQmdUC5gkmLXOS3uhoFGXAZcaDZBxITBtx3LOzpAKvU1vKQpU+Y8WKlO",
+	"uCBynpFETlTDRMHhF7tfvvr2X/797558++b53uPXg3fPHv/dV49PDgZBvgalMy4mAO+CrhAmgyya8ktm",
+	"aWdlRUA5TFyyRM4YoZmci5gM4WwNYTWzTM5Ypq3eYc7eJoYVM6AqdzzXPWuX9oapeaKDKqv9zsxmBzrL",
+	"9ylHv2eRhhns259TnswztrqzQZUfaiCaSM4TQ3oj2C0OEJOxzIiSKRvJeLm66ydb7LrCa+JtmPtxDO8/",
+	"Ayr3kO4U11VQhJBEzaNpZYertAA8yWkB9SE/lxlZTGUKcqICFcX0EUnYWBM512QxZaJ4xPyM8BLSQStf",
+	"1XegZIQB1yxVm7buGOt1vmiaZXS5QgQ1EIUGGw5Qa8jCSXDgYnHM4X2avC4h1ioOdUAbzmJJA3jnCGBJ",
+	"RjS68B2Iiu6i/Mer/JSqQayVLGoL1FV6SunVsXlzB8RQyoX7sw73MODq3G57dRug+DigqJAg7AxkVA6a",
+	"fFfwcD78SMqEUeE53TXQVRawFrHILTxnBM43TRmRY7tULiarOAN+weKm98snAVSnI8LSmV6ac0CTBHSq",
+	"KgrbIqfGrjYRvl2mDxCOIa3ZP9dd0uujDiizCxZ3T8Wp+IEASyU/GAn7A0kZFUDbP5yKHzqdTv4/eBKk",
+	"4w75gez3euQHwsUlTXhMZjSjKdMsO0JJrRhoChFzUplHU5K/vUt+IAe9PfIDPhrB6hTLLllGIioshDNG",
+	"oymLjwpZa+XxsCTJh8WYe7gi+IQBaJLIBYuLn/dxyn3PlFrKC/ggibQbxhcOcLx9O94YhJ/Rl2B0krJ0",
+	"xLLi6UN8+hEBOIpxwiOtjDKFsNBUI7+AP+iIJxwIDnBRX0s+3gNc7g4ulysynymdMZqSFLBkgRRLQGL+",
+	"ykNYwg4CFTZDswkrfoSV7e8+sj+iOmOVDNUWwjs9nKBnQTiTihtjAvR3BB7LyAWb6SOSsURS0NgyOZ8Y",
+	"GEy50jJbEjhuhtsVAxtiOkCy01MZ+zC4Y0lux06v5QXDuefiQsiFCAm7msEBAThn7FJelN/dy99VfCJY",
+	"DJoVSxRbTFnGCGoAQKkpI7OE6rHM0uLd/fzdRQYUQqNIzoWGeWZUqYXMShMd5FSIuLaPckUSGV1YdULI",
+	"RfHCYdMLMVd0lBSbOMDTZj5BKRzTeaLNWcvVxZiMOWiovKI6wgjAlsQ8Dfrf9UI8v/i5i597+LmPnwf4",
+	"eYifD/DzYWi0YaQA/IR3d3rmcw8/9/HzAD/h3YNe76zEB3sr2nAYXHVgPZ1LmgnQe4GtvfoqCINjw05e",
+	"O24ShME7gbwAoBGEwUupB4Y0gjB4K+VJIhfm68/hjBqjDk8gvqrms5nMtHv6ORwL888XVCytJgAS5rWl",
+	"5+dSwZsvkBIrk9mlvQXKA5sOKelYPHN0FITBN0Ahry1VBGEwMPh8jsgv/n5qcYuDapYJmqALpiykUTtJ",
+	"kldjtGDbivbHVIH8eF8TbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
+	"A8unaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
 	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
+	"ypUCbQfsKSqI0jxJrBoUtzmIYfCcKv1CTQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
+	"W6zFIhQTMSiM7RaydtptcPwCT02DRWaOVN0Wg7kPPtyCDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
+	"+//013/8jz7QvJ6PEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
 	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
+	"4Akrw0swsVTh1bvsPp7k09sv3uSrsF+8yBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0SytC5r",
 	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIgZDK/mM5YpFuePWIUJH5J46kkqM0bMrmFPVDj+NKWX",
-	"rGRlmrA8Bme4fFsXWOCju6cSzwOgD8KgDGX41lFbGDgIoT9JMSABCw/8BjeK7AI3Cepevp2gfHtXWsKK",
-	"ifZbpvE67Kbqk0yrl7ljmR3lzgWwMeWYDC1ULVLsFanHSrK/+OUdLbnvQ8KF0ozGleH9XvySkbrX2+iQ",
-	"cKS08bC65wrFvbWK5ZNfJtJ2deerEbZ1oL1lVPm89d9Ml3iNbBQQWXWIBeWYhXnlenY1zMyy+foE8uKI",
-	"xGyS0RhkI4zFxSQko7leiYrI9SCjlhyROKNccDHpEzWdaw3iMJYL48C250ZeYBi4GR/+aV+pkjY+VY+S",
-	"rLJPu/6zRqh/jga+pYdt7fpjIVj2aYwjw+pokpT9RJ/IJFoZ5Fxse/fotCt4OzQ+5pVRwUAFgeW/iywx",
-	"jt3NjOOmVtHtWv3a3MWstft/h569VWDay4Epn61itekdZ6vpqt1cMpi3Cxy08zQv+3M8q3bR255V81qZ",
-	"JtS64I47ajXWtNlP6hnqOMaItV8wYLV1MLBqC7DPlxyq27kF2rixhqbYJsKxvMV351ShP2CulrUcrZjo",
-	"ZGBcfXcUwQSI8Vyx2DBejFFbDQUoMdidRz4pvgKWF3LChe/yA/XPQhkH1RqUH6WpiFEpXd30M1Sb1cAb",
-	"bWziGKxaCzp9SN4LfkVSHmXSppFUNrTzoG4dt/BinmypOIaBCV1bdXMwEeMtqSLDwVxPZcb/YJxBjxnN",
-	"WFZTja8m57OvH6TPen/+8U8+jQ9t6H4bO7tG1nlkXR4DUEDZDnvWhNbP8Sgbetv28OJbNz6uaOkqwi05",
-	"S2Fjry+4QHMnZpc8Yh9hPBHrSi0pTrdiObmgSe8C8kBbLkiUMJp1yW/5JTO2jczI0D1wnsYHNXLd2d3b",
-	"Pzisa2S9NWuAQTwKztMDdw3sHgRDkkzZVeiCF2OmLrSckSjhTGiMb1J1n23Adno0jvYe7T8a0YNHdDRi",
-	"B4esd/BgvNsbP3y4B7CbUa1ZBrP+6+96nUe0Mx50np992Nu9/k1wK2ZnjSYd9n30+JK1j5pp5T4recTC",
-	"RnlhyHcqFwRQHEkhWGT803LFPswzR9cxATPspz/0L9nWJ97lcPqUape3aU+diUbIfV6r2/mSqpcyazB2",
-	"MiomjExlEivjmMrvHdAzJUUey6HpBVPtrhowyfbDmqTTqpb4K8zGbamxFl7p9aoqAGwdGXyOoiwn0a1p",
-	"u542v+0t+iyhEQqdX0uATlFwYCO5tAhSyEdrAK7/5mngDp/XzNOsSdCX3irkVe2Uro3TuUmweeX4+lZl",
-	"woQxXthaD6dB7zQorsDKskArloxbBQ7rppBCLgi7hEX30ReBIDGmCCVTPpmyjCDysIiClpj8OgZ2atQR",
-	"wbrkjaFaTUZLdHjh8y0cGjnrakU7N7kdKrO/duHShQd3w5Lsg9eOdW58wTjsVtmjzeatxRaX6aS0i3yB",
-	"dtowJ/GGI+MPjnSkT6yjox51TZTMNCp6hobqMrlOiErLjBkO5RWEDbKppKTu+3RUXP9nKSFgYUb+bS8i",
-	"7JsbcwZWt7HNcfESWsOK3oKqdDOZ9W4hjdRSvy6xxUR8vpXoCgOlaabPb1feVcasrKoBVU03TANFqLHB",
-	"MC6kR+YiYUq59GQAf4T+LRtl1iU7iJ1dQhMlMQycjDJJ44gqrfAnITWP/Km7HsHTzo3j+KAnfk6zK03u",
-	"vqTZRSwX4l5IdoCwwLbfJSyVhqD2CE/phIVkn4x5wkJyQAx4umQgljYETMwxX5krzNAFLmZrACkmqubp",
-	"TqtFV0IgfOHECCgfnGRmQ45KBWRCFOXAcefKdwwGUYNT+vFc6xU/9IfgBR2xBKT5DP1JBrzBLOMpxbuZ",
-	"9xn8OtV6pvr379s3u5FM72uqLu7vBK11/jIczCp9ST+NOtexVojkqmSYsiSR3gyyBveIgXbNyxDvx4fj",
-	"w6jT29vb6+zH9EHn0U4cdXpx9HBvtLfzaJf672u31Q7wJG0DJ/sGvDsfaa4Tb0C6cZOShAvMdMC8qOoO",
-	"fat/5x8O4Qw/1TTbP/73//NP//TTP/xH71Db6DCWpjyu4AzVwITRWIUNG1lDiJtup1FTMpsuyCxXhHJc",
-	"+jinh3Q9aBjhCcMjWyKzWnZx5H1XEB7Bq62RZ4+tj8LNMu74Tos95I34W42IAHxIeaH6RACnS0JiWUNI",
-	"1DyKmFIhiUH+ZyFZ0ExgYAIXYxkSns5kpqnQmAkTcZpUF1PwmFW3uJ9AqIb1yBmrsbGPoQoDSDPlJtQX",
-	"59fj9y1YNBmxKRfxGioYXFJNPQO9f/vClB1RZMYjPc+2Oc9NHM9K9fIKq4NpGXtZ6Pr8y4aVvfMOtnoU",
-	"fbB+U/LN1g9X1SkfWilt8maWct4lrwUjiZxwQWaYE2/Cy0ATcS7fuuxO6RVP56mLvk65MH/2fFL8jUyS",
-	"DWGrRHERsYaQO8+12KWrTOopsDY0VvXf0CTBPL1aSG1Zgjtz4NcXwWojPEtRc4WNHhywnbgX7Y726eGj",
-	"8QP2sNOr/LdL22seLp51RdnY6I8tl/Cqo+Wz89VuBbyf37V7C/G5a+Ny4YR+jtY+co5tDf0yqBrdvMBp",
-	"EjkBtmjosktez+j3c2Yi+xkV3koYljeGRGdUKBDS1mCLazpfGypaTaW3JStvkEpRrmf5cXhh/gKAg6LW",
-	"Fk5YlMHkypUsEnGtMGYplLNqgPdJOlfaZQahLNwo+SzeWWPdvTeZ1DKSiTf2IseXHJPhfYxnXg7LoZwL",
-	"FYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZMJPMFXeJtdcmNUx3r7+Q8w+AdHhuD",
-	"nis3ekjmgn8/Z4SmQGdLeDK/U3SBApWs85f0wgb3u6pVio4xoz1jM0Zruj3t7NQifXYfbgwliNrccBAw",
-	"BLDiW5EvZNKslKsHVvJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxqLMjVVbzd3cnHp31u75zXH+GcX3XX",
-	"RWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyjT2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu",
-	"13l09sVvtivL+l6xTNkF8twaUJ8qcXNtQVDnIaqtUPArorkJEioHux2RnmVCdXfghZALT7GfVe2thVMS",
-	"48d+KRGwOhuG/20TOrelgMjjaHylPrAwCDCqpePea2NoVmFQHr1NNA/wl1V+kY+ybgPmVa+rpt3qCVdd",
-	"MpQi4YINsWi4eVhMbNLQiLpEMJPTMmJcTEhKY4Y+OfhHpQImJYspT9jRqcAcMkzwWsq5L40sLOp8VqO/",
-	"MJ0Mw1htdlh5wUXFTIy0Mft0YWVHZCjHY9xM3xZTBhakCNchjHQqBLvSGNFEUnyda1uOnAxM0rkDBh5E",
-	"GTNydTUKbSigYCy2R66SambnNDzdwi8IAzNSEAYWiDaPzBYqwg3WkmrcCy1qDzkSeJ3P7b55Ul5D/pio",
-	"PfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLl8nAt68FhtaTVkTANLySRTFPjPRWyXuDbO9p69xt1",
-	"zrdwC+/bUzbzbPUpm9FMp0xowuOQ9GxR0zoH77W7SXqWUu4xDJ514HtC4zgDFcu/ZgTtvyw5SP05in4H",
-	"ZxqSMYw7r4459o3xUo64717BfO9u19oD9s1UCs9w+PX2o3399epQX3+9/ThvGU2aqzQKW3lKTeWiOtag",
-	"icLfSh/QQHK6w5bJpJEiY3a5RkHaQrM54T7x8g0bKa63cUY3pjIiVwoJXdBlSEZztTS3nMjSqsM28MaV",
-	"pMM8zMUxnBJ28rNuAWzPaSkOxnCWnPTdIcvp2BEgko6Fz6qAxvSyaJ5xvTwBoBoOOMKUAE+aeCVzoG9T",
-	"B8i71189ezUMS/kQaOajU9vUNrjPhWDZ/QnT5/jAMG91gZFRZrp8cVOtZ1iRHl76ii39tIq/kgu2zJm6",
-	"FGM+mWeu9lkUsZlmMRlnNgXZPcDinOdgtKzKU/yAV9uGIoFL2Au+7WDOZAdWUmjJMw5/g6nlT7h4LjOC",
-	"/tsTOc8iY6OPMrkABf8O+YaNTmR0wbQT2Lbet2KaUGJW0CXHmggGqgSdzRjNVL1ZCC73+znDyyi7Wm0T",
-	"LGrrvEZ4jmWDIqnJ4M0xDD/OpNBGmHw7p+JqTgW5+9Mf//GnP/7jPUyppklisY8zdUZUsZi8fXbyzsS9",
-	"5O4dImHlJyfPwmK3+AQoRadiJpMEy9J/8cUz9O65CnMYXZer8V980SfDD6eoKJ8G/V54isryadD/849/",
-	"uh7mDSpMnfuw/Oyr8NT4q06D/mlAPS60U1F4zE6D0mjWoRda8I+knprKP7XmNCU3JVbsCImShLrUgJQu",
-	"8RKSUE0YN+En70C1M/glw3KzmCEy36rbpIxuA6qTGUsSLiYAFlfcHQvKKEEv2HlEFWbhmsoub6iKaPLE",
-	"fmdCkpQdAK/rYkXuDtGQHoZYuuQ4HoanYlh1/NdrmRzHw3vlKBMY1rQWgke4uUlGDxLQ1JRinWmzfDAp",
-	"1Rdf4IpXs6XIu7rhyNhMkcVUJsx15kEIaxcypvgVifmEWyD8gWXS1lYAcSVMpWV7MAYzGk1ZZ7fbC8Jg",
-	"XokOWSwWXYo/d2U2uW/fVfdfHD959urkGb4DJ90EHgRwMCYUq5zaHQf9YMc8I2dM0BkP+sFet9fdM3ke",
-	"U+Sq96Mpiy7OTdm886hWB3wmlW7XxCZPlWdXXGl3YKr5tZUOBhJDlnKfNd7EPIG1rOYQBmGp3eCySf5W",
-	"OhLeX2lHWO+Qttvr3VpjqUqOr6e71IZ0Y4K8Bq2t0tdOgpiiZbWCdTiFLfbUBA672fuVXlooXOcpxgr0",
-	"g+NK6fPyzHSljQ+dqLojTgXYMOy+ybRvST3ra5WRQVP1YXLX5L7fs5ZrpVpHqdyYzT+bMcGBpXNN9AIv",
-	"uVHkGpZHFI9LPCnnlzw2B7VGliuFCVYpsl2zOKQ8rAWGxJXjwVa5hLNLkzlrKEjQKxVdK/nbLCux5S2v",
-	"TTGjXavnl+doAOyGWXdqs55dt28S11zSwd+y0XdC1xO3t9HhLZ0Os3pCXTlB0K1nTDQXyN5wTEDTrAB4",
-	"r5eqyTl6fs71lFk/fPOx4bGN9sy5Kd5+6ClLj8iYYf7UlAqy1zP13JLEljWnGeuSAV6kLDDy1F3ScEUm",
-	"tqSqqfxOzYWoOUQgwgTjk+lIzrNqjbhV5v1bpsvIwL1hJ5d3U3Yc34SHVxt43og8qk0db4kuABV7vVLt",
-	"POO6A/CWKMD9vB75JoHjrxP7j3Fvf/Xotzk42+I/Zto6oPwoPy6XNQZclPMRcgRhiyeQmjWVbI3eZWIQ",
-	"ScIvmFXSVvW3u9iT595GPD81m/jcFTRPI5c27WqbO8PcBh29/kjpAfRwvtc7T81Fp5+Knm/gC5sQ/IIq",
-	"vdd7qSYfi+O8l/bndZDxUJVO8xYHGF6Vgq2H/4AkcJ5MXheqEFTYXhtw9uqtR/LzvWS6FW6kYH/lyClV",
-	"AWyJGJSry3N0o63BjC04f9DrHZGhTV8fOgcKNdXg6onrXXKiqQ3xYiJ2ARwTfsmEsy0WdEky13lgLQJf",
-	"qsnjJSZ83dSguL1m5eUkrIaQyGrSlXtod9c99HZvq67mlUy327IHPhktlsS9XjA4tQtJeKxCdMQRLqJk",
-	"bir+rSHTrdwsmH7gKkmXShZhPKLxy9k72rx2YV5qYoXs2nhV2pNcqfJSsEUr+zXloa6vrz+9h8ZXg8uv",
-	"B/DM4LbBAePamOfNb4CZq5wIurdJeBVdoMGFROS4hfZQEljrbI3n2APKuouRExqXZxFfZ6wQrKuoLlTe",
-	"+IZrLEALBgloGV46LGQWjz97tbGc89ygL/K4KtTNvdoGuX6L1GFCI6veujtqC8mZsjauujvKVVjetj6O",
-	"hwZefoy4a81sKiXdPzF7ySsANVkVljHfEuK/mcoqIyihGNt8WPyaC86tvLO2GVcejljcTho0Aq2bm+GQ",
-	"LKayyoSwLRZQvmnPw0Ve5FgNDd2kVFgWskoZDUVgb001yp2ozmH64//6v//+v5TLjhb99lpT2YbKtZ+x",
-	"m9PesGO2TXGp/d3Z9ZnXB1oRfxh5Vqqnu0H41C7aN4oemc6oWLrKjSh+leuEcAkWbMYo6kUxI2qeMaTE",
-	"ooCiskXaigLeMqvW7/YQnqso/jHkVpRD2ymV195GQ6rXNW9PP7fCx8qBrA2szJZMt0UHfg4StGUybW/K",
-	"PN/GdQTD/M6i87Gjw6KWcIkEQf9uyQhdOLTtS5LlDTpz8oPvYGLgjZd4dZUkJollxDC8WJieS7Z7e36/",
-	"F8csNg62nXsNxAjq6m3egLrN3NzG/8UY0CCOc8hrWVzGmLY8tjF+K/6DTQjm+sb4Ry3OkkAd9VjkjqXy",
-	"ksX4o5ZJHBKaAInaRvTewvKaGW9c2kAIX5k1/zMtIC28RQjnWMALXZpfnW6mAMX0ue3IeR7Vq043eIk2",
-	"t+z0FCbFgBAT8a2YdvrRyPXNPiLD55QnrBRfI5VJKlxMZYq9mOU8yftkKdakLp0wbbuUVgs33547SW1V",
-	"YFs5+Oayqp3gsZv4hcSenb1Z8D1F5+1ori2OqK5h8GeShGadVZcAipdRxu1VIBnR6CJcadW+4XxsIRhB",
-	"NmEFBExbMPkeecOuLjkWyKVnGb8ExdF077SXjJqCHB/Z2kAe4/C25d5nxeNyNMIuAURGgrVhXwmjl20t",
-	"OKwkiIMq7OhuPYddAlbjlCrjR5xi6CaINJkxUybDWGiRBIYERJTbczZ7yqCSq5LoVTJlqNdol12ZEtPP",
-	"u4rXF7D+v37E4jZbSqSEX7I/YDgQ84kdG5kE6MJEatuXKpMRUwavNjQVlJMkOSIZQ/c8hp26gFGrZXjw",
-	"gZPfBHymwcvtivwzT0ia2ykFOJVAOTUNZiwMXV39BtntgFgyIKQrbNLHf7rKJtIUIc6Lm5ATPkEuBycV",
-	"GZ29VccwMfcYltg3iVGMZglnWRFqjmpj/uBdc1dvunFNmC5ahN07stFr7lmF7laTa6m6p6Ief5rI6EJh",
-	"HTOb+YPVSJkgKRdznYej6GnGmE3Dd+aRCVSNJeoVGdPZEra109vp7fvi3kwZ+Y9QJfLa7nkuUlFtvSiP",
-	"XrKaW+sLlVr1P7O2UC7779EVTlyqXvfTHBAYH8jS1IW1NICVeTYawYmcyLleH3LiiJQJ2wUj703XJa9N",
-	"FCuQeF6K0J0gpemSXNKEe649X5h5PyFOym1H1zsuVCkF0i73lrj/MxvNbibCWHMXMx/RLOOV4IIaZkx6",
-	"QqM4sOWYitokrkWIqwCAViQc+LyqhbKNr8jwTd7lkAtPKRMp0K7pE1QygA2einwUTAdkTh3I2yIbwkBG",
-	"Yx27rjsoVyTlSmEwP9i581HCYgy0/8b6a4YzLMox7AMPez/DRmlFcgFw61IeytAkzPSx/Np93HvHtXLk",
-	"yiRyVFv/U5InceQzmoUSaombjNiECyCExRHh4+Jia0G5ZkUPLkfaIxbRuWLOh4PVK90hD7HWMo53KvJq",
-	"zHlfRXNI0i4ZFFWstC2RUtAhJi3A1l0DXnfwTNtJ01YSEOycCadiyrHfV1H0xdQJnUhAU55clM9pAhTw",
-	"QqpLHi+JpXfb97LcBNh6LlTRNfZU2BLUBSUdVWo3oRdDWXPjgos4NJYyRTE1NG1mESMd8sUXSpn8GR73",
-	"EYeVdd4tZye5LhaG/GBJL6jSHXykc/x0eC+0y+gPcRSY2oTCpSkT+lQQcwSEmayDmx2B/LRr3TkgCrt+",
-	"Ekq+n3Om7a3nHVXuANo1614oWPbvTl6/MuVRxxkafoBZJD4ccRdGxH6SSSIX5h5l+OHUFOfClB838GkQ",
-	"nuaFifCXP//4p9PgetglTxLT/Chmqg+b2O/1dvwZ4Pu93q7lN5ZLY1ah6ayJP+/dqD+ozczhyiHIkHMI",
-	"usKuHRGVEat1qn6JT9SYgyIpFUuS8iThNl+GJBQjZl1iEVVSALnrbHmeqr95ZaJwLNzhOAPkaaESK2mC",
-	"81TeJtmVcwuJDdyBGZS2utBQ85TJuR66hB0rPN2lbcKV9ilArwxXBrUFkK1NDLy35IJjmF3ywoZphOWs",
-	"qTvK5s8pLORRrw1ligz5MucMswza6kV5waPr69DbzyZnQtLyCoRQaM+q02LxVJl7bTQyJkATXBs/p0sU",
-	"qx7Gulgx3IgpEyqBzL58tktmpr04dtmPhp9So+BsX0LLB0TcYwWGpaIph/uepNiVJFMvn8vlcVHZLmxg",
-	"qfX88aRhqYatVtbqyiRQbwmq1bWaSzQ4NiHe06MBqSVKN5RtxbHR0p4crCnvaxC2e9CQ0WlOVGWhuRIF",
-	"L+X1IA83VIO8PqvphTu9HX8oQpGxyQ0bOzJypmDHRn/IJRe5a5d0z8ZoOFkEKl879bPiGI3N/bGrvIIV",
-	"hv6/qFW4XSXJ1lZcqcgg9s2r63hV/b9WgdvYwXIMwn3oNAFbdgXL62AJ51ptWx73ycYdnAqjVbhTfCpg",
-	"vD75cOpQjfK6jGyU5lV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bogz4hMfqesdmeATXp55K",
-	"x6tm1gC5zh2nyJrIKKd0F3UVb9FX7ooCfHcGfNBGF9Td5l8ympWrvipyt5YBLjPDJWH590pWmuXGxkaz",
-	"WbRdxxq8lhowXy1lYu8NJ0yAQsGsYon1RBQw5VhGc1BS8wrCVc3jtZnrd8q1Ub+52ewv3me6wKzyWLeu",
-	"brBalmEV34LAQgdvjgkmFpfe/iSuj3egkbo5QGUBbbzJOYiX9M0e1t1ez2qq8mKIlGr+cq27h6YS0+ae",
-	"4Ae9PSLzUsXWbcnVaofwKobfmuXdgg/2oLf3GfhtT6Z4Y1k0fZ8wDWrxeMyjJhQpG3Te7JF6Wk6SqOBh",
-	"ig1xsJIfKKbfWBO1UlJyWClcYMOoTblHFoOlsOBJ0jcGdSknzg4LSDXODdQy4D1tlOcVUz3Xem3hArAK",
-	"S8/jM8ZzYo/tqfA1mz30GSG2HOdHXelW62za6pZRk9py44QCVSgPOq9L3U4VqBUd/ZldutUqrg0OxBUK",
-	"uTXPIfbBpRviddeIPjiIeCr85ilXZEI1W1AsJ2OqTNzHgt92ng8eF7a7/AArB9sk504E1LFN0UoT52lb",
-	"jVXqVB4RagvIu1IQ7mLEhH5aMyJ3g/rMValMZJ/1SOTObn8jWDuiiX9dHe63eCMaNqVuq6IYia/eQj58",
-	"9SpvdZoT1x9AxAQkEJb7K7XhssPkiF0doVQFX4W2YY79s7tiJ/qtP3QXjmhCRYQeE2F8mjMmZ4kBKVaA",
-	"cX7OwZvjO4qUhinNY/n19dn1/wsAAP//",
+	"hRDrR8ZSzfYKks6teC1BNMisIDKvf3HdaF0y0CSVSpP9HpllXGjQSMng5MnxMQyb0QjwhuCVc03UjEZM",
+	"hUTNWKIJu6KRTpagsy0YoaiTEa6PgKfoKUAWrCvDxq3xXOVaLeMsKRfPmZjoadkrVRLvDVHX7Rx7xvFO",
+	"K+AJ85CDzGKWOYFvdrrR2be9wmUCluvfegrPbPCVbWSDfvkzyNUaaqnisFeigi4ZkEkm57OcHEAmcSOz",
+	"Yus14Fo54RmiPGExGS3J//rxHxoEVkqvHHIPexuw+wbA8r4F4jbowlujZr3PeRO0i7DsJ2uwAGQ/xGa5",
+	"vTN368fqA49KPb1hux3WrVsRYxyJzJXVLm+Zg6hSOKeFbqo2gqc05CZIOROxCoGe4Rkh2SlpsiHZJWqp",
+	"NEtDskdmmYTxQrIP/4zn8M8DksmR1CHZOSBUSJTldxVjZOizKIf3KtylFwZjmaVUG2fTYclmyCOxToH8",
+	"cCp2ISGjuXVJyZfCFaHJgi5V7izegHN9QzM7XWfMGOjZR47K/hXBWB7MQC5eU1RtXtD2Bk8lrNRb1ecE",
+	"TbfaJwqs61z/xW2i77MRJ37rBjePBHkDO2cVU74j8dQK8fULfFlKuOiSbzAy4vIzCM2cksFiEktmFKiY",
+	"zZiICWbutHMGPAMzspXoAZkvCre80TLNEnDyXJv7ELHkky8+COKybyhRzFLRgwI4H7E8Ul0B2ftr37zO",
+	"OKyOeSJTZgCAUJnS2YwJc1SqkHhqha6HPbiX+mT4Qk3gwWFYZWU4OXz5TrEM/v+l1Hxsc2uGoOYP39n4",
+	"z/AoR8nYxpMiKXQmE3LBRVz1Wvz68p7CQArWwji3gESbvC0fMSje9AagYONDZfxsHtGiLrg+KxPaulfw",
+	"oa+4QLnu4hIbs6rcc/XDZqYsDXTWdABwyhUqHlrmBJRZ5oPwNygzQ3J3ljHFRMRCkOJjnrB7IRmKChWD",
+	"/jN0YcwhiWiWLQkomF0ydKHEIZFg0afykqlqjFGKo1MxhFn0sF/9iSoXV8Mom9KhDT8ekeEFjy7keDzs",
+	"N4f9uMpDfkdkaAOHdrk2omhnNBHHKVWEiZjB8Go+Y5licf6IVZjwIYmnnqQyY8TsGvZEheNPU3rJSlam",
+	"SctjcIbL0brAAh/dPZV8HgB9EAZlKMO3jtrCwEEI/UmKAQlYeOA3uFFkF7hJUPfy7QTl6F1pCSsm2hdM",
+	"YzjspuqTTKvB3LHMjnLnAtiYckyGFqoWKTZE6rGS7C9+eUdL7vuQcKE0o3FleL8Xv2Sk7vU2OiQcKW08",
+	"rO65QnFvrWL55JfJtF3d+WqGbR1obxhVPm/9N9MlhpGNAiKrDrGgnLMwr4RnV9PMLJuvTyAvjkjMJhmN",
+	"QTbCWFxMQjKa65WsiFwPMmrJEYkzygUXkz5R07nWIA5juTAObHtu5AWmgZvx4Z/2lSpp41P1LMkq+7Tr",
+	"P2uE+qdo4Ft62NauPxaCZR/HODKsjiZJ2U/0kUyilUHOxbaxR6ddwduh8TGvjAoGKggsfyyyxDh2NzOO",
+	"m1pFt2v1axOLWWv3/w49e6vAtMGBKZ+tYrXpHWer6ardXDKYt0sctPM0L/tTPKt20dueVfNamSbUuuSO",
+	"O2o117TZT+oZ6jjGjLVfMGG1dTKwaguwT5ccqtu5Bdq4sYam2CbCsbzFF3Oq0B8wV8tajlZMdDIwrr47",
+	"imABxHiuWGwYL+aoraYClBjsziOfFF8By3M54cIX/ED9s1DGQbUG5UdpKmJUSlc3/QzVZjXwZhubPAar",
+	"1oJOH5J3gl+RlEeZtGUklQ3tPKhbxy28mCdbKo5hYFLXVt0cTMQYJVVkOJjrqcz4H4wz6DGjGctqqvHV",
+	"5Hz29YP0We8vP/7Jp/GhDd1vY2fXyDrPrMtzAAoo22HPmtD6KR5lQ2/bHl5868bHFS1dRbglZyls7vUF",
+	"F2juxOySR+wDjCdiXaklxelWLCeXNOldQJ5oywWJEkazLvmCXzJj28iMDN0D52l8UCPXnd29/YPDukbW",
+	"W7MGGMSj4Dw9cGFg9yAYkmTKrkKXvBgzdaHljEQJZ0JjfpOq+2wDttOjcbT3aP/RiB48oqMROzhkvYMH",
+	"493e+OHDPYDdjGrNMpj1X33X6zyinfGg8/nZ+73d698Et2J21mjSYd9Hjy9Y+6yZVu6zkkcsbJQXhnyn",
+	"ckEAxZEUgkXGPy1X7MO8cnQdEzDDfvxD/4JtfeJdDadPqXZ1m/bUmWyE3Oe1up0vqXohswZjJ6NiwshU",
+	"JrEyjqk87oCeKSnyXA5NL5hqF2rAItv3a4pOq1rir7Aat6XGWnil16uqALB1ZPApirKcRLem7XrZ/LZR",
+	"9FlCIxQ6v5YEnaLhwEZyaZGkkI/WAFx/5GngDp/XzNOsSdCX3irkVe2Urs3TuUmyeeX4+lZl0oQxX9ha",
+	"D6dB7zQoQmBlWaAVS8atEod1U0ohF4RdwqL76ItAkBhThJIpn0xZRhB52ERBSyx+HQM7NeqIYF3y2lCt",
+	"JqMlOrzw+RYOjZx1taKdm0SHyuyvXbp04cHdsCT74LVjnRtfMA67VfZoq3lrucVlOintIl+gnTbMSbzh",
+	"yPiTIx3pE+voqGddEyUzjYqeoaG6TK4TotIyY4ZDeQVhg2wqKan7Ph0V1/9JSghYmJF/24sI++bGmoHV",
+	"bWxzXLyE1rCiN6Aq3UxmvV1II7XUr0tsMRGfbyW6wkBpmunz25V3lTErq2pAVVOEaaAINTYY5oX0yFwk",
+	"TClXngzgj9C/ZbPMumQHsbNLaKIkpoGTUSZpHFGlFf4kpOaRv3TXI3jauXEcH/Tkz2l2pcndFzS7iOVC",
+	"3AvJDhAW2Pa7hKXSENQe4SmdsJDskzFPWEgOiAFPlwzE0qaAiTnWK3OFFbrAxWwPIMVE1TzdabXoSgqE",
+	"L50YAeWDk8xsylGpgUyIohw47lz5jsEganBKP55rveKHfh88pyOWgDSfoT/JgDeYZTylGJt5l8GvU61n",
+	"qn//vn2zG8n0vqbq4v5O0FrnL8PBrNJX9NOocx1rhUiuSoYpSxLprSBrcI8YaNe8DPF+fDg+jDq9vb29",
+	"zn5MH3Qe7cRRpxdHD/dGezuPdqk/XrutdoAnaRs42Tfg3flIc514E9KNm5QkXGClA9ZFVXfoW/1b/3AI",
+	"Z/ipptn+8b/97z//+ad//A/eobbRYSxNeVzBGaqBCaOxChs2soYQN0WnUVMymy7ILFeEclz6OKeHdD1o",
+	"GOEJwyNbIrNadXHkfVcQHsGrrZFnj62Pws0y7vhOiz3kjfhbzYgAfEh5ofpEAKdLQmJZQ0jUPIqYUiGJ",
+	"Qf5nIVnQTGBiAhdjGRKezmSmqdBYCRNxmlQXU/CYVbe4n0CohvXIGauxsQ+hCgNIM+Um1Bfn1+P3LVg0",
+	"GbEpF/EaKhhcUk09A71789y0HVFkxiM9z7Y5z00cz0r18gqrg2kZe1no+vrLhpW99Q62ehQbYb18y6ML",
+	"pr2xJ/xlqwDTO6F5krdfspG0uWLxxjCTdXftbxNmalr6O8Vc0Mjs4bdDzKe6jylpy2FIpKgLpSu9LnRU",
+	"DweZictRoE0A/hQNowoBbGsbvS559uuUUw3phFbHM1VXSznvkleCkUROuCAz7KhgkhNBj3UBg7rml9Ir",
+	"ns5Tl7ufcmH+7PkI47VMkg1Jz0RxEbGGhE0PzV+6vrae9nxD45P5LU0SrPKsJWSX9T9nTP768p9tfnAp",
+	"57Lw8AQHbCfuRbujfXr4aPyAPez0Kv/t0vZ6q8uGXlFVN3rzyw3g6mj55Dz9WwHv5w8M3EJ299qsbjih",
+	"nyJLRM6xNSssgaoxSACcJpETYIuGLrvk1Yx+P2emLoRR4e2jYnljSHRGhQIVz5r7cU2AtaGi1UYMtuHp",
+	"DQpxyt1QPwwvzN8+clB0asMJiyaqXLmGVyKutVUtJQJX3Td9ks6VdnVlqEltFPMW76yxa+PrTGoZycSr",
+	"PeX4Kqse5UTghQrCQCmMqgPZnTXYvBio+vSOygkTGnjytqfFbummUTcX9TC4t0bsRDJfyi7mOpScgNWx",
+	"/l7OM0z94rFxB3HlRg/JXPDv54zQFOhsCU/mEWmXZlLpWfCCXtjSENfzTNEx9kPI2IzRmmVIOzu1PLHd",
+	"hxsTUaI28TECZiT2CywUcFOkp1w3uZLPq08OD8KDvQMyWmrjPHz39vPOw5CgO9IZVoJcXcXbRd4+vGh4",
+	"+9CO/oDQzqqzN1oTqnGk7zcATXhlbVzg6c3jAk8bVtQQpRyg4zIEzVuvJJWbdELMXYpZxNO6z8CTzFil",
+	"0XI20E7n0dl3vc6js89+s11T33eKZcoukOfWgPpYZb9r28k6/2LdrOVXRHOTYla2YY9IzzKhujP5QsiF",
+	"p1XUqvbWxs6VF+wXSyNcnQ2TR7dJvNxSQORZWL5GMdhWBhjV0nHvtRlYqzAoj94mFwz4yyq/yEdZtwHz",
+	"qtfR1271hKsuGUqRcMGG2HLePCwmtuRsRF0ZoamIGjEuJiSlMUOPLvyj0j+VksWUJ+zoVGAFIpYHLuXc",
+	"V4QYFl1iq7mDWIyISdC2trC84KLfKuZpmX26pMQjMpTjMW6mb1txAwtShOsQRjoVgl1pzIcjKb7OtW1m",
+	"TwamZYEDBh5EGTNydTUKbSKpYCy2R65SqGjnNDzdwi8IAzNSEAYWiLYK0ba5wg3WSrLcCy06VzkSeJXP",
+	"7b55Ul5D/pioPfU4X5P75iu3NvfFG7fGUmKzj/d7Ql2+OFZDkm25uWDLboLYa2t1JCziDEkk09T43oWs",
+	"t4f3jrbeeUud6zbcwnf7lM08W33KZjTTKROa8DgkPdsSt87Be+3ikM9Syj2GwbMOfE9oHGegYvnXjKD9",
+	"FyX3ur/C1e8eT0MyhnHn1THHvjFeyBH3RaXM9y422x6wr6dSeIbDr7cf7euvV4f6+uvtx3nDaNLc41PY",
+	"vmVqKhfVsQZNFP5G+oAGktMdtkwmjRQZs8s1CtIWms0J94mXb9hIcb1NKKOxEBa5Ukjogi5DMpqrpYmR",
+	"I0urDtvAG1dKVvMkKcdwStjJz7oFsD2npSwqw1ly0neHLKdjR4BIOhY+qwIaixOjecb18gSAajjgCAtK",
+	"PE0GKnUnfVt4Qt6++urZy2FYqqZBMx+d2qYzxn0uBMvuT5g+xweG+UUpmFdnpssXN9V6hvcZwEtfsaWf",
+	"VvFXcsGWOVOXYswn88x1zosiNtMsJuPMFrC7B1ic8xzMtVZ5gSjwansdTeDKPYNvO1hx24GVFFryjMPf",
+	"YGptCBqVfR7n5quhSaVA9+6JnGeRMeFHmVyA/n+HfMNGJxKedPLcNpNXTBNKzALz9X4/ZxjLtMvVLiCz",
+	"ulJ/YdHborbfGMUWOF1yrIlgoMrQ2YzRTJX7lZsicGtY44tS4ZGfZfKKM2VyqEx91lIRbMp9BEKY0FI0",
+	"zbsBW2BUW/81UsRYNqjCmgxeH8NCxpkU2ojDb+dUXM2pIHd/+uM//fTHf7qHLQVoklj6xZk6I6pYTN48",
+	"O3lr1pw7qIiEvZ+cPAsLhOAToNadiplMEryW4bPPnqF/0nVYxOzS3BD57LM+Gb4/RVX/NOj3wlNU90+D",
+	"/l9+/NP1MI8QmnsewvKzL8NT43E7DfqnAfU4AU9F4fM7DUqjWZdkaBE4knpqOl/VLmcqOVqxY01IlCTU",
+	"lcYAbhMpLwjVhHGTfvUWlFNDgmRYvixpiOKj6vgp341kQHUyY0nCxQTA4i43wIZKStALdh5RhVXoprPR",
+	"a6oimjyx35mUPGUHwHB1rMjdIboChiG27jmOh+GpGFZDF/VePsfx8F45ywqGNVdrwSPcZFKgDwxoakqx",
+	"z7pZPhjF6rPPcMWrYVzytm76MjZTZDGVCXM3UyGEtUuZVPyKxHzCLRD+wDJpe4uAwBWm07g9GIMZjaas",
+	"s9vtBWEwr2RHLRaLLsWfuzKb3LfvqvvPj588e3nyDN9BXoWJNwEcjAnFLr92x0E/2DHPyBkTdMaDfrDX",
+	"7XX3TJ3TFOXC/WjKootz0zbyPKr1wZ9Jpdtd4pS3imBXXGl3YKr15ZUbPCSm7OVed4wlPYG1rNbQBmHp",
+	"us1lkwZRuZHz/sp1nPUbAnd7vVu7WK1S4+65XW1DuT1BXoP2YulrJwNN075aw0acwjY7awKH3ez9yl1y",
+	"qB7MU8yV6QfHldb/5ZnpyjVWdKLqrkQV4IV5902niZbUs75XHxk0dd8md03vh3vW9q50qym127P1lzMm",
+	"OLB0roleYJgelQbD8ojicYkn5fySx+ag1shypTHHKkW2uywRKQ974SFx5XiwXV7h7NJkzhoacvRKTQdL",
+	"HkPLSmx712vTzGvXWirlORoAu2HWndqsZ9ftL0lsbmniv7LUd0LXE7f3os9bOh1m9YS6dppgHcyYaG4Q",
+	"v+GYgK5cAfBeL1WTc/Rdnesps5GE5mPDY5vtnHNTjN/oKUuPyJhh/eCUCrLXM/0Mk8S29acZ65IBhoIW",
+	"qNS5MBNXZGJbCpubD6gJ6TpVTxHB+GQ6kvOs2iNxlXl/wXQZGbg3vMno7ZQdxzfh4dULbG9EHtVLTW+J",
+	"LgAVe71S70jjfATwlijA/bwe+aaA6W8T+49xb3/z6Lc1aNviP2bautD8KD8ut/UGXJTrcXIE4RVnIDVr",
+	"Ktkavcvk4JKEXzCrpK3qb3fxTqp7G/H81GziU1fQPBcZtbmuuflmpNugo1cfKD2AHs73euepCdX6qejz",
+	"DXxhE4KfU6X3ei/U5ENxnN8l/2kdZDxUpdO8xQGGV6Vg6+E/IAmcJ1PXiCoEFfauGTh79at38vO9NM6U",
+	"jbiRgv2NI6fUBbMlYlCuLs/REbgGM/bChYNe74gMbfuGoXOgUNMNsd64oUtONLVJakzELgVlwi+ZcLbF",
+	"gi5J5m7eWIvAF2ryeIkFjzc1KG7vsv5yEWJDUme16NA9tLvrHnqzt9Wt/pVKz9uyBz4aLZbEvV4wOLUL",
+	"SXisQnTEES6iZG46Xq4h063cLFh+4zqpl1p2YUal8cvZKHPeuzNvtbJCdm28Ku1JrtR5LNhvj/Q17dGu",
+	"LQF8VA+NrwedXw/gmcFtgwPGXeOfX/4EzFzlRNC9TcKr6AINLiQixy20h5LAWmdrfI53oFl3MXJC4/Is",
+	"MgSNFYJ9RdWFyi9+4hobMINBAlqGlw4LmcXjT15tLNf8N+iLPK4KdRMZ3CDXb5E6THJn1Vt3R20hOVPW",
+	"xlV3R7kO49v2h/LQwIsPEXetmU3lSoOPzF7yDlhNVoVlzLeE+G+mssoISijGa24sfk2IdivvrL2MLk+o",
+	"LOKrBo1A6ya2HZLFVFaZEF4LB5RvrqfiIm/yrYaGblIqLAtZpYyGJsi3phrlTlTnMP3xf/6ff/efy213",
+	"i/smW1PZhs7Nn7Cb0+YIYL1QEZb/7uz6zOsDrYg/zJ0r9ZPeIHxqqQIbRY9MZ1QsXedSFL/K3QRyCRZs",
+	"xijqRTEjap4xpMSigaiyTQqLBvYyq/av9xCe66j/IeRWtAPcKbWX30ZDqvf1b08/t8LHyqm4DazMphXY",
+	"phs/BwnaNrH2bta8YsjdiIf1zcXN344Oi17aJRIE/bslI3QJ3fZeniy/oDYnP/gOJgbeeImhqyQxZTgj",
+	"hgnSwtw5FppswDy+F8csNg62nXsNxAjq6m1GQN1mbm7j/2IMaBDHOeS1LIIx5loqA1rdiv/gJRxzfWP8",
+	"oxZnSaCOemzyyFJ5yWL8UcskDglNgEQn0+aLFTQz3ri0gRC+Mmv+/7SAtPAGIZxjAQO6NA+dbqYAxfS5",
+	"vZH2PKp3XW/wEm2+stbTmBcTQkzOumLa6Ucjd2/8ERl+TnnCSvk1UpmyyMVUpngXuZwn+T1xijWpSydM",
+	"21t6q43Lb8+dpLZqMK8cfHNZ1U7w2E38QmLPzt4s+J6i83Y01xZHVNcw+DNJQrPOqksAxcso4zYUSEY0",
+	"ughLJbaG5Dacjy0EI8gm7ACChRemYiW/sK5LjgVy6VnGL0FxNLfX2iCjpiDHR7Y3lsc4vG2590nxuByN",
+	"sEsAkZFgbdhXwuhlWwsOO2nioIpEVDjPYZeA1TilyvgRp5j8CSJNZsy0iTEWWiSBIQER5facrf8yqOSq",
+	"JHqVTBnqNdrVh6bE3GdfxetzWP/fPmJxmy0lUsIv2R8wHcibaWwzkwBdWApu72XLZMSUwatNTQXlJEmO",
+	"SMbQPY9ppy5h1GoZHnzg5DcBn7ng6HZF/pknJc3tlAKcSqCcmguWLAzdvRINstsBsWRASNeapY//dL1Z",
+	"pGnCnbdnISd8glwOTioyOhtVxzQx9xheMWFKuxjNEs6yIlke1cb8wbsmVm9uo5swXVyRd+/IZq+5ZxW6",
+	"W021qOqeinr+aSKjC4V9/GztEnbjZYKkXMx1no6ipxljtpGAM49MomosUa/ImM6WsK2d3k5v35f3Zq5R",
+	"+ABVIr/bIK+mKm4bKK4HKFnNrfWFyl0NP7O2UL72wqMrnLhiw+7HOSAwPpCl6YtsaQB7C200ghM5kXO9",
+	"PuXEESkT9haY/G7GLnllsliBxPNWnO4EKU2XpiSg6yMkmPcj4qR87e56x4UqFXHa5d4S939ms9nNRJhr",
+	"7nLmI5plvJJcUMOMKU9oFAe2oVTRXcVdkeN6GKAVCQc+78thqzUoGb7Ob/nkwtOMRQq0a/oElQxgg6ci",
+	"HwULGplTB/JrwQ1hIKOxjl13Oy5XJOVKYTI/2LnzUcJiTLT/xvprhjNsKzLsAw97N8OLAoviAuDWpVKZ",
+	"oSn56WP7wfu49467ypQrU8hBxbK4LBn0KlfEkc9oFkqoJW4yYhMugBAWR4SPi8DWgnLNijvoHGmPWETn",
+	"ijkfDnZvdYc8xF7jON6pyLuR5/eKmkOSdsmg6MOlbZOXgg6xaAG27i6gdgfPXLtqrlUFBDtnwqmYcrzv",
+	"rmhbY/rkTiSgKS+Pyuc0CQoYkOqSx0ti6d3e+1q+BNt6LlRxa/KpsC3YC0o6qnSfQi+GsubGBRdxaCxl",
+	"imJqaK5ZRox0yGefKWXqZ3jcRxxW1nm3XEDlbnEx5AdLek6V7uAjneOnw3uhXUZ/iKPA1CYVLk2Z0KeC",
+	"mCMgzGQd3OwI5Kdd684BUXjrLaHk+zln2kY976jyDbhds+6FgmX/7uTVS9MeeJyh4QeYReLDEXdhRLxP",
+	"NUnkwsRRhu9PTXsxLPlxA58G4WneWgl/+cuPfzoNrodd8iQxl3/FTPVhE/u93o6/hn2/19u1/MZyaayL",
+	"NDfL4s97N7of11bmcOUQZMg5BF1h146IyojVOlW/xCdqzEGRlIolSXmScFsvQxKKGbOusIgqKYDcdbY8",
+	"T9VvX5osHAt3OM4AeVqoxEqa5DyVXxPuGtKFxCbuwAxKW11oqHnK5FwPXcGOFZ4uaJtwpX0KkOkgiGoL",
+	"IFubHHhvsZ1jmF3y3KZphOWqqTvKlvgpbEVS725l2iT5KucMswza6kV5y6br69B7n1POhKTlFQih0J5V",
+	"p8XiqTJxbTQyJkATXBs/pysUqx7Gulgx3IgpkyqBzL58tktmpg0cu/pNw0+pUXC2bwLmAyLusQLDUtuX",
+	"w31PWe9KmayXz+XyuOjNFzaw1HoFfNKwVMNWK2t1jR6ot4nW6lpNEA2OTYhxejQgtUTphrKtODZa2pOD",
+	"dyr4OpfuHjSVpOKJqiw0V6Lgpbyj5eGGfpbXZzW9cKe3409FKCo2uWFjR0bOFOzY6A+55CJ37ZLu2RwN",
+	"J4tA5WunflYco7GJH7veMdgj6f+Jbovb9cJsbcWV2iTivZF1Ha+q/9c60Bs7WI5BuA+dJmAbx2CDIGxh",
+	"XuvtzOM+2biDU2G0CneKTwWM1yfvTx2qUV6XkY3SvIpufKYNwvHdEsrxxX38FtGOf3sQj084XJ56kHlq",
+	"sWlLlAGf8Fhd79gMj+D61NPpe9XMGiDXueMUWZMZ5ZTuojPkLfrKXVuD786AD7q6ffuXyTWoO9G/ZDQr",
+	"d7FV5G6tHlxmhmfCZu6VbDbLm8sW23nRKmBdRoNtA2CDRvUmAW1aA/RN6ZkrZP/ntvPzX3780xAFJcf8",
+	"fsfBT0XRqgC3iL4uxIPpDn1EFlOJZeRjbpVs45PO5NXyjkJjE6XmgmaxQr2x8PBr4/fKGyi5lAC0jDAp",
+	"A0X3qRhU94qGTyKVidmXUsdKykAxqFm+zSk0TbZXL6jd6ZmrQ8C+UWQ+62NnpdxOlYKFufki2MKNikzC",
+	"WoV53TY3vQ3oolkVzDtjfzRHhqepdpM/w3ZcuCXvRU4wzkvqyEVL1+UcSUQ4Ra3pYNhi867bt9ehAcdC",
+	"S5nY8PqECQA2s/YXNg5SoLvEMpqDLZc3mq9i5ZWZ63fKRhQ+ACn+Lp3msrBV4Lt1dYPV/iurbFEQWOjg",
+	"9THB+vvS2x/FQ/gWDDc3B2j2YLQ2+dAxl6U5ELHb61mDTl4MkaGbv2KGjpt4aFquNWc4GFFwRA56e8h5",
+	"Kt59roiazrUGXTSWCw+G35jl3UKo4qC39wmEN06mGNhH21rImGEwQGd0POZRE4qUrc1oljJPy7VEFTxM",
+	"8d40bNkJ9ts31pNT6R07rPT3sNUGpq8ri8GgXvAk6Ru/U6l01A4LSDU+QFTG4T1tbMwVj1ZuHNr+Hl0y",
+	"KD+PzxjGbY/tqfDdSX7oY9C27+4HZT5UG+raNrZRk3Z/47obVejYOm9A30481LoL/8yRj2q75ga5tEIh",
+	"tyai8Lp0uiGtfY2GCAcRT4Xfi8MVmVDNFhT7RplmLPexs7+d570n0uNihCK2t+nnvjY0RU13WpMObW+k",
+	"rDSkPSLU3hThOqa4+KHJkLbWdh4t8Hl1pDIJsNZxl8eE/PeF2xFNmvjqcF9g4kDY1OFAFT17fG1J8uGr",
+	"Ee/VaU7cNTIiJiCBsK9n6bZGO0yO2NURStddqNDeq2b/7K64U/xOEvSqj2hCRYSORWFc/zMmZ4kBKTZK",
+	"cuGAwevjO4qUhinNY/n19dn1/w0AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
