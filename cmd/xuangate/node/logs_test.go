@@ -53,6 +53,7 @@ func TestLogsHaveNoSecrets(t *testing.T) {
 			require.NoError(t, err)
 			_, err = fmt.Fprintf(conn, head, secret)
 			require.NoError(t, err)
+			require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 			_, _ = io.Copy(io.Discard, conn) // what it says to that is not the question here; that it is done is
 			require.NoError(t, conn.Close())
 		}
