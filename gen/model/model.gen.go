@@ -15,6 +15,7 @@ const (
 	CapabilityActForAnyUser        Capability = "act_for_any_user"
 	CapabilityApplicationAPI       Capability = "application_api"
 	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
+	CapabilityFiles                Capability = "files"
 )
 
 // Valid indicates whether the value is a known member of the Capability enum.
@@ -25,6 +26,8 @@ func (e Capability) Valid() bool {
 	case CapabilityApplicationAPI:
 		return true
 	case CapabilityBesideDesktopClients:
+		return true
+	case CapabilityFiles:
 		return true
 	default:
 		return false
@@ -571,6 +574,7 @@ type CallRequest struct {
 }
 
 // Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
+// `files`: files can be uploaded and downloaded (mode xxb: setting `files.dir`).
 // `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
 //
 // Example: act_for_any_user
