@@ -49,8 +49,14 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !k.decode(ctx, p, &rows) {
 			return nil
 		}
+		if p.Roles != nil { // everybody: the answer for some carries no roles
+			rows = a.users.replace(rows, p.Directory)
+		} else {
+			// Those whom we asked for by number may be deleted or locked, which the list of all leaves out.
+			rows = slices.DeleteFunc(rows, func(row legacy.UserRow) bool { return !a.users.knows(row) || !a.users.put(row) })
+		}
 		for _, row := range rows {
-			if err := a.userMayHaveChanged(ctx, row); err != nil {
+			if err := a.userChanged(ctx, row); err != nil {
 				return err
 			}
 		}

@@ -234,28 +234,31 @@ func TestGolden(t *testing.T) {
 			func(ctx context.Context, a *Adapter) (any, error) { return nil, a.ask(ctx) },
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			uuid.SetRand(bytes.NewReader(bytes.Repeat([]byte{1, 0x94, 0xfd, 0xc2, 0xfa, 0x2f, 0xfc, 0xc0, 0x41, 0xd3, 0xff, 0x12, 0x04, 0x5b, 0x73, 0xc8}, 8)))
-			defer uuid.SetRand(nil)
-			a, s := newScripted(t)
-			for method, f := range c.answers {
-				s.answers[method] = says(t, f)
-			}
-			out, err := c.do(t.Context(), a)
-			g := golden{Calls: s.calls, Out: out, Events: s.events}
-			if err != nil {
-				g.Error = err.Error()
-			}
-			got, err := json.MarshalIndent(g, "", "  ")
-			require.NoError(t, err)
-			file := filepath.Join("testdata", "golden", name+".json")
-			if *update {
-				require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
-				require.NoError(t, os.WriteFile(file, append(got, '\n'), 0o644))
-			}
-			want, err := os.ReadFile(file)
-			require.NoError(t, err, "run go test ./adapter -run Golden -update and read what it wrote")
-			require.JSONEq(t, string(want), string(got))
-		})
+		t.Run(name, func(t *testing.T) { pin(t, name, c.answers, c.do) })
 	}
+}
+
+// pin compares what an operation asks, answers and tells with its golden file.
+func pin(t *testing.T, name string, answers map[string]string, do func(context.Context, *Adapter) (any, error)) {
+	uuid.SetRand(bytes.NewReader(bytes.Repeat([]byte{1, 0x94, 0xfd, 0xc2, 0xfa, 0x2f, 0xfc, 0xc0, 0x41, 0xd3, 0xff, 0x12, 0x04, 0x5b, 0x73, 0xc8}, 8)))
+	defer uuid.SetRand(nil)
+	a, s := newScripted(t)
+	for method, f := range answers {
+		s.answers[method] = says(t, f)
+	}
+	out, err := do(t.Context(), a)
+	g := golden{Calls: s.calls, Out: out, Events: s.events}
+	if err != nil {
+		g.Error = err.Error()
+	}
+	got, err := json.MarshalIndent(g, "", "  ")
+	require.NoError(t, err)
+	file := filepath.Join("testdata", "golden", name+".json")
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		require.NoError(t, os.WriteFile(file, append(got, '\n'), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "run go test ./adapter -run Golden -update and read what it wrote")
+	require.JSONEq(t, string(want), string(got))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ type wire struct {
 	once   sync.Once
 	ended  chan struct{}
 	cause  error
+
+	limit     int64
+	transfers error // what comes of uploads and downloads
 }
 
 func (w *wire) Next(ctx context.Context) (legacy.Push, error) {
@@ -70,6 +74,19 @@ func (w *wire) Next(ctx context.Context) (legacy.Push, error) {
 	case <-ctx.Done():
 		return legacy.Push{}, ctx.Err()
 	}
+}
+
+func (w *wire) UploadLimit() int64 { return w.limit }
+
+func (w *wire) Upload(_ context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return legacy.File{}, fmt.Errorf("wrapped: %w", err)
+	}
+	return legacy.File{ID: 7, Time: 1795313274, Name: up.Name}, w.transfers
+}
+
+func (w *wire) Open(context.Context, legacy.File) (io.ReadSeekCloser, int64, error) {
+	return nil, 0, w.transfers
 }
 
 func (w *wire) end(cause error) { w.once.Do(func() { w.cause = cause; close(w.ended) }) }
@@ -434,7 +451,7 @@ func TestPushesBecomeEvents(t *testing.T) {
 			row, ok := a.chats.get("team")
 			require.True(t, ok)
 			require.False(t, row.Has(5))
-			require.Equal(t, []string{"getlist", "getlist", "history"}, d.script.methods())
+			require.Equal(t, []string{"getlist", "getlist"}, d.script.methods())
 		})
 	})
 	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {

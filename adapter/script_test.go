@@ -104,7 +104,7 @@ func newScripted(t *testing.T) (*Adapter, *script) {
 		}, ",")+"]")),
 		"history": says(t, `{"module":"chat","method":"history","result":"success","data":[],"pager":{"recPerPage":5,"pageID":1,"recTotal":0}}`),
 	}
-	a, err := New(Config{Caller: s, Sink: s.sink, Timeout: time.Second})
+	a, err := New(Config{Caller: s, Apps: s, Sink: s.sink, Timeout: time.Second})
 	require.NoError(t, err)
 	return a, s
 }

@@ -31,6 +31,9 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 	if !chat.MaySpeak(u) {
 		return "", refuse(op, model.NotAllowed, "you may not speak in this conversation")
 	}
+	if err := a.checkFile(ctx, op, u, r); err != nil {
+		return "", err
+	}
 	d, err := a.draft(op, u, legacy.ChatGID(chat.GID), r)
 	if err != nil {
 		return "", err

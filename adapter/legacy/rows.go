@@ -153,13 +153,13 @@ type NoticeAction struct {
 	Label Text `json:"label"`
 	URL   Text `json:"url"`
 	Type  Text `json:"type"`
-	Icon  Text `json:"icon"`
+	Icon  Text `json:"icon,omitempty"`
 }
 
 // NoticeSender names the application that sent a notice. The server writes [] where there is none.
 type NoticeSender struct {
 	ID     Text `json:"id"`
-	Name   Text `json:"name"`
+	Name   Text `json:"name,omitempty"`
 	Avatar Text `json:"avatar"`
 }
 

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -34,6 +35,12 @@ type ServerInterface interface {
 	// DismissConversation Dismiss a group for good
 	// (POST /dismiss_conversation)
 	DismissConversation(ctx echo.Context) error
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx echo.Context, id FileId) error
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx echo.Context, id FileId) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -43,6 +50,9 @@ type ServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx echo.Context) error
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx echo.Context) error
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx echo.Context) error
@@ -61,6 +71,9 @@ type ServerInterface interface {
 	// GetConversations The caller's conversations, whole
 	// (POST /get_conversations)
 	GetConversations(ctx echo.Context) error
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -73,12 +86,30 @@ type ServerInterface interface {
 	// GetPublicConversations The groups that anybody may join
 	// (POST /get_public_conversations)
 	GetPublicConversations(ctx echo.Context) error
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx echo.Context) error
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx echo.Context) error
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx echo.Context) error
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx echo.Context) error
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx echo.Context) error
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx echo.Context) error
 	// InnerGetConversationMembers Who is in a conversation, for whoever asks
 	// (POST /inner/get_conversation_members)
 	InnerGetConversationMembers(ctx echo.Context) error
@@ -94,6 +125,9 @@ type ServerInterface interface {
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx echo.Context) error
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
@@ -133,6 +167,12 @@ type ServerInterface interface {
 	// RenameConversation Give a conversation another name
 	// (POST /rename_conversation)
 	RenameConversation(ctx echo.Context) error
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx echo.Context) error
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
@@ -148,9 +188,21 @@ type ServerInterface interface {
 	// SetConversationPublic Open a group to everybody, or close it
 	// (POST /set_conversation_public)
 	SetConversationPublic(ctx echo.Context) error
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx echo.Context) error
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx echo.Context) error
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx echo.Context) error
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx echo.Context) error
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -185,6 +237,38 @@ func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
 	return err
 }
 
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, id)
+	return err
+}
+
+// HeadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) HeadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HeadFile(ctx, id)
+	return err
+}
+
 // GetConversation30msgAfterTheId converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversation30msgAfterTheId(ctx echo.Context) error {
 	var err error
@@ -209,6 +293,15 @@ func (w *ServerInterfaceWrapper) GetConversationDetail(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationDetail(ctx)
+	return err
+}
+
+// GetConversationFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationFiles(ctx)
 	return err
 }
 
@@ -266,6 +359,15 @@ func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
 	return err
 }
 
+// GetExtensions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtensions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtensions(ctx)
+	return err
+}
+
 // GetJoinedConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) GetJoinedConversation(ctx echo.Context) error {
 	var err error
@@ -302,6 +404,42 @@ func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error 
 	return err
 }
 
+// GetServerInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServerInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServerInfo(ctx)
+	return err
+}
+
+// GetSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSettings(ctx)
+	return err
+}
+
+// GetTodos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTodos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTodos(ctx)
+	return err
+}
+
+// GetUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsers(ctx)
+	return err
+}
+
 // HideConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
 	var err error
@@ -317,6 +455,24 @@ func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetChatGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatGroups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatGroups(ctx)
+	return err
+}
+
+// InnerGetChatUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatUsers(ctx)
 	return err
 }
 
@@ -362,6 +518,15 @@ func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
+// InnerSendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendNotification(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendNotification(ctx)
 	return err
 }
 
@@ -512,6 +677,24 @@ func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
 	return err
 }
 
+// SaveSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveSettings(ctx)
+	return err
+}
+
+// SaveTodo converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTodo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTodo(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
@@ -557,12 +740,48 @@ func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
 	return err
 }
 
+// SetStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) SetStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetStatus(ctx)
+	return err
+}
+
 // StarConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.StarConversation(ctx)
+	return err
+}
+
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
+// VisitExtension converts echo context to params.
+func (w *ServerInterfaceWrapper) VisitExtension(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VisitExtension(ctx)
 	return err
 }
 
@@ -616,6 +835,16 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
+	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
+	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
+	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
+	router.POST(options.BaseURL+"/get_extensions", wrapper.GetExtensions, options.OperationMiddlewares["getExtensions"]...)
+	router.POST(options.BaseURL+"/visit_extension", wrapper.VisitExtension, options.OperationMiddlewares["visitExtension"]...)
+	router.POST(options.BaseURL+"/get_todos", wrapper.GetTodos, options.OperationMiddlewares["getTodos"]...)
+	router.POST(options.BaseURL+"/save_todo", wrapper.SaveTodo, options.OperationMiddlewares["saveTodo"]...)
+	router.POST(options.BaseURL+"/get_server_info", wrapper.GetServerInfo, options.OperationMiddlewares["getServerInfo"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
@@ -645,6 +874,10 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
 	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
+	router.POST(options.BaseURL+"/upload_file", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/files/:id", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.HEAD(options.BaseURL+"/files/:id", wrapper.HeadFile, options.OperationMiddlewares["headFile"]...)
+	router.POST(options.BaseURL+"/get_conversation_files", wrapper.GetConversationFiles, options.OperationMiddlewares["getConversationFiles"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
@@ -652,6 +885,9 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
 	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.OpenapiJson, options.OperationMiddlewares["openapiJson"]...)
@@ -673,6 +909,10 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type SettingsReplyJSONResponse SettingsAnswer
+
+type UserReplyJSONResponse UserAnswer
 
 type CheckJoinedConversationRequestObject struct {
 	Body *CheckJoinedConversationJSONRequestBody
@@ -816,6 +1056,186 @@ func (response DismissConversationdefaultJSONResponse) VisitDismissConversationR
 	return err
 }
 
+type GetFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile200AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile206AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile206AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response struct {
+}
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile416JSONResponse Problem
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetFiledefaultJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type HeadFileResponseObject interface {
+	VisitHeadFileResponse(w http.ResponseWriter) error
+}
+
+type HeadFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type HeadFile200Response struct {
+	Headers HeadFile200ResponseHeaders
+}
+
+func (response HeadFile200Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadFile304Response struct {
+}
+
+func (response HeadFile304Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type HeadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HeadFiledefaultJSONResponse) VisitHeadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversation30msgAfterTheIdRequestObject struct {
 	Body *GetConversation30msgAfterTheIdJSONRequestBody
 }
@@ -937,6 +1357,52 @@ type GetConversationDetaildefaultJSONResponse struct {
 }
 
 func (response GetConversationDetaildefaultJSONResponse) VisitGetConversationDetailResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesRequestObject struct {
+	Body *GetConversationFilesJSONRequestBody
+}
+
+type GetConversationFilesResponseObject interface {
+	VisitGetConversationFilesResponse(w http.ResponseWriter) error
+}
+
+type GetConversationFiles200JSONResponse ConversationFilesAnswer
+
+func (response GetConversationFiles200JSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationFilesdefaultJSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1230,6 +1696,52 @@ func (response GetConversationsdefaultJSONResponse) VisitGetConversationsRespons
 	return err
 }
 
+type GetExtensionsRequestObject struct {
+	Body *GetExtensionsJSONRequestBody
+}
+
+type GetExtensionsResponseObject interface {
+	VisitGetExtensionsResponse(w http.ResponseWriter) error
+}
+
+type GetExtensions200JSONResponse ExtensionsAnswer
+
+func (response GetExtensions200JSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetExtensionsdefaultJSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetJoinedConversationRequestObject struct {
 	Body *GetJoinedConversationJSONRequestBody
 }
@@ -1414,6 +1926,190 @@ func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversa
 	return err
 }
 
+type GetServerInfoRequestObject struct {
+	Body *GetServerInfoJSONRequestBody
+}
+
+type GetServerInfoResponseObject interface {
+	VisitGetServerInfoResponse(w http.ResponseWriter) error
+}
+
+type GetServerInfo200JSONResponse ServerInfoAnswer
+
+func (response GetServerInfo200JSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfodefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetServerInfodefaultJSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+	Body *GetSettingsJSONRequestBody
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosRequestObject struct {
+	Body *GetTodosJSONRequestBody
+}
+
+type GetTodosResponseObject interface {
+	VisitGetTodosResponse(w http.ResponseWriter) error
+}
+
+type GetTodos200JSONResponse TodosAnswer
+
+func (response GetTodos200JSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetTodosdefaultJSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersRequestObject struct {
+	Body *GetUsersJSONRequestBody
+}
+
+type GetUsersResponseObject interface {
+	VisitGetUsersResponse(w http.ResponseWriter) error
+}
+
+type GetUsers200JSONResponse UsersAnswer
+
+func (response GetUsers200JSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type HideConversationRequestObject struct {
 	Body *HideConversationJSONRequestBody
 }
@@ -1493,6 +2189,98 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsRequestObject struct {
+	Body *InnerGetChatGroupsJSONRequestBody
+}
+
+type InnerGetChatGroupsResponseObject interface {
+	VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatGroups200JSONResponse ChatGroupsAnswer
+
+func (response InnerGetChatGroups200JSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatGroupsdefaultJSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersRequestObject struct {
+	Body *InnerGetChatUsersJSONRequestBody
+}
+
+type InnerGetChatUsersResponseObject interface {
+	VisitInnerGetChatUsersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatUsers200JSONResponse ChatUsersAnswer
+
+func (response InnerGetChatUsers200JSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatUsersdefaultJSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1727,6 +2515,52 @@ type InnerSendMsgdefaultJSONResponse struct {
 }
 
 func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationRequestObject struct {
+	Body *InnerSendNotificationJSONRequestBody
+}
+
+type InnerSendNotificationResponseObject interface {
+	VisitInnerSendNotificationResponse(w http.ResponseWriter) error
+}
+
+type InnerSendNotification200JSONResponse EmptyAnswer
+
+func (response InnerSendNotification200JSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendNotificationdefaultJSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2415,6 +3249,98 @@ func (response RenameConversationdefaultJSONResponse) VisitRenameConversationRes
 	return err
 }
 
+type SaveSettingsRequestObject struct {
+	Body *SaveSettingsJSONRequestBody
+}
+
+type SaveSettingsResponseObject interface {
+	VisitSaveSettingsResponse(w http.ResponseWriter) error
+}
+
+type SaveSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response SaveSettings200JSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTodoRequestObject struct {
+	Body *SaveTodoJSONRequestBody
+}
+
+type SaveTodoResponseObject interface {
+	VisitSaveTodoResponse(w http.ResponseWriter) error
+}
+
+type SaveTodo200JSONResponse TodoRefAnswer
+
+func (response SaveTodo200JSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTododefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveTododefaultJSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -2653,6 +3579,52 @@ func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPub
 	return err
 }
 
+type SetStatusRequestObject struct {
+	Body *SetStatusJSONRequestBody
+}
+
+type SetStatusResponseObject interface {
+	VisitSetStatusResponse(w http.ResponseWriter) error
+}
+
+type SetStatus200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response SetStatus200JSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetStatusdefaultJSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type StarConversationRequestObject struct {
 	Body *StarConversationJSONRequestBody
 }
@@ -2701,6 +3673,144 @@ func (response StarConversationdefaultJSONResponse) VisitStarConversationRespons
 	return err
 }
 
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFileRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200JSONResponse UploadedFileAnswer
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensionRequestObject struct {
+	Body *VisitExtensionJSONRequestBody
+}
+
+type VisitExtensionResponseObject interface {
+	VisitVisitExtensionResponse(w http.ResponseWriter) error
+}
+
+type VisitExtension200JSONResponse VisitAnswer
+
+func (response VisitExtension200JSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensiondefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response VisitExtensiondefaultJSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -2712,6 +3822,12 @@ type StrictServerInterface interface {
 	// DismissConversation Dismiss a group for good
 	// (POST /dismiss_conversation)
 	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx context.Context, request HeadFileRequestObject) (HeadFileResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -2721,6 +3837,9 @@ type StrictServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx context.Context, request GetConversationDetailRequestObject) (GetConversationDetailResponseObject, error)
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx context.Context, request GetConversationFilesRequestObject) (GetConversationFilesResponseObject, error)
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx context.Context, request GetConversationLast30MsgRequestObject) (GetConversationLast30MsgResponseObject, error)
@@ -2739,6 +3858,9 @@ type StrictServerInterface interface {
 	// GetConversations The caller's conversations, whole
 	// (POST /get_conversations)
 	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx context.Context, request GetExtensionsRequestObject) (GetExtensionsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -2751,12 +3873,30 @@ type StrictServerInterface interface {
 	// GetPublicConversations The groups that anybody may join
 	// (POST /get_public_conversations)
 	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx context.Context, request GetServerInfoRequestObject) (GetServerInfoResponseObject, error)
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx context.Context, request GetTodosRequestObject) (GetTodosResponseObject, error)
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx context.Context, request InnerGetChatGroupsRequestObject) (InnerGetChatGroupsResponseObject, error)
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx context.Context, request InnerGetChatUsersRequestObject) (InnerGetChatUsersResponseObject, error)
 	// InnerGetConversationMembers Who is in a conversation, for whoever asks
 	// (POST /inner/get_conversation_members)
 	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
@@ -2772,6 +3912,9 @@ type StrictServerInterface interface {
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
@@ -2811,6 +3954,12 @@ type StrictServerInterface interface {
 	// RenameConversation Give a conversation another name
 	// (POST /rename_conversation)
 	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx context.Context, request SaveTodoRequestObject) (SaveTodoResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
@@ -2826,9 +3975,21 @@ type StrictServerInterface interface {
 	// SetConversationPublic Open a group to everybody, or close it
 	// (POST /set_conversation_public)
 	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx context.Context, request SetStatusRequestObject) (SetStatusResponseObject, error)
 	// StarConversation Star a conversation, or take the star away
 	// (POST /star_conversation)
 	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx context.Context, request VisitExtensionRequestObject) (VisitExtensionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -2981,6 +4142,56 @@ func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
 	return nil
 }
 
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, id FileId) error {
+	var request GetFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HeadFile operation middleware
+func (sh *strictHandler) HeadFile(ctx echo.Context, id FileId) error {
+	var request HeadFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadFile(ctx.Request().Context(), request.(HeadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HeadFileResponseObject); ok {
+		return validResponse.VisitHeadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversation30msgAfterTheId operation middleware
 func (sh *strictHandler) GetConversation30msgAfterTheId(ctx echo.Context) error {
 	var request GetConversation30msgAfterTheIdRequestObject
@@ -3113,6 +4324,52 @@ func (sh *strictHandler) GetConversationDetail(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationDetailResponseObject); ok {
 		return validResponse.VisitGetConversationDetailResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationFiles operation middleware
+func (sh *strictHandler) GetConversationFiles(ctx echo.Context) error {
+	var request GetConversationFilesRequestObject
+
+	var body GetConversationFilesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationFiles(ctx.Request().Context(), request.(GetConversationFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationFilesResponseObject); ok {
+		return validResponse.VisitGetConversationFilesResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3398,6 +4655,55 @@ func (sh *strictHandler) GetConversations(ctx echo.Context) error {
 	return nil
 }
 
+// GetExtensions operation middleware
+func (sh *strictHandler) GetExtensions(ctx echo.Context) error {
+	var request GetExtensionsRequestObject
+
+	var body GetExtensionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtensions(ctx.Request().Context(), request.(GetExtensionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtensions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtensionsResponseObject); ok {
+		return validResponse.VisitGetExtensionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetJoinedConversation operation middleware
 func (sh *strictHandler) GetJoinedConversation(ctx echo.Context) error {
 	var request GetJoinedConversationRequestObject
@@ -3591,6 +4897,202 @@ func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
 	return nil
 }
 
+// GetServerInfo operation middleware
+func (sh *strictHandler) GetServerInfo(ctx echo.Context) error {
+	var request GetServerInfoRequestObject
+
+	var body GetServerInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServerInfo(ctx.Request().Context(), request.(GetServerInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServerInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServerInfoResponseObject); ok {
+		return validResponse.VisitGetServerInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx echo.Context) error {
+	var request GetSettingsRequestObject
+
+	var body GetSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx.Request().Context(), request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		return validResponse.VisitGetSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTodos operation middleware
+func (sh *strictHandler) GetTodos(ctx echo.Context) error {
+	var request GetTodosRequestObject
+
+	var body GetTodosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTodos(ctx.Request().Context(), request.(GetTodosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTodos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTodosResponseObject); ok {
+		return validResponse.VisitGetTodosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsers operation middleware
+func (sh *strictHandler) GetUsers(ctx echo.Context) error {
+	var request GetUsersRequestObject
+
+	var body GetUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsers(ctx.Request().Context(), request.(GetUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsersResponseObject); ok {
+		return validResponse.VisitGetUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // HideConversation operation middleware
 func (sh *strictHandler) HideConversation(ctx echo.Context) error {
 	var request HideConversationRequestObject
@@ -3677,6 +5179,104 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatGroups operation middleware
+func (sh *strictHandler) InnerGetChatGroups(ctx echo.Context) error {
+	var request InnerGetChatGroupsRequestObject
+
+	var body InnerGetChatGroupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatGroups(ctx.Request().Context(), request.(InnerGetChatGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatGroupsResponseObject); ok {
+		return validResponse.VisitInnerGetChatGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatUsers operation middleware
+func (sh *strictHandler) InnerGetChatUsers(ctx echo.Context) error {
+	var request InnerGetChatUsersRequestObject
+
+	var body InnerGetChatUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatUsers(ctx.Request().Context(), request.(InnerGetChatUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatUsersResponseObject); ok {
+		return validResponse.VisitInnerGetChatUsersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -3907,6 +5507,52 @@ func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
 		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendNotification operation middleware
+func (sh *strictHandler) InnerSendNotification(ctx echo.Context) error {
+	var request InnerSendNotificationRequestObject
+
+	var body InnerSendNotificationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendNotification(ctx.Request().Context(), request.(InnerSendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendNotification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendNotificationResponseObject); ok {
+		return validResponse.VisitInnerSendNotificationResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -4398,6 +6044,98 @@ func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
 	return nil
 }
 
+// SaveSettings operation middleware
+func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
+	var request SaveSettingsRequestObject
+
+	var body SaveSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveSettings(ctx.Request().Context(), request.(SaveSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveSettingsResponseObject); ok {
+		return validResponse.VisitSaveSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveTodo operation middleware
+func (sh *strictHandler) SaveTodo(ctx echo.Context) error {
+	var request SaveTodoRequestObject
+
+	var body SaveTodoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTodo(ctx.Request().Context(), request.(SaveTodoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTodo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTodoResponseObject); ok {
+		return validResponse.VisitSaveTodoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -4628,6 +6366,52 @@ func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
 	return nil
 }
 
+// SetStatus operation middleware
+func (sh *strictHandler) SetStatus(ctx echo.Context) error {
+	var request SetStatusRequestObject
+
+	var body SetStatusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetStatus(ctx.Request().Context(), request.(SetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetStatusResponseObject); ok {
+		return validResponse.VisitSetStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // StarConversation operation middleware
 func (sh *strictHandler) StarConversation(ctx echo.Context) error {
 	var request StarConversationRequestObject
@@ -4674,227 +6458,489 @@ func (sh *strictHandler) StarConversation(ctx echo.Context) error {
 	return nil
 }
 
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context) error {
+	var request UploadFileRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VisitExtension operation middleware
+func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
+	var request VisitExtensionRequestObject
+
+	var body VisitExtensionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VisitExtension(ctx.Request().Context(), request.(VisitExtensionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VisitExtension")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VisitExtensionResponseObject); ok {
+		return validResponse.VisitVisitExtensionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H1bbyNJduZfCeQaqKpGikXd6kLBwKou3a3puk1J7W5vS1sZZAbJGCUjOBlBsTjdAsYPu1j4ZbEv8+Kn",
-	"eVjbL+s1DGMNw/trvNtt779YxDkReY0kkxJVpWpPYUYtkZlxPXHiXL/zfTCQk6kUTGgV9L4PUvbrGVP6",
-	"iYw5gw+eSnHBUkU1l+KJjBfms4EUmgltfqXTacIH8O39XykpzGfsPZ1ME2afzN5+x+OgFzx62KcPHzx8",
-	"vNV/8Ghna+8he7j1aO/x463u7qP9OKY7O/0HD4LLMFCDMZtQ08YfpWwY9IJ/dz8f6X38Vt0vju4tDj24",
-	"vLwMYR48ZXHQ0+mMXYalebxUI/XB5hIGMVODoDekiWJXmpgZbvvJHTOluBQfcoLKdhn0vgv2gzB4EJxd",
-	"aaJu6Msn+1KNDsVgLNOPs4VhMFEjfHnH/Nva3d19vvXqT17tbD1+sdeedLNpLJstfKKmUqj6aXzLhm/Z",
-	"NGmzBFc5TMNDoeYsxWGZ+ad8ar4JesHJmJHiUhKuyZwqEkvBiJYdswhfMpro8WYHiG02j+tLOSd6zBUR",
-	"MmaEKxjIS6YUHTHVdiglcolZ0OuGQUw1DO6lGgW972AbsIngp//1X376s//543/+Tz/+zT8G5YN49Kw9",
-	"fX2eyoml/qAX7AVA5UdNNBYGx0zEJ3zCgt72g8ePtrcfP9zu4r8wONZUzxSM+2QxNY9cnl22J0u7XMt3",
-	"f2KfColMYqY0GfJU6ZDIlAg2zz4gc67HJDLvR7AZb1LZT9hks2RhG/WN9UiTmMdESE3mMj0/IJHZ04hQ",
-	"ERM9ZuTLk5M3RMGCEUUXZD5ehCRiaSrTyHygyHxMNdGSxLIThMGY0ZilcBTfMp0utg6HmqXmz3K/35h5",
-	"my3Zga7Mb49DQs3DZCznZELFgig2kCJWpnWdLggdUS5MJ/msM1rcCQMNexlwodkINiYMvt2yvGPLkEp1",
-	"DK/ohCk8D/ZWJ1wQOUtJIkeqoaPgwRc7X77+9j/86S+efvv2xe6TN4dfP3/yJ189Od4/DLIxKJ1yMTLr",
-	"ndMVrMlhOhjzC2ZppzYiQzlMXLBEThmhqZyJmETmbEVmNNNUTlmqrdyBZ28Vw4qZoSp3PJc9a4f2lqlZ",
-	"ooMyq/0Oe7MNnWXzlP1fsYE2Pdi3P6c8maWsPrPDMj/UhmgGcpYg6fXNbKGBmAxlSpScsL6MF/VZP11j",
-	"1iVeE6/D3I9i8/5zQ+Ue0h3DuHKKEJKo2WBcmmGdFgxPclJAtcnPZUrmYzkx90RpVRTTByRhQ03kTJP5",
-	"mIn8Efwa1ktIt1rZqL4zQkYYcM0matXUHWO9zAZN05QuakRQWaIQd8Mt1BKycDe44WJxzM37NHlT2Fgr",
-	"OFQXGjmLJQ3DO/tmLUmfDs59B6Ikuyj/8So+pSor1uouaruodXqa0PdH+Oa2uYYmXLg/q+seBly9s9Ou",
-	"T8MIPm5RVEhg7XBlVLY02azMw1nzfSkTRoXndFeWrjSApRsL3MJzRsz5phNG5NAOlYtRfc8Mv2Bx0/vF",
-	"k2BEpwPCJlO9wHNAk8TIVOUtbLs5FXa1ivDtMH0L4RjSkvlz3SHdHsiAMj1ncedUnIofiGGp5Ae8YX8g",
-	"E0aFoe0fTsUPW1tb2f/Nk+Z23CY/kL1ul/xAuLigCY/JlKZ0wjRLD+CmVsxICgPmbmU+GJPs7R3yA9nv",
-	"7pIf4NGBGZ1i6QVLyYAKu8Ipo4Mxiw/yu9bex1HhJo/yNndhROanaYAmiZyzOP96D7rc83SppTw3P0gi",
-	"7YThhX1ob8+2NzSXH8pLpnUyYZM+S/OnH8DTj4lZRzFM+EArFKZgLTTVwC/MH7TPE24IzuxFdSxZew9h",
-	"uNswXK7IbKp0yuiETMwu2UWKpdnE7JVHZgjbsKhmMjQdsfxLM7K9ncf2SxBnrJCh2q7wdhc66NolnErF",
-	"UZkw8jssHkvJOZvqA5KyRFIjsaVyNsI1GHOlZbog5rght8sbRmLaB7LTYxn7dnDbkty27V7LcwZ9z8S5",
-	"kHMREvZ+ag6IWeeUXcjz4ru72buKjwSLjWTFEsXmY5YyAhKAodQJI9OE6qFMJ/m7e9m789RQCB0M5Exo",
-	"08+UKjWXaaGj/YwKYa/to1yRRA7OrTgh5Dx/4UHTCzFXtJ/kk9iH04Y/jVA4pLNE41nLxMWYDLmRUHlJ",
-	"dDQtGLYkZpOg9103hPMLP3fg5y783IOf+/DzAfx8CD8fhSgNAwXAT/Pudhd/7sLPPfi5Dz/Nu/vd7lmB",
-	"D3Zr0nAYvN8y49m6oKkwcq9ha6+/CsLgCNnJG8dNgjD4WgAvMKsRhMErqQ+RNIIwOJHyOJFz/Phzc0ZR",
-	"qYMTCK+q2XQqU+2efmGOBf76koqFlQTMDfPG0vMLqcybL4ESS53ZoZ0YyjM6HVDSkXju6CgIg28Mhbyx",
-	"VBGEwSHu5wvY/PzvZ3ZvoVHNUkETMMEUL2mQTpLk9RA02LZX+xOqzP3xfVVOpZqNZLpoEELst8iOaJIY",
-	"rYcqMp1pJCUt3V2H9CtYWeT0iZdH6rBJYjgpd5PJ2lyXmrVSWFVYME2/nOnV7U5meq1GjzVNVzaqNE3T",
-	"NZp9QZUGM8RK69Izo8xUr/p8FbMRZvMP822tiwJn4XKVh6ribivGFEypQoS3UTMsHZJ1FcPaWfHLSlzl",
-	"N4IheXbB0oW99OszPIwn3KdHHWlFKHzXIU9TRrVMFdgX1GzKUvuVuYzpqKIJgOxgdKw+M1KYYZExMTzm",
-	"avJlo0ZlFmQy4VpbI0l1l6ViRhMkE7ogasroueUDIa6IUfPMdzcwqrJdbl3dpvgJGtXatwDPe9p4RSdN",
-	"PCeX4O4oIueCgFCAwkW1GUNb2/tl/gmikY+JAtUwtBwunwE8497w2Qns1QO0lIme+HB5MDThA+bn6M9Y",
-	"wnyM9xlXE66Ukda5UTQEUZoniRXj47U4JW53fZETqrSzY95RhMcl9UvDWoMoWr2c/BbZ2uxM98dMxJlZ",
-	"t8UgFBOxUXjaDWRpt+vs8UvgQw0WBWRSVVuC6Xs/2MDJ9J8Cw+kMYRXFBEqkYFtabklR5m7lVfnxv/31",
-	"T3/+331L82bWT/jAx6GZWWVCRcaAyK8kF+3I7HiGl8GqJbCPLTU6PQuKZFvZzMKB8TCkOsHZtc3mnZ/l",
-	"Eh/Itz90F0+Ji+czXHX/Pb9wpvybFzPBwE7JhKbnaG1dyBnYCxdyliqWDEMrjlhJ1Hw9phfMqjJCzpdL",
-	"oP/v9//4L3/xNzUqMnrGSG6ZD7fUOZ9uySla+7am0ugiae7nfTqmYtRs/MFvOyRy0moUksgKg+ZXEDbR",
-	"URHZWfDfwCcpg2mDvm9mS0BbRYsIWkpBFQWZQyYxkcPK2bUnunR6rTIXAAcHRSJlICUEYfZ8GEwdJVFH",
-	"KIMiocSObZsn7LSCMLCzMi3NsO3ChApUVVjjmi5nV/NpNjz7wdtslPaDnJjtBzn14985jdsmizOwnz0r",
-	"TMS9ls/HfnKcTct1PSsN7Wlxkh7Ot0SheS2SBXG2BFbcaLv1lnzMtiPvKtJ3pv8IOV9tLF2DpJv0pBaH",
-	"0TdO1Keqg/Qz2rVG6Ve8rjhKp6BtdjGrt4BlFuvrXTozxWpp5COZZrzF7yRa1lqHHGoykUqTvS6Zplxo",
-	"2k8YOTx+enRkmk3pwByUTJtQUzpgKjSifKIJe08HOlkYVXDOCAVVj3B9YC5WPTZ6h+NLmQW0zHRbOssn",
-	"XLxgYqTHRddCQcYths40STbfjKUZCBeE1mSJqkvuem62jydcrXJvvczvgaX3+ks1Um/o6MpuLnMxuYAB",
-	"cJisWHHq96kfEoiJ6BFpuGPWIJqYue6QV1ITLUd4hDHyoM+GMmWRV4Df2XEC/NvdANxXjqr2uiuJDBtu",
-	"PUh8vGmUMIWojZax3iBr4U7r0i6GPS1/65l55jIMEj7h1lUGpuSgt9v1BeiAryDfPeQ3pbnvd2GifGJE",
-	"EudLtH954yCW+PpaEffVCBvjK8rEHGaRJTKNWer0YuSFK326N7lB11wmv5p2mGn/dh/Jg27hnuiQQzJK",
-	"5WyaXRhGmuHK2p/cyVWODYagdrGY9Bfk//z2zxr0usIZeNBdwf/fmmX5vsXGbZrvL+e9q1Y7j767tZZS",
-	"s7LXMZZu7sxt/Fhd86hUo1jXm2HVrC5iCBciM2XlhA1zEFWI2mkhZaiVy1NoctVKOUtqeQW6yDNCsl0w",
-	"+IRkh6iF0mwSkl0yTaVpLyR75td4Zn7dJ6nsSx2S7X1ChYTr9a5ijEQ+w2t0r8RdumEwlOmEarxZHhRM",
-	"a9lFUx67WubZuaPqgTjN3KVNKA+aM3AFgItCfOXV7ORlh0ddMX1DU81pUh/VsSHEoslSlYNYEgle8tnU",
-	"yNWaT1gbC9oSTrmagtRtZ5NqfSYJJo7rs0oXXoYWnQ4p+B25IjSZ04XKAk9WMBZ9RZfHZJnug0fUPnJQ",
-	"9B4KxjKaAlGhoh/ZHIP19aNSiFq3TvmCTtaaJ0hFl5ldrCj8NuyJ39IMkweu187mrK5nc67vrY8Qn1nZ",
-	"cvmUXhXCvTukouzR1Mm+LCaxZKj5x2zKREwgb6DdfJ9PpnrR6qgbUVTkQUFoHsEhQOeZGeI6bMB3on0r",
-	"CMO+oqCDQwX/l6ESw11tnGxpyb6/9PXrDPF19o0LAKsyptMpE3i4yivxzDI5D0NxL/VIZEMMorB8w0Ln",
-	"5sOvFUvNf19JzYc2sj8iMiXR1zb6LDrItmRoo9kGUuhUJuSci7hsFvn0si7CQArWwhGSxWqE7TkPbvGq",
-	"N8wWrHyouD+rW7RbF1yeFQlt2Svw0FdcgLjpoqJW5nS456qHDbssNHTWdACgyxoVR5Y5Gcos8kHzt5Gx",
-	"I3J3mjLFxICFRrgc8oTdC0kkSlQMbhkXRBmRAU3TBTFXeodELpAxsjYgecFUOcJRioNTEZledNQrf0WV",
-	"i+qDGD+lQxv8eECicz44l8Nh1GsOOuQqCzg8IJENW7TDtfGMtkeMdxxTRZiIIWg3D+kL7BoFZRNSEAZm",
-	"hYIwKC6G+dQRRRi4iYADSTGzU3bY8AmMB041jCUoRvUVeq3p9F8wDWFyVxWF5KQc5DmU6UFmr7Yulsjq",
-	"LXa5bOikR1603/hvIloIiwgJF0ozGpea90dHFKwau6ste26TVx4j91yu6bUWl3w3C2bg1Wdez7yrLtpb",
-	"RpUvCuKb8QJ8sigayHJ0f1CMZZ6Vwjbr6SeWAVc7kOcHJGajlMbm1jJtcTEKSX+ma9HSmYSCAsMBiVPK",
-	"BRejHlHjmdbmoorlHAMD7FGR55Aeiu2bX+0rZdKGp6rZU2XGZsd/1rjqt1HVsfSwro7zJY/ZxswjzmmH",
-	"VOScnzdgKhnzeFW6CuG6krHC9WaSVgLbv285j4Rg6c3ojWjQpklStNPekLZYa+SdWDdEzomR5u0QvSu1",
-	"Vsn2PtzM/pC5Ah/eWc2Hr6owyrloOsqWTVvHLmwCkpXZCJ6r7HniHNqGUOeRaeGderhYYXbbj6uzm1Kt",
-	"WWrG8R+/2956fPZdd+vx2Wd/5GO2m7UaagxgWmo3BBo3AvhLNboq67ACRmhDK7gmI8lUaLmIxNQiXLYK",
-	"eSecCf3OJf5Xt+1PXXAGj9Hjw1Xe10zwXxsOMZGgeDEb5HdH5WqyNQCUPfEv6bmVG106hqJD8PKnbMpo",
-	"ZXPp1nZle3cetfEPatYkyNjRdYi52yGVKVdFUYNXLtGlcBh75MF+uL+7T/oLjd7er08+33oUkoQpRfps",
-	"zA07EeT9+4rv/8ff/u9/+a//419//9c//sPf/fQXf//T7/42uAmPploWjWmTsAqk0HTIbvBkZWLMCpXR",
-	"yguZlLbyBWSzK28ZRxS+Q/gLcM/VF89GEoz5tH52mt5xtjBdtksWDJLr3Ze2n+Zh30b5yQ56XfkJX/tw",
-	"7oijGI7yR0wubh3Zotou2O0lh+v5DzxtXFlrVmwV4dgL3hdaVqI/czta3ntQM2iSQ/TX3VEEwCqGM8Vi",
-	"lN4gn3Alt61rVrVleSFHXPgiGMAmkMdtzBSqEkpTc8MNpcc38hysF+rQmxmOMfvW1GBuyZB8Lfh7MuGD",
-	"VFrIj9KEth9WbYktXJHHayrzYYBphnWjMDNipSZUkehwpscy5b9B3eoJo2ktLOn96N30lw8nz7v//Nu/",
-	"9F1fYHHstbFKVsg6y4LMotfzVbbNnjVt6208ykhv6x5eeOvKxxXsgkacRHKWwkaFnxuhSw5JzC74gF3D",
-	"oJVJqrnAtxFrlktw9Q4gS4rmggwSRtMO+YJfMBSzZUoi98C7SbxfIdftnd29/QdVta67ZAymEY+A82zf",
-	"xXK5B0MznjF7H7rUx5ipcy2nBJUFEPPrShjb7tJ4sPt473Gf7j+m/T7bf8C6+w+HO93ho0e7Zu2KwmJ3",
-	"6zHdGh5ufX72/e7OpVdgXN8UWKFJt/s+enzJ2udztHI2FPwHYeN9geQ7lnNitngghWAD9ObJms0uQ/la",
-	"xgSw2Zs/9C/Z2ifeis63PY7BxQqvPz3UcX06g4MQs0wFIyYzB0h9fl9S9dIbdHsC6jwkxsjUMAYqwKhv",
-	"Q9C10aR7rpuUCqOWyzSDaeBxnsA4SxWYkCgi2pVGs9pPbROzm/HSykLzJwgk11KAz12ayyV3s2DLyOY2",
-	"HouMpNc+C1XEx3XtV9OEDlg9Z+H2Bh3nWJkryaVF4GXWWsPi+sMWMrOfV+tdbf8qXd+VU7o09vgqeeal",
-	"4+u3DlvjYaZMnQbd0yCPnyhejVqxZNgqZ1g3JaFxQdiFGXQPTDOwJKiZUTLmozFLMeEBuCWkG9pUB5TO",
-	"BOuQN0i1mvQX4ESA51vYdzLW1Yp2rhJaUGR/7TKlj9e3zp1cwzqHcwvrScJFOinMIhug7TbMSLzhyPhT",
-	"wjLTr7X7VBOuiZKpBrkXaah6h1cJUWmZMuRQ3ouwXbJLjWxh/LfyhjAD88KvtLgi7Jsr4QLq01jnuHgJ",
-	"rWFEb43EdLU762Qu8dZSn9a1xUT8bq2rC7Oc9bvN3nelNkujatiqpiCIQ8i0MpcHBBV2yUyAQyb3R5EB",
-	"mPts5HyHbMPu7BCaKIk5s/1U0nhAlUbMGSE1H/hR5zwXTzurluODnpwAzd5rcvclTc9jORf3QrJtCIuL",
-	"kOwQNpFIULuET8DptkeGPGEh2Se4PB1yKBY24ljMwMvDFYDLGS5m4asVE2VtfbvdoGf6poIZJjPNbuAk",
-	"TLxZ3BDIYL4qRjEkTMP6ADBphlB83UgGGICPhEuxiL50MyA6H83J1Mb+FnCkQxCLzO01U16cpUGDv+PJ",
-	"TOuai+P74AXts8RIRlMwVSKpBtOUTyjEDnydmm/HWk9V7/59+2ZnICf3NVXn97eD1vpTcR1wlA2oRn75",
-	"9UgrODDlW3bMkkR6gXgaLG+42hUDVrwXPxg+GGx1d3d3t/Zi+nDr8XY82OrGg0e7/d3txzvUH561rqQF",
-	"XGmddbJvICSL5jrxJiyiBZ4kXECuPGCArAafO/E3B+tsvqpoCb/72//7T//045//3tvUOvKgpSmPlwHj",
-	"FxJGYxU2TGQJIa4KRgOpEyedk1kmVGZ7ueoIW9L1bEMfThhmg+dkVj6eRwPvu4LwgXm19ebZY+ujcBzG",
-	"Hd9psYe8cf/qAZBmP6Q8Vz0izK2RhMSyhpCo2WDAlApJbGSpNCRzmgqIQ+RiKEPCJ1OZaio0YCkMOE3K",
-	"g8l5TN3j4icQClCLcsoqbOw6VIELiV2u2vr8/HpcCjmLzkJCGqng8IJ64Ty+fvsC0YcVmfKBnqXrnOcm",
-	"jmclpOIIy41pGXtZ6HIYq4aRnXgbqx9F31q/KZj9q4er7O8JrcSDedULOeuQ14KRRI64IFMAa8SIMyN/",
-	"OG9CVQ4q5uMXE/K7PonojUySFfkjRHExYA2x7x6P64UrUOTBdInQQvHHNEmiEAs2FHNbije4U60+vVQS",
-	"m2pRCJLP7R3BPtuOu4Od/h598Hj4kD3a6pb+7dD2kodLLKkJGytt20Uk/+q23Dq791qL9+HN5BtIlFma",
-	"IGNO6G20nADnWNdoUlyqRpO54TSJHBm2iHTZIa+n9Nczhil2jAovRKvljSHRKRXKXNJW+Y0rMl8bKqoj",
-	"EtrKNVfIaSyWtbnevjB/HZDDHHIfOsyr4XDlkMtBYS3WxylkbpSVvh6ZzJR2Sb1wF668+ey+s8byG29S",
-	"qeVAJt6wnmy/5JBE9yFjaREVMzfmKggDpcDlbsjurBEysgqjXe0LMU5sqmkdQ3IJrshVoGhvE4TrBoI7",
-	"m52p8OxTf2RKAUkIHNPmEI8r5TJ2fLLJckGtLZTopkE/LVLnUoBOXIlwWaBrnVw9MtMXhlrVVci1IcgU",
-	"yN/n2r7STV6k7/plm9FyRpOOBC0dlahmx+2328rWN7Pn4F8/CtWzPbfyEvZQ0bp3MuJybswsarQ8webZ",
-	"Gd2wQdSfZ3Tow7QKXTERyzAnpJ9QcW7xNeqVZ84ZmxI2kb/igDsL+EV3oSbGvXb4Vktj51ZaWmFmvg2y",
-	"qTS3kf6OmYASB+vS3Gayg5wZPk8QusF8IIB1/UMe0BoRFtfPALrNCTaO9P3GKXSjL/X/Pru6//dZw4ga",
-	"olEOwakSkv6iuvd3lI2ih5DdmA34pGrP3GTGVHPdwa+VkQxxgDyzc6mbQhNaWvHumGlEnr6iIz1H/6pd",
-	"ji4715YGqYd3N5QTOSy9d0DmY8kwpBbuOARptJUHCMjaMmX1i87ccIrs7O8XEYLlkPAYHcUDOZlUC9kF",
-	"D6+94PUlvlnYvwz03H9KtMOq36QrGO8gDpWTPLdQIzp+AcU535Ma4D15JVEygVAeJ5004OCvCsa56cUf",
-	"NJcmwuXPYNw3tgG6Xq4Gy3H4RKBlVW8ynGdv7ZseHOAJXWzoaF0ZPfojH6/CGjbsMSomV91fiypZjLKo",
-	"4bB5k7+vK3FMr1N35IoRFrZP70Jqmm7wjEA5yjRHc9s0PqnX+QexKuarYqyKziRlGBGdVwpJXXEpYQTe",
-	"hcyNQBXwNowwkkNrHa2Vy1eE9uVMO4Hf4w+tiFQhlmCmilCHeHpAupaVA4Laymir3IP34OHDhzvb+6u8",
-	"eM7EWJGpBH8P2J5m8MWcRjMevLKqoTnnQs499Yvqxp0WwVaQJvixlNZ6b5DluU6G5JoqbZYu5SvcAGUe",
-	"SsVBlqZK1deg2HqbpC2jEdU1nKyVZRPAV71m3HajJ1x1SCRFwgWLoI4/PixGFq+rTx06GopMWOluQmNM",
-	"9jG/lIrSUjIf84QdnAoAVgNgNKgIUsdWC/PSu+UkP8BYg2xli6pWHHBexBYZE8zTZQ8ekEgOhzCZnqva",
-	"M1M29E6P2akQ7L0G2zmZwOtc2/g7cojYrW4x4CDKmJH37/tZHSDGYnvkSsButk/UQu36BWGALQVhYBfR",
-	"orbZOkAwwQqelXuhRekeRwKvs77dJ0+LY8geE5WnnmRjcp985cbmPnjrxljIQPZpq57AQV9UYEM2bNFd",
-	"0tI/AipfvSWo1xiC+IaRTEJWa+57W1seCkNdIEy4RiTMMzb1TPUZm9JUT5jQhMdhdtNUOXi3XYTs8wnl",
-	"Hifd8y3zOaFxnDKlGsYMS/vvC8FKfnhAf7DRJCRD0+6s3ObQ18ZL2ee+GD/83EUNt1/YN2MpPM3Bx+u3",
-	"9stf1pv65S/Xb+cto0lz4Ulh6wipcaXYUXDYROFvpW/RzM3pDlsqk0aKjNnFEpPOGrrLMfcWpmJ9xfU6",
-	"gWGNKILAlUIQKkPSn6kFRhwDSys328Aba3h/WfqOYziF3cnOul1ge04L+T3IWTLSd4cso2NHgEA6dn3q",
-	"FzQgIg1mKdeLY7OoyAH7gPzgwU4tAUT0LEIEOXn91fNXUViAvQCXOwSYIeDvfS4ES++PmH4HD4A8BrsI",
-	"ojh2lw1urPXU7AW89BVrKDIN35JztsiYuhRDPpqlrpLVYMCmmsVkmFr0T/cAizOeA8nAKoODM7w6GDOK",
-	"K4peoeDbLcAe2zIjybXiKTd/X4aB9uNqfC5TArFUx3KWDtCr0E/lXLFU3SHfsP6xHJwz7S5s6y1STBNK",
-	"cAQdcqSJAIscnU4Z6Dp5EfZsuL+eMQgMtaPVFkejMs5LWM+hbBAkNTl8c2SaH6ZSaLxMvp1R8X5GBbn7",
-	"4+/+6sff/dU9QDOlSWJ3H3ra6lPFYvL2+fEJqtZZqAWRZuTHx8/DfLbwhBGKTsVUJknnVJyKzz57DpE2",
-	"rl4YZA1mYvxnn/VI9P0pCMqnRlE5BWH5NOj982//8jLCGqkcw2BYHBaffRWeYuzIadA7DagnnOVU5NEr",
-	"p0GhNRtcE9rl70s9RuPMlycnbwh6EDAgJgsZAiUsJEoS6hAgjD6fSHlOqCaMY1rNiRHtcH9J9O2W1cO3",
-	"juLI+gZL9fcL241LdTxlScLFyCyLfQpR1pWg5+zdgCpAbES48zdUDWjy1H5mdXXbgLMi3Y3A9B+FgOd9",
-	"FEfhqYjKrvsqwPdRHN0rZs+YZgH+nZhHOEZ1g8/L0NSYQm1zHL5RKdVnn8GI66A4Deav+VgmzMbtK1hh",
-	"7VLhFH9PYj7idhF+w1KpUOA115XActz2YBxO6WDMtnY63SAMZqVMjfl83qHwdUemo/v2XXX/xdHT56+O",
-	"n8M75qRjEkBgDsaIQhlWO+OgF2zjM3LKBJ3yoBfsdrqdXYTzGANXvT8Ys8H5Oyxx9G5QiSmaSqVXleez",
-	"kV8OpZa950q7A1OOtAEftcOzwwKgWfwYREU+NWOpQ0UFeEcxpZ/IeNF0/+aPcFap42regotOTaVZQ9PE",
-	"TrdrTUHOy1gweNz/lYUFxku9HUKWNQAAV1sr8Ig8z8qMFz52N4jHwdLBzEFbAaFpOexk79t4vrdsmmB8",
-	"iJpNIG6/FxyV6uMXey5nRRrWTUeqaopSwZlp7z6Ce7aknuUlP8hhU0FlchdxUu9ZzbUElF2o2mFhhqZM",
-	"cMPSuSZ6DgHncOUiywN4jZwnZfySW8jxClnWQGzrFLmCjqwgBpQHJl8grmwfrB3YnF2azFgDeG23ULuk",
-	"4CEU5WAiRPjfsXJ+sY+GhV3R63al1zMg8HYHoxn+97Iseep0xhpO6HLirlT/skS+mdOBoyfUGemNbD1l",
-	"ornm94pjYisRtzwnRlYDeGMq6Ajq1h15qs6HNvIXuAd8Cx4h8BrkZVdzO02NuG1V4Q/Fbz/ebtqJuu0E",
-	"48FIyriwaeBL5Urj8thdM/pB6Vjsdidq9A7sde/0mFkHQjOz47HNPc7uQIe6OzkgQwZgQGMqyG4XS9Mk",
-	"ia2vT1PWIYcQsDMHr58LBuKKjGzRQiQGiiHlYSEsjY/GfTlLy+Vu6tv/BdPFRYe5HZqpnYzZUXwVSsgA",
-	"Za5OBg7MZqP7b7Zit1st0UrN8hZIwH29fPMRTuTnuftPYG4/++23iDDr7n/MtDUb+rf8qFg41OxFER0j",
-	"2yCjrJndrQrSS6RlzOIkCT9nVrSuS90Qwrl/b+U+P8NJ3HaxuthZs3BdrUrotD+7kopZ1PkN0dHr9e78",
-	"GgEZeni32303wYC6hrt/BV9YtcEvqNK73ZdqdN09fqlG6hYeZDhUhdO8xgE2r0rBlq//IUnMeUKUIRD8",
-	"qLCBSubszS2ebmrrxmfne8F0q72Rgv3MN6dQNqnlxhTKMjYLxK7WBzkSTcoxckauMFfOyMUrt8ThSN52",
-	"hliG5WzghVk5lA1t6TdjaVazhpRU2lpbs79hZ43EtHgHZu0lZ86GB+53uwcksrCakTNo2ogVaIOMZRIr",
-	"G/h5rKlNf2QidiHgI37BhNP153RBIOxiNR2o0ZMFAEtdVcH3Rhe1TTJCLCgb5FQEe2pIFy6DO7mHdnbc",
-	"Q293g9aaehVRa1P6+Y1xmYIgp+fM8OO5JDxWIRjGCReDZIbFr1ozIDVSS42eCMMKJjqEF7TFb6x8XxLu",
-	"rdDdIxEKmlHJ2CSwPmlVGOU6JBHoJRGGW8gkNs+5mvShkewzSyLwWSkwkYEmSafp1BRhaB1/VDxmHXIi",
-	"wYgAxaDmNDWrN5JEilORxZYkEoaKE84haF39VKqyGR5g+gcFtATbWtYMwDIqRHTHGYL4i0ta0m9ORZOC",
-	"47PN1U+wus7Zxak0nrhrHm2M9Uv4hOugt99tb0arzPAN/UQO6ltDDeVrg0yNoNRfwH/bn061XMv2yQHg",
-	"/gmJtbqxGM+KYwwhYXQwRgLlK5U2XSkbcSomND1XHfKiVHgc01dTAKmCCENhREL4JCtDHhJq9H5insSY",
-	"RdPB0MiYDgeK4lXYs5AVtvR5BDX3T0Wpujl4smxdc3IC52hMLxihJDJDcxAREZQWFBI/Re/aAaHqHM2C",
-	"KOKqc4fYylOCiq5qceauc+BaH4FS1eJLS/QfQO9U7RXPzYlczUVyQnQ8tlA61/LoAeqUi/YuFEEBGAp0",
-	"AVsTc1ahMgOvr9FGGwdee45cqOUS7LWXZ5YUnLlh6mmu6uOnIZ6i2KKvxMY2S3PFQTd4K4kctqC+gpa9",
-	"zED6OXA9G5kAzBO963nyKYpWkFCmzlURiXKMdp4JiD4+OswVbR7fftWuABvcwGt4XLZEYAjXCmPEBqkD",
-	"84bLt/kdtYa6P2FtvMJ3lKtwvW7FDQ8NvGQ/t8spqynSdCNZxrxB7b/ECApbPFNlpR/Te9qKbc/KDM1J",
-	"Tbl7pEOKpodSohQaeBTlMVJ+iFXNC3Ic3GRGAvOShQ9M4mdGJ82wHg2Eg7uX4aZskHGMlmC7rLhLxjxu",
-	"G1cCSH7RkTrEqscR0SxJXPxW8UIdSQiuNKooqntNMV4CMaYzJAHf7VxAzShT2Zc8ZpuSga6sdmJxaKsT",
-	"tqObYhXsTyFIw253Vcu0GMtGeoBbEwpfu7rXxWvKbLAlNowHXiuYCUNE4gxvIA/mzSof20pWILmXBSnD",
-	"suD2tkntIivHryIYtM3Ec0hYERRoBjRJCVaSSvAUMEcMFwGXF3lSRLRAUHvTAqKe9VkhqwjEh7ssUQyK",
-	"Gz6859P7Gip6b4yysygnF9EE1XeLNZjzROLW9LyiDPktJnEbAg+4VXnU+Xdnl2feIKUS+VfNGivYbB4J",
-	"v55LpkRgIYbiDcvmFFsCxh2HsIH4On5q+4OjZkNk0uTFQTR6B7JhdKxGv04lXWKlVicnUyoWrswq3J1W",
-	"CEALVZIyCpJAzIiapQhqkFc7VbaiouOJmLRhuWnUTC+uZueVeVJeu3C7UJp7HeODG8X6TGYj1FdMR26g",
-	"PcyIcSUxPgQB2pq2maHTIpgaRgVJ51plaagFCsyr7xdI0MiNLe9nB8OTW2adfuDIz3xmOjZX9gUEICdJ",
-	"xqPQhAt6TogZkVmUdhyzGKW/7XsNxPgLycUm4yrdZG5VfGXL3Y/jbOW1zNU5q3QgYsAKznPOB+dypq+8",
-	"82AasZtf3fQTSHCZyAsWw5daJnFIaGKIczSuWRuyuCujY6Cy6ieBr3DMf6AC6w4yK5ztAgTk0yz0fdne",
-	"K+sOX25AymRuwVjmISmmFsDNgtJ2f1G4Wdx5l4IdlHHgiLmol4jLp8LKy+SQRCUEvihPkS9j4wGwEXp2",
-	"snlFjfK2xQ+8lpBdBga0cHzZ+1bO/tff//WP//B3P/3F3//0u7+9jqtTZ+jwawjoFZTED3xhlmEnG8W1",
-	"LPwWMe8+zL0JpdDzKoc2uDEXp8FxRyiQdrP51Z0i/Y6ivtzWSofqNejOCj2meJqsWAc1uOr1tyEhDhEv",
-	"FNNOPe07YOQDEn1OecIK+YVSMSeJTsybJSen8oXVWbrR1gCwKWNelfBhNVuR/lkYcOXWd02ri53ER6J/",
-	"23sz/T+DMMj+TNs9orqygx9IhrS2nopLNDPvIPItHZyHBbB8JLmVCvAF12y1wnuYgXsjNtrHky/NeDek",
-	"Dt9KiSK3INNzVAmN9prLjo0CwxragRHQsxJyNlVKZdhV5Ai7m6b8gmprxiY2MElTo8z0bfk+j/Np08L/",
-	"7dwcM0uzRAXfQePGJIxetLWrQplf6zcYUOFiEtAlNKYKIxTGgD9g5HoIbRtCiJyFIGQKOEFmZbUQYLiJ",
-	"AF7pNA8lJwyOXQbVNiG+TLkXZvw//y2Faa48ZQm/YL+BbFbmZZMY62g2CmpyoNQyTeWAKdxRi6xAAbb8",
-	"gKQMolkBNcHhHVgly7MT0PlVFu5LZnS6zWo8Z56MajdTatapsIhj6N+toRzxZWn2bhELlhPpamT14FdX",
-	"JAv+x/I6WeSYj4CzmdMJzM25sOgkf4wATDYEmjKaJpylOVIK3GfZg3cxaSlldKLIiGkC6GRyOIzuHdjk",
-	"a/esQnB5CCJTnVNRda0lcnCuoCSmBa6CkDMmyIQLKPOJwa56nDJmK7o4uxDiLMQSxMKU6XRhprXd3e7u",
-	"+dSnF7C815AEqcPcyqC0MgtVL9je2d3bN/pOwVzYWtyDoX0kYQ/6bhb1jp2S27mZA2LaN2SJ5dotDUCR",
-	"t5XWv0SO5Ewvz71zRGq0JtSxU3Yhz1kcdchrDJ02JJ5VCHYnSGm6IBc04Z4sgRfY7w3uCQQGtLLYqgKC",
-	"nx3uhvj+cxvmih0BVIqDfBnQNOWlLKvKzkxmrT2mmCBpw7vMPe1S24A3HeThYGos5/Y2dkZiShTkcdyE",
-	"v/7lTH98fz3WQF5LcywWev4U/PVmvKuc9QnT5fLODQ57BHVqlEJsQcm8upo55ebKcxY+IDxzz2R1uRTK",
-	"j5RErn5bZLEUKsXYpABrSI+AVGtGfyqyVkIkbCt/uvLllh9h9oPDbQBVA6pqc6UAAiklsZz1ExYDPNE3",
-	"lvSjKZQVi3rm6vx6OkppXIBkMkJCAb0rQpixHhSQvQ9z30LGGJlnAf6KigX2DU5/SjLoq6xHm4hCLU8l",
-	"fTbiwpyy+QHhw/wQzynXWCKzxFH7bEBnijmdFmqZu7slhEgMaO9U2OQXMGthvostYtMhh3kdTpfVl7M/",
-	"gHrihVwUx+8V01GPpCyR1LC01JnwT8WYKy2N2OCOPiKWQ85LDsmW9YlpZIiuTp4siKV/1ClyIIHcX6AA",
-	"sOoZ1TSyKTRFSjooVZ/E+CRrpDjnwmUkQHYNiQCmLYId2SKffaYUoo7xuAd7WBrn3SKmmwKpzka6wJBe",
-	"UKW34JGto2fRvdAOowdJRtA1pqJPJkzoU0HwCAjsbAsm2zdimx3r9j5RBAz5lPx6xpm2HPuOykckRQfH",
-	"PVdm2L84fv0Ki+UPUzAXmZ0F4oMWd0yLXJGhTBI5t8b570+xvCgApbmGT4PwNCutCN/882//8jS4jDrk",
-	"aSIVIwMZM9Uzk9jrdrf9uLl73e6OveascABYjO+nhm2GRqDcsZQMl4tVTVSvcKorR1nZsm88SbjFBCMJ",
-	"BXwJB55GlRSGOHW6eDdRf/wKc7TsKpnDZ9aJ5nqTkhiiZrRTPKiufGxIbDKk6SHLDos0nzA505EDJbMS",
-	"losWTrjSPin5FfJQI9uarcFqAd95YaUde+uQFzY/ICwiw91RFiNQQXmVai1KLGroQwdE1ha0vfGyAouX",
-	"l6FvnDnLkPZkwwqF9mQ5VQfOAAZUgyY6MnycaxQuHBhe+ehULwHkHUxhjD6w5uJJLFghbMSyQ3hE7kdR",
-	"Cl6/ZKdvEWGOpTUsluza8wB/1oA0vVwpuz3zSrphAwOsYuQmDUNFJlgaq4OCpt6Sl/WxYoiJOTYhBIiD",
-	"lUFLuIvgJsqPjZb25ISGDThYv1JJxv0G1Eo8UaWBZiKQeSlDr3+wovr05VlFDNvubvtdmDkqJVeANnWA",
-	"t0LOPPG2z+4ZctcO6Z5NDnA3hxHY2ukoJck1xhA8hy4PdZ/+TdRGXq9ydWv5vFDU2LxUk8jKSmIlvA6N",
-	"JXJoruLI3dsWWh5KCJCEi2p1HB73yMoZnAqUAfKsW9Nej3x/6rYabtfiZsPdW95ueKbNhsO7hS2HF/fg",
-	"U9h2+Nuz8fCE28tTz2ae2t20MKxmP81jVSlh9XoEl6fCA498WS83YrjOHSd2ogPWich5HecN+sMc8PF3",
-	"Z4YP2ti7qmvsS0bTYpV5Re5WUG6NXgXWNJkk9woKleXGqFFZpNCOYw1evcowXy1lYr1eIyaMQMGsGAiY",
-	"6UZ5J7EczIxIaTErq5LHa+zrF8oq29ewrfjLxWC6dZ3HunF1gjr0dH2/BTEDPXxzRAA8tfD2jdjHTsZc",
-	"ZX0YkcXIzk0WZHAxNpvhd7pdK6nKc4wox79iBvpjHGG1iebwJqTxA7Lf3SUSUYpz2zZXRI1nWptLNpZz",
-	"zw6/xeFtwFC/3929Bcb94zFEJYBtTMiYgSlcp3Q45IPmLTKqUjt0mzLc40ePYMNwrX8TTuarRKalUE14",
-	"DTRPt7WYRlkAFW0G+q1ZOocyHTGt0ElGCY4hrgT/U4UV01l8ADSVV682h7abWTpAT/dsu2nzo9tCK7C2",
-	"beWtco3nT8Ei+oUnfcmZDAXWXVgKULo6NvJZEbSsRE5j6qLZQPX9xpqsKoGMRfh3ixCAoYwMsCrmPEl6",
-	"aGCrBcnBtYHGTtBjzHuaZwXHSqa7TK+28O8dclh8Hp7BZbHkB0lQthQQfg3WfZ+Z4wOEUVYUoysTvsrV",
-	"k3VjKf8thlE2REo2x0KqappTXoq2mXdDcSRblNZXsIlE+F1UR2skWpK+L8kUKtCVm/S5rMDYchfjjHou",
-	"Pc9D4KUocyzrey3vt10VWxb3iuS8BulWShF/Cqz7mC6yrKXVG0nTFry8QpvFcrpNYSLWwusetXFMHGx1",
-	"N+IrrdCaKzJ8LeaazTOv7vsBSK5aH/lTILo34Akv1+7ESMWMAhC4FGO0G3yndUorVQverBQL4XyYIO06",
-	"wYrDgNno7MhFsfSg7LkgiRF6iwG9FujeVR9srBphJByoFX63JefMazZfT+zNV7NQ/fhDkHSt5vSnxEnz",
-	"otbLAEfb8c68xHFbldvquhgNlGHN2uochTAUYe3w6CCGtGdko3O6qNfctGW0YDhqDIzZXOZzrthKakQY",
-	"j4+igLnlWyscpVYQ+1MgvtdY1QN3WcscORgY2wAcy1yvpD9N0zWsAWXcK4x2ypBtNE2NWgR+xZu5wjVN",
-	"P7qKj2W016OvQp3wT4KvQdHvSsq9xOq75argvnt6iSvgzHxlqMHvrjfMiWpmq41jZbH7gXnLdvK9J+7T",
-	"RQyLGEXHwyyYh7sUszBPnzSsk0NsRcwGfEKTA0IxODkr/+WiibEIu7XoZLGDPve9OWpziPG/YMUo4XqO",
-	"WaFFBKKqN/cFJBCETbKBygvQ+WpsZc2XE4bq3QDyUA0XLZOTzJUWS7TEgVlOpogyajUGM4gV6qUD/Xe+",
-	"/jL78Y3Ij/ZQaMPZMhunY8Us5DU14Ddwso/5BAAEyKscHNJQnpwbmrjgA6ZsjkaVBpDC630bHR6i/kQM",
-	"UMJQLdvKh6XBW42+YfTWBwYhHzz7s1MLQfAHFkDcWJ8mVAzA1G7hWadMThOkTiig6ALeDt8c3VGk0Eyh",
-	"H+sKuDy7/P8BAAD//w==",
+	"7P3rjiPJlSeIv4r9/d9CXuARScYtMyMgzEbeqlLKmzKyVGoVs9ONdCNpCqcZ5WYMJpWVgHoH09toYLZn",
+	"Fgt9ERZYLWa7NR9G02gMprdH8zS9XaXWWyzsHDN3c6c56YyIrIzSqAClgqS7XY8dO9ffeRcN5GQqBRNa",
+	"RYfvopz9dMaUvidTzuCL+1KcsVxRzaW4J9OF+W4ghWZCmz/pdJrxAfx66ydKCvMde0sn04zZJ4u33/A0",
+	"Oozu3O7T2we37271D+7sbO3dZre37uzdvbvV2b2zn6Z0Z6d/cBC9jyM1GLMJNW38Sc6G0WH0/79VjvQW",
+	"/qpu+aN7iUOP3r9/H8M8eM7S6FDnM/Y+rszjqRqpb2wucZQyNYgOhzRT7FwTM8NtP7kTphSX4pucoLJd",
+	"RodfRPtRHB1Er881UTf01ZN9qkbHYjCW+cfZwjiaqBG+vGP+29rd3X249eyHz3a27j7Za0+6xTRWzRa+",
+	"UVMp1PJpfMmGL9k0a7ME5zlMw2Oh5izHYZn553xqfokOo1djRvylJFyTOVUklYIRLbfNInzKaKbHlztA",
+	"bLN5XJ/KOdFjroiQKSNcwUCeMqXoiKm2Q6mQS8qiw04cpVTD4J6qUXT4BWwDNhF9/V//8us//89f/cW/",
+	"+eo3/xhVD+LjB+3p61EuJ5b6o8NoLwIqf9xEY3F0wkT6ik9YdNg9uHun2717u9vB/+LoRFM9UzDuV4up",
+	"eeT96/ftydIu1+rdn9inYiKzlClNhjxXOiYyJ4LNiy/InOsxScz7CWzGi1z2Mza5XLKwjYbG+liTlKdE",
+	"SE3mMj89IonZ04RQkRI9ZuTTV69eEAULRhRdkPl4EZOE5bnME/OFIvMx1URLksrtKI7GjKYsh6P4kul8",
+	"sXU81Cw3H6v9fm7mbbZkB7oyf92NCTUPk7GckwkVC6LYQIpUmdZ1viB0RLkwnZSzLmhxJ4407GXEhWYj",
+	"2Jg4+tGW5R1bhlTqY3hGJ0zhebC3OuGCyFlOMjlSDR1FB5/sfPr8Rz/+0+/d/9HLJ7v3Xhx/9vDeD79/",
+	"72T/OCrGoHTOxcis93tDilpzMVKXu6eu1dVkqOxThJqJsgWhOSOnbKqJkHMguM8Uyy93ZKbF1aOaKZab",
+	"EbEzli/6MjU7zRQZ84kdVnEYgZCO88GYnzHb5tI2mhaZOGOZnDJCczkTKUkMQ0rMFk5zOWW5tsIaMqx1",
+	"XD5lZmUcT1v1rB3aS6ZmmY6q99MX2Jtt6HVBHLL/EzbQpgf79iPKs1nOlmd2XL1EtDlpAznL8Lz2zWyh",
+	"gZQMZU6UnDCzmMuzvr/BrCsMOt3kRnycmvcfGtYQOO9jGFd5jIQkajYYV2a4fIDM6XGiU73JRzIn87Gc",
+	"mMu1siqK6SOSsaEmcqbJfMxE+Qj+DOslpFutYlRfGMksjrhmE7X+AOJt9L4YNM1zulgigtoSxbgbbqFW",
+	"kIUTe8xhTFNu3qfZC29jrbRVX2hkx5Y0zIXTN2tJ+nRwGjoQFYFPhY+X/5SqrVirC7ztoi7T04S+fYxv",
+	"ds3dPeHCfayvexxx9cZOe3kaRlp0i6JiAmuHK6OKpSlmZR4umu9LmTEqAqe7tnSVAazcWOAWgTNizjed",
+	"MCKHdqhcjJb3zPALlja9758EI28eETaZ6gWeA5plRhCtbmHbzamxq3WEb4cZWoj7dEr7PON6sTyLhA70",
+	"m6HM31CxeGNuiuSQmDs9FzQjaqHMSMmIGSI/ZULBUYaLxF4rIiV0gCfcXCjXJ0bUffu2f2ObJH2meMre",
+	"pEydajl9M8i4mWBySOw3xH5DJnQBrIKPBEuNVKDHuZyNxoQK8vZtWrSa3tjuicS7K9/QKU8OSXKLC8Hy",
+	"W4qJ9I2Qmg/t7yhZca3IKRfkenE/Jxkb0cFim0759s3EtGq2SMwmZiXrKxLFUXgmURzVxmKWv2S6gYaq",
+	"DDeO3m6ZXrfOaC6MeAQcrNit44F+JPNjsfgMXy5/uQfjeYDDuV+Mxnu1HNfxi8eg/94fU/1JLmfT0M03",
+	"Mj+ErrKLXU9G5lvu7rFWxEy3ekX97v/837/663//+3/964Bgt4bHQzdByndzbuC0MG1lGICRvgfmRCuW",
+	"n7F89VKsbC0m/QXhafXQLy9lW1UMl9BbnfetuXux4ZtcmmrNQl5FudDb5k2FQvMqHK/AoQAO118UtFqd",
+	"RJi2zTKY541QoMZGvPZp/DjjA7ZC7motBdVm6b5fcxTMRAO0C183T7ThLadaIMFbm1ud6i31unn7NoWN",
+	"6Bi2aB0Z40BXTv6qUi8O/bzEq84rvErFyIRN+mb/tSQZV3qt0LrpLfA+NHC7hCskMq63SecQTHkyP2Xp",
+	"dk/0xJfELAn5Eg0lX5IJo8JI21/2xJdbW1vF/8yT3U6n0yVfkr1Oh3xJuDijGU/JlOZ0wjTLj4DlK2ZU",
+	"8AFzxhU+GJPi7R3yJdnv7JIv67cDGVBhZb6c0cGYpUelycSaVRLPIJOUbe7CiMy/pgGaZXLO0vLnPehy",
+	"L9CllvLU/EMyaScML+xDe3u2vaEhXDR7mdbt3pZPH8DTd4lZRzHM+EArtInBWmiqQYMxH1CO4Cx0OZbt",
+	"3YbhdmG4XJHZVOmc0QkBec0uUirNJhav3DFD6MKimsnQfMTKH83I9nbu2h/BKmVtRartCnc70EHHLuFU",
+	"Ko42YUUELh7LwSZzRHKWSZoWwqZ5fMyVlvmCGPrH67BsGIlpH8hOj2Ua2sGuJbmu7R6kZtP3TJwKORcx",
+	"YW+n5nibdc7ZmTz1390t3i1FYZYpNh+znBGwSRhKnTAyzageynxSvrtXvDvPDYXQwUDOhDb9TKlSc5l7",
+	"He0XVAh7bR/limRycGoNHELOyxcOml5IuaL9rJzEPpw2/FfOcjKks0zjWSusfikZcpEqQxaeBdC0UErh",
+	"nRjOL/y7A//uwr978O8+/HsA/96Gf+/EaNQECoB/zbvdDv67C//uwb/78K95d7/T8eX1zpJRMyifP/9+",
+	"FEePkZ28cNwkiqPPBPACsxrmHpb6GEkjiqNXUp5kco5fPzJnFG3zcALhVTWbTmWu3dNPzLHAP59SsbDs",
+	"3Yj4Lyw9P5HKvPkUKLHSmR3aK0N55soFSnosHjo6iuLoc0MhLyxVRHF0jPv5BDa//PzA7i00iiohahK+",
+	"EclcOVn2fAjXfdt74R5V5np8V5exqWYjmS8azCL2V2RHNMtYTsZUkelMIylp6bRvpF9R0zBCgtdjddxk",
+	"w3hV7aaw/nFdadZerXXzhWn66Uyvb3cy0xs1eqJpvrZRpWmeb9DsE6o0eJPWOgkfGGGkLqiUq1iMsJh/",
+	"XG7rsgzzOl5thEVDupsZ2K3NlGpEeCWlOv+QbCzY1c9KWFbiqrwRSsMMXvrLMzxOJzykuhp1nMJv2+R+",
+	"zqiWuQK7iZpNWW5/MpcxHdVskyA7yJkRhIwUZlhkSgyPOZ/Fq9HGaxZkMuFaNygiRoydjyXYkdSU0VPL",
+	"B2LP5zGhiw8wqqp7dVPziP8N+kbbtwDPB9poVks9Ce6aInIuCAgFKFzUmzG01d2v8k8QjUJMFKiGoQN4",
+	"9QzgGfdGyHNhrx7UoZ3oiQ9XB0ObVOnH6gHLWIjxPuBqwpUy0jo3ioYgSvMss2J8uhGnxO1eXuSMKu3c",
+	"0dcU4WnFIKxhrUEUrV9OYcf60uxM9ydMpJ7BYO0gFBOpUXjaDWRlt5vs8VNULMNDtFpnzbth+t6PLuFk",
+	"rjY8+mICJVKwLS23pKhyt+qqfPXvf/31X/3foaV5MetnfBDi0MysMqGiYEDkJ5KLdmR2MsPLYN0S2MdW",
+	"mkgfRD7Z1jbTOzABhrRMcHZti3mXZ7nCB8rtj93FU+Hi5QzX3X8Pz5yP/MOLmRAnQcmE5qfo/13IGXgw",
+	"F3KWK5YNYyuOWEnU/DymZ8yqMkLOV0ugv//VP/7ul78J+gFGcst8uaVO+XRLTtGEszWV4Iwpw/Xuj6kY",
+	"Nbuj8NdtkjhpNYlJYoVB8ycIm+gVSews+M/gm5zBtEHfN7MloK2iRQR9t6CKgswhs5TIYe3s2hNdOb3O",
+	"pQIcHBSJnIGUEMXF83E0dZREHaEMfEJJHds2T9hpRXFkZ2VammHb3oQ8qlrpa8H1ul8Mz37xshil/aIk",
+	"ZvtFSf34uaRx26Q/A/vdA28i7rVyPvabk2JarutZZWj3/UkGON8Khea5yBbE2RKYv9F26y35mG1H3uXT",
+	"d6H/iJpVO+i+3YCkm/SkFocxNE7Up+qDDDPajUYZVrzOOUqnoF3uYtZvAcssNte7dGGK1dLIRzIveEud",
+	"Pz/iGJ3Yjj3D08ssuRJw+K45wq+QZlrILDZkca1Gi7L4ptKNk9erQ90lfEJHLCZ7ZMizKvffi6OhzCdU",
+	"o4XpwBu0H0Xnb6C9g3GQ1bBMb8StttcMJy4CDe1yEtqXYD0J7mooCsh8HVeCKgMRE+F3zTaaUai6k2g5",
+	"2hQcpMc/+HHnx58/0k9ePXyov/fTF/lxd/xE3Jv9eOdPOz/+ycOdH3/yePfZq886f/oqnfzp5w/XBqla",
+	"XxRKctvTdFgNXL19d3+3u7tze78IXOU/M7t2Z6fbiaPaQ3vuISSDvTj6LM+iw+gWTPDWpkN/f56IHXuU",
+	"lm6AT6l6KvOwEpgzuOkZzTPO8iJuFpw/Up4S2tJe9Iy91Q28MLH9JygrJX02NJ9MFyNJpACjQVD32dlx",
+	"+/Vyd20QABJZOdt1YiQ8f9UNRTipi1iLoIWLuAOHeMINo3CRwctrgHvamrde0IMYRxmfcEtv4FCIDnc7",
+	"oWh78BjBDAjVZCJVlZz3OxDhxidGKnUBbvbTWl5cn8S6nQjFQFdv2W1yjIMkex0yzbnQtJ8xcnxy//Fj",
+	"c93mdGAEyMLKpqZ0YPZGTVmmCXtLBzpbEKrInBEKlE24PjIKpx5zMSrk9cIzWD11LQNQJlw8YWKkx/4i",
+	"ebYfPzOoSeP/fCzNQLggdEnHvtyIo49ndFgXpPS01I9W0s1TNVIv6OjcAalGYSv4uhyuXXEaThk4JnB8",
+	"D4k0WkPRILpeud4mz6QmWo5QtMXECsvq2zD3CX3rqGqvs5bISn7TapD4eNMoYQpJG+vbZoO8MJfDrK7V",
+	"bz0wz2zKEcvd+9hM0c8d3IywMX2kSsylPCvzlOXOXoy88NIDWTbZoAsuU9h8eVxYxe0+koOOd09sExvH",
+	"WVwYRsvnyvpl3MlVjg3GYI5kKekvyP/78z9vsHd6Z+Cgs4b/vzTL8q7Fxl0231/Ne9etdplceGUFQ7Oy",
+	"FxELL+/MfYj4sIsclXqS7mYzrLubRQqJPRjY+AE4iPLya1pIGWrt8nhNrlupsMWigzwjJl3PERKTHRv8",
+	"H5NdMs2laS8me+bPdGb+3Ce57Esdk+4+oULC9XpdMUaSkEMyuVHhLp0WlpC4TcQ1xgVcU8spMxsHb1da",
+	"QNUVVwC4aGHp2Nx/XA0EWFbXX9Bcc5otj+rEEKLvylPVdBOjsLOUzKaQMcFr8fQNqvvmkd/+E1edTZ5D",
+	"dwbT/8VZpUsEQ0/HNvHicbgiNJvThSoCMtcwFn3OUIDJKt0Hj6h95MiPqhGMFTQFokJNP7IQCpvrR5Vk",
+	"ss4y5Qs62WieIBW9L/xFvvDbsCdhDyxMvsh4WW/sUhfzxS7vbYgQH7ApzfXE+jrrt1Ra/LpMOw/YVDf4",
+	"umdmt2NCFflMsXzbPAnhYbWwsG6n24ojnyflYUVaTxw9N2J7eOzTjA4YoRMpRkSDZQqTsAjXMcnknOUB",
+	"ptxtd7O8oHlwnZ/Bejk1olxzdIdwc0IyKUaKaBmTTtjH29ncyg8bWPrVcXBuccK0olqQ/zPfSE9qhgGa",
+	"Oz2JpSSVDK1EKZsykRKA0Gh3Nh5OpnrR6lowaosoA6txTXEI0HlhsrrIlRHi/qEVhGGfUyjGoUIMkU1c",
+	"dNnPlSV7F0p8KIIZlq96XABYlTGdTplARlw76/ZCDFw+7qVDktgwzSSuSmPQufnSMAPz/88qqZIyJ8ln",
+	"NoI/OSq2ZGgzAgZS6Fxm5JSLtGpC+/YBkMSRFKyFt7KId43b31K4xevesAlNqx/y92d9i3brovevfUJb",
+	"9Qo89H0uQDVxkeVr4U3cc/XDhl16Db1uOgDQ5XIqsmVOhjL9O9N8hsxkcn2aM8XEgMVGERnyjN2ISbKc",
+	"8Ju4RJSEDGieL4gR/7ZJ4pJBEmsvlGdMVbNEpDjqicT0opPD6k9UucwIyJNQOrYJJEckOeWDUzkcJofN",
+	"iRtcFUkbRySxqR92uDYnxPaIOSPmmmYiZaZ5CMRVLC0esTofPCTh1JOJzBnBWZs5UeH405ieeY5fi4/D",
+	"zBmuZD3bxY+qdswojmzmsr/K5ltHbXHkVgiiexQzJGDXA76BiQK7gEkajbWYTjVfuhzCkqDw8K1mIhwd",
+	"cCyIl4XtLm/FdeAiOe738ybbmhrLHBLZJ9gGRfwgCOeq2cZ+8399/Zf/EBrmA66mGV2sjj40ctKUyWkt",
+	"PMA2+7vf/Op3/+4vgo3LuTD0Fgw1BHO3IlM6OKUjVjDtaqY94appTsFFFzrnIU/+c7jK/VWHawvCr/lI",
+	"oPWEcBEDAoL3HMaV46lwADn1aADT68Kw+h3nVB9rPVWHt24N8sm2fXJ7ICe32rvNC/KBxkNaeNFrsxxd",
+	"GehOK0HziRzJQL7tyyeY4ajIlA/0LGeb7MrTdH+5yacP9h3VOhrYpM0WBJvLUU4n1Ys/GuSTUHOfs/4P",
+	"OZvD7jXRKtCiM1Q7Da3gntVuGglgXZCA29VCuPYPaFyyg8qQvZOGq233MXidVQmrYba1w8IDFqpG+jMy",
+	"tPfytQtQY3A/MPsjzZlSl77opsOVq9ZgqzDM+5qqMI7Aiq1ppP62z2PKe6Bk5hXeXWfGJe8158dnUXjE",
+	"I0sq8IdtAg+HfxYuk5OtdUB767N6D66iUc8b/KYWPRePGAqAI9b44yN9kMcCDHMYECfLGFngUTZCzmr5",
+	"1Umv91OZsaxCQvnc2hW4QmNcGnLC2VC1ZcwIiE+rN3lvoZk6MhMtQRFtFh1GTl5TThpQdGEjfTrllJ0t",
+	"oBq6iEFwLXjMJiGUK+4HQDjEIwcGn5xlVPMz+AFk6eMXj4/K1HWbZo2bi6CI1ZU8Z1zeOlbnXy2wHXYB",
+	"mlmfpYgG+twmz6f0pzMGxoWxzFKAEoSMf7uHI6rZnC6uKZIoNsiZfnPKFgnsWuwJV8K6fhXTZCY0z/yX",
+	"4QdNc81SQgWbb5OHNnHQDwrVNlyTaJZlkKxdIEJ6gCYbL+iaIIpPmIbM5XOHsE2qefdDmR8VoVI26j2x",
+	"6pPVvmw2e4Cr2V8a7hcvUy0mXCjNaFppPpyw5jnUd9cHlTidca1W7p4rnYybgMks0Sli2y7PfBnTtr5o",
+	"LxlVIT3t8/HCsjohNZGnNUnSg5eYVTLpl/metefUO5CnRyRlo5ymLD2EtrgYxaRvadnvoTB4ov3xiKQ5",
+	"5YKL0SFR4xmAhAH/2fYUZHkKwMvYvvnTvlLVYeGp1UzDjv9146pfxQvZ0sOml/GnPGWX5pl3eRT2Yrb5",
+	"KB/ASz/m6TpMQ7iVKrCGXF8OsmFk+w8t52MhWP5hXJZ4exh93QsR+kCOyqVG3ohNs5adgcO8jXokWWqV",
+	"dPdBngtnMXt8eGc9Hz6vr1LORdNRdkY8zLWBTUCyAszC0ltcoqtiWAK6UGTuvbOcDePNrnu3Prsp1Zrl",
+	"Zhx/9kV36+7rLzpbd1/f/JMQs73cgBWN+SwrQ1aAxk+YSJ+q0XlZh5Vk4lKsHXkCkkS0Jx7CugLJ+I2D",
+	"1K9v25+6fDmeormFq7KvmeA/nZUuS0/eLrxuTv2oBIE/pafWDO0QchQdgqSbsymrZWREdKtb296dO21C",
+	"UzVrEmTs6LaJudtB1iw9W+gQVA57yDuMh+RgP97f3Sd9o3CY1fjs1aOtOzHJmFKkz8bcsBPA76wpNT//",
+	"77/76//0L7/69Vf/8Pdf//K/fP2Lv4s+RDCtWp1NBo5ejxSaDtkHPFmFGLPGA2XlhUJKW/sCstm1t4wj",
+	"itAh/B5EhgbsjHgvjHkALLTpHReGoashMV4szGb3pe2nedhXUX6yg95UfsLXvrlIuMcpHOWPiEB9QaDS",
+	"wIJdXXK4WOhaoI2LJH6tIRx7wTeZqAv6M7ej5b1HS/ER5BhDRa8pAmUghjPFUpTeAOJtLbdd1qyWluWJ",
+	"HPGQmxBtAqUnFNBdMRPb3HBDmYdszFOeM3UchA9HGBVrajC3ZEw+E/wtmfBBLm0xjWp00u16aEILg9qm",
+	"yLBxhMhvyzEmDKCwCVUkOZ7pscz5z1C3usdovpQR83b0ZvqD25OHnX/6+d+Eri8Hmrs+yKGe0+yA6YpE",
+	"5nKVbbOvm7b1Kh5lpLdNDy+8de7jCo4y62HFeC0E6jg1QpcckpSd8QG7gEErZCi/DGuWwxwMDqDAqeSC",
+	"DDJG823yCdh8jZgtc5K4B95M0v0auXZ3dvf2D+pqXWfFGEwjKxyp5XBiM54xe1vY0WtOdcUQzLI6INbt",
+	"0HSwe3fvbp/u36X9Pts/YJ3928OdzvDOnV2zdr6w2Nm6S7eGx1uPXr/b3XkfFBg3NwXWaNLtfogen26A",
+	"4dAqdskLR4ob74syz9hs8UAKwQYYTyCXbHZF/axVTACb/fCH/inb+MRb0fmqh9C7NNXNp4c6bkhncH4o",
+	"y1QwWa+Ip1qeXwsEAwh3gjAnKYrsZ2006UPXTU6FjYJwyLk8LTHlZrkCExLFWnGV0awPe7VYmc2VyALw",
+	"/9+uEm0tBfgyQnK15G4WbBXZXMVjUZD0xmehXktxU/sVBr8vpctf3XzXsgplK0iItbYJ21rD4oajoAuz",
+	"X1DrbWH/wrA2APAhgAyIIQMFzur3Tp4/Q45RL2Azz7lmR4AiSZJHPGOJcwhWhYLa2V+ZTHseQFEX+9AC",
+	"gWk95FJhvizUuV7U6UVlQLh/OWvFsmErIEndhEzGBWFnZqiHXjzGHOG1xnw0Zjlm+wO/Bgw6m+eP8qFg",
+	"2+QFnhsNJVi0wudbWJg2BYvaPFZ6c4Cpk83tg68uYB90GFNLyJENoFPFAGOHUnV/hT2xWN6mI0us5amO",
+	"wkmUzDVI3khDdSmiTohKy5xVMK7UOZAewlhiV/KOMgMLYnK3uKTsm2sxZJensclxCRJaw4heGpntfLfm",
+	"q7nEe1N9uy5OJtI3G12eCH2p31zujVtpszKqhq1qCsM4BpgRc3lAllSHzAS4hEqPGBmAwdGmjW+TLuzO",
+	"DqGZkgik2M8lTQdUaQwYF1LzQbgUSeDiaWdXc3wwkBCv2VtNrj+l+Wkq5+JGTLqGsLiIyQ5hE4kEVUP6",
+	"i8k+weXZJsdiYdNtMVTXyA9QBRYyL+H6UjaTs7QNthv0TH+ocIrJTLMPcBImQWhPCKUwP/lxFBnTsD5Q",
+	"P3M51uycsRQwgBAJV5KrQlgrQHQhmpO5TWb0QoxjEIvM7TVTQfD9QYPH5d5M60CE8hPaZ5mRjKZgLEVS",
+	"jaY5n1CIXqjGE/uxxJqq01vd9hHF/jrgKBug7sMS9GOt4MDUgsdZlskgOnuD7Q9Xu2ZCS/fSg+HBYKuz",
+	"u7u7tZfS21t3u+lgq5MO7uz2d7t3d2hDMbUNJS3gSpusk30Dcbo11+GIY/QBkIwLtkEuxqtwc7DO5qea",
+	"RvGLv/vn3/72q7/6VbCpTeTBlfG4XJOM0bQxfWgFIbaKocVJl2RWCJUrQE6rR9iSbmAb+nDCEAqtJLNa",
+	"KPegIbWMD8yrrTfPHtsQheMwroVOiz3kjfu3HIJp9kPKU3VIhLk1sphY1hATNRsMmFIxSY0slcdkTnMB",
+	"kZBcDGVM+GQqc02FBiDBAadZdTAlj1n2+YQJBGPY5ZQJdWlUgQvZHEcdOI3rskCKoJRGKjg+o0GM5+WE",
+	"rQ1IoonjWQnJH2G1MS1TeY5krfDIXgUbWz6KobV+4Tke6oer6nGKrcSDoGILOdsmzwUjmRxxQaZQwQdj",
+	"3oz84fwZdTnIB6Pz0eg6QSgHmWVrEuKJ4mLAGpJ5Az5fsEE0gduiheK7NMuSmMzryfr+De5Uq29fbrzN",
+	"HffycUt7R7TPumlnsNPfowd3h7fZna1O5b8dukEuk82UXxI21lrX/YLz9W25cpb3jRbvmzfUX0Lm/8qM",
+	"f3NCr6LlBDjHpkYTf6kajfaG02RyZNgi0mUlrWfCqAjW7bK8MSY6p0KZS9oqv2lN5mtDRctlanLZz9jk",
+	"PCAtKUd8qLnMTy+2LyzPg0Wfyjqs0KEtxooVzmw5S1BYMWA9lbXckarSd0gmM6UdohXchWtvPrvvOL7g",
+	"xudSy4HMgoFFxX7JIUluAVLCIvFzR+YqiiOlwOlvyO51Yx2hem3FYKF2h52zXFhoBajmeeqTXaW6XpcQ",
+	"XtrszoVn74djYzwYXayUzAFEq56A3RYuK1z9vrm+1GVXgrLpiiurNuFKxKtCbZfJNSAzYVH285DryhL7",
+	"K2vrb3CT+/S9fNkWtFzQpCNBS0cVqtmpFZhoLwYFDv7F42AD23MlL+EAFW16J2OxpkszixotT7B5QzH8",
+	"CxtEw5lOxyFA59hVmLYMc0L6GRWnFlxyuRz5KWNTwibyJxyKkQF473UolHyjHbjzyui9tZZWmFlwg2TY",
+	"PpbLDO6CBrDd86MNhthoeBCGGRv6KjESzXMhjMQoZWdrxQjoxDKC0Eqc0DN2wiC/VF0sac/s9fKSKdv2",
+	"+mhhfO55+M4ommmawyuZyvMeOC1TCWZEJ85hYSlb8x8zxP1musvFR4IB3hCQDRiNIy5UTMZylsOBnnAx",
+	"041wOJ27u51qLOb16190upi58+XOF52t3dc3vuhs7eM3N/7Vn1ykfF9KmypCp3QRkwWj+dZECj3eSmv1",
+	"aqOdzs7BVndnq9NdDh19/W7v/db1DqQcfdn9orO18/pG8fmL7o6dza6Z2I1gcGnaVDMVvodSCp9Ipqy6",
+	"zdOE0KwOfdkoXqUFXmUlLlDmfgGqmh3NY037neVA3g3WnIm0mVowbr8lrRhe+s3RCm8wHJoD5J+bnODm",
+	"+SlsFK4wCwIxoTUN8nbA2VhY3e7s3rlz0Lm9ugxE0z32eYOKFrpxuvstAsZzvtzJi5zLnOtFIwarb0Tc",
+	"W2lB3GA7VIO/26gHQ2rdqBWlj3IjQ6cS9z2VAtD1MqnqwHf2pxYFKw3j/RzbNX8+sG3j39CI+fO+7SOY",
+	"H2NTa6+iNHjCBFSh31QCvJxsYQ8+xSYMf8D8YKi8+ce84A1iIy+eEXyVE24NCYfdmRuRchtfJ1/l66zu",
+	"ySTlW3LKxBYXW4LNa+k1+/uBbcou4gHdRB8pd+dDu0fJ8XJFNdNqk9+0hiyxNO7ZZbpR/RPv/GWtlbjM",
+	"ellnDV7WOlWel8MiKRb4CxMbczSU+TZ5GAZnUq5KdfUYBVGaNgutyaqhNboeWjO7tNCahkNdKY2wEyiM",
+	"MNgs2ObmzX/+7V999R/+482bHwhJoU14TH2uZYiMDyGyzBQsVmxBD5dUm29d7QnVLm5nvRQb5oL63EE8",
+	"9aab8CW++DPyOmrNFFEuN8oDe4vQq1SVUfaGJS+m7JB0iIt6LIIe14ZWlu76db762fr4ooswvtWsTtsI",
+	"o8YCHA0EvGEQ8qYhJ7R1yEmLpZGp3J6CQrDZrRDWNbH6l67OKBiistm1Lc6Fjv0q2NXqPQepy65ww5br",
+	"xlgDm0mwMgT+wflD4B80jMjI0I/FUK5Fw4qBOKAOZIFsBEXbBQjo5jo1RysQ5TTlJ2Z4q9iEb112NToA",
+	"+l4jwsPxi8fXFEnZkAs4GofgNu5jmTBKzA1iXdkzB0ZeIJ1CGL5gZM7IqZBzMLZgBHChzJPnFoZVNCRm",
+	"mnbfx9F9OqV9nnEdhCn/PLQeLqAcne5zt0TenUMH+s1Q5m+oWLyZWTiCdmAmbjRBhPH7oDp+Nl1hAqzm",
+	"levQZuRsICcTtFpxUezHUhzVO2t0i3a3O9tdgkBL//zf/iL++n/99b/823/31b/9X3733/72/xfFkd0q",
+	"9yTQ6lP6dmXGnFEGWZkeYgZS1fbQ7XCn6nY42N/f3Q9GtdO3j/JGYz/4RWAtzBY6VTiQIA7FDmSWFsOx",
+	"uHCw0Si/W3tGcfEdkY5REfAUOX7rcB+9Sy845hPP2L5q2LcUPWNvnE0dLPe4ebhm1Jwj83Yf85Zq9Ng9",
+	"2L2zFxyBTNkKfE6H9WrhTWzxpBCmgzVXvX3bj+Lo7duabQq/bmGaMuP5ETyMf6XRa/BDqgYU0Yns84wV",
+	"KZQ0Z2SOCC3L2BPXmqjcUOtn00zS9BHPWBgRGbOZ8hEWQ8pKcrW7L5hjEjNoqRbKt7u7v7+3t9sOYv2H",
+	"7jSthzIseCRmhTiU3eqtd7azvbfdWet3ct1aqlhak8qR9g5clY5r/HT1/XQ17YfF7bm5CdG9ejG/nNlG",
+	"/7DN1AwNBTWxb8rfqIZL+JVpIilu6YRoKWML8GLNb1CjdDwTqZFQTnkmgZ5b1n8MzL0hC/gYtLOY9BeB",
+	"A4n4ScBtUzbgS/aQy8TKO2lUIT8D9REHyIv4YvWhShhOuHCfl2/4E6aP0wk/LwzXq7Lk6FJQgsNlpdB+",
+	"gJ7g+8AOVt47IvOxZAimAjIQVoaGD4CisQBcjeUAA7izyM7+vhedANdligl6Riah9UW/feEFD1pGPmCt",
+	"4ditY5hD6PtUs5HMF5eZglcUGpjOQniktsfmiJE9P2LkCL2WniD9TGJECF4zNiqkelB//6t//N0vf9Mi",
+	"CfpDL34x2abll5MJNzzj8oo9Y2XJ+Vhi8aIpo6elDFa/rFzvqzBFVbUxuyGHcIAndHFJR+tyzGLf/PHy",
+	"1rBhjzEg7Lz7a0tZ+9mtS8Vfg7C/F7WR+iVp25SgvYzMVttnw0KiE+tiwoyRNBjo4IFQowZ3OJpOzG/b",
+	"5PlwCMmPHE/FmJqLxoP5gnh4G7zWZ5gWXsXcF+Z9w5fndBHFUX+mFlX1BL5ppZ/ggjx3LeLHY2wXP9yD",
+	"1peCoZrh+ldrgAUkplP9QqCalxKvdbIyXsv+eDUFdjvwzcX1yoI0kjcerbqnc4FQPi5f//OxzJjNXFNk",
+	"mMsJuRt3Orfj7t278c7+Xnx7rxPfvbtDpMDUgj4DxB8NRwNM6vWCqBpF+yil+WkUlLk1zS/xFoMzl5eF",
+	"ey+ZvamgjRqMe+YnP4tfF1ELMCJzcC+D2alGG24ZHt9UzHleGNL8hStqO1lzQ8Bsr+sWVzUbjNFzMs1l",
+	"OhvooyIECQxMGzhLDm7fvr3T3V/nM3HJFzWtR/C3UPIf6jx5eLNHRSmnunXsVMi5CoRKHZwDkxZs8auK",
+	"GEMAWIOoY+OZEYm2ODtVgr33IUI8lwtqXlIw5nLD6+MdN6vDeckBjK1zlMGjtC5ysG3iy9rYwEDO2nmi",
+	"/6LOJlWD5tRsBgTpxeglkDnBIL1qqzacr2WS/mCmtJyUcc6V4vG19DV4tB1OApBsbM8HUkYBlWBWqyx0",
+	"aUgwXlVrCGO4h01+P1psfqjo3SWRSrv8czvSqyjAuEXcVH4x74UK6wpGphSD4c2Cqs2wUfFdrshwlmWH",
+	"DmAJlI6hzLJaskRjuHbD4NwuLwXUWG7t+Cyy1SqLRI4YWZKFPwwh3a4nTdkzD0fYnVh38iwGjj0urYNw",
+	"4LJal1CFU46L1W3cs6tKhOp8JHhe/ZAPxkgLtlqRQC4H6GrLEwb3Gq7ZkM4yjVFPDVmW0KyRsAwtL+VZ",
+	"dqr4EOui1GFAlZ4hBeMNBe5Yr5xJUiyEhVH1U3vR+Aqp/7L5M0U2y1P7JU/dV9Oc2+/MX/BlNea7bCkA",
+	"UT5ilUF3wzswhbhiUFi6pBabUQfS6KxfLF+ld6s1EzZgfdlaLRVziI345hFJ3OMJiHlF6T34zjypYvOM",
+	"uWYTIhgH9gSXrqjeuna5vd7xrSheHVYfRxTTq8uF9tpoGWCvPitfsZ/TMrheefH3yg/AV14EvrpfaeDY",
+	"DCroe4FqCB+LqYT4+ykTmxSC2JDpYPjDU3Z+D8mQsyxVZf5LTCjEjqmiSO+6/DFb7TogWUqlaVZUw17S",
+	"XyAiCCuhihSSD9FzK4mQYN3T41zORuOiQm3Nzv5//G9f/f0vv/p//ud6nP76kKmmKDG4810JedRLqR4H",
+	"ovKvKSiqjXOyaOmY5AimuYyFa4DfMht5C93ityALejm+bGWU4p/dCvE3NqE8EAr4cMt8Hx4JdP4/edFu",
+	"1UHcXb+GowaUqElMhobdz3zGY5ofGq5T5SXDdkzkE+jqKYWAQ/zwiE38j58Jo48LCJHAQIiQvggBEoFy",
+	"71F3945D+6gRU3d9StXYsKll4h8DGw501ul2tkx3W92d3b2NCyf+9KfLff3gB+FZdTqd7sYd5IxmolWq",
+	"cNxgGgHgSYxDtjl19TCM43NVOzEnLqAGsz4cxWA4J56xRjLvtgnwDzBdFwzyKIjiBWxV5hOMKJzSXNuM",
+	"JCi7kn4QhNxhkORf2ZrTNnLLDMd8XIbLuA4BDzciT8fscxGErVtrWoShvG5cN5Y6VPV21VEsvvq7TSDo",
+	"ExvxnzholCJpjCovsbCY/rtexNNedLgT9yLNJ6wHxaX2d7u7O7f34h6E2Paiw55XQb4Xxb1I8Z+Z77Gc",
+	"ew9mDI95ts9bxbNMmC7AXtuL3s6oGFGNj29Y9bsXvW9vOIHlMM/W1+KQ7IK9x0H0x5iNs1ctVL+50WEt",
+	"evnrOFirvawd4sLG4gpKkVk/BIU1Ui5ILGNGc5fnXqOvq6hXVuh/c0nP1v8JRBWVGf8LlzC5svbP8lT9",
+	"1ttUITrRVC/PoWhl1QTw1WAIY7vRm9NLEnRlJkdw1uFhMbIpTn06OJXDYXJoI0H6jIsRZG2D/dD8gXjI",
+	"hA41ywkl8zHP2FFPJKd8cMrS5NAMBYqCMVDGzcmAu84y0uWqVUckseX3ksOlAQuJIb62og7O05XDOiKJ",
+	"RL9ucugE35mySM56zHpCsLcavJ9kAq8bgRngnMlxNqcLVSwGeC9kysjbt30X4SYYS62foid8VzD2iWmU",
+	"dv2iuPQQ20WM4gjXJDJbDROsFWh3L7SQ4xwJPC/6dt/c98dQPCZqT90rxuS++b4bm/vipRujV1IvFIQX",
+	"wKEOgUw3lHfz0bdawm1BJNtyS2o2ZXkMUSkIjCtq1mwRxCxdg6xKSy2mvVsEoSnS1cXsuLLoCKlNKrg1",
+	"YvrNzEUNunhBG34rh+Dia2cmfcCmOgSYYQSoCTN9p80IBZ12gO8P22hKDWsWUpmWFvGTVlrRCgUIItFb",
+	"KDAbbOyL9RrKBq394AcrFJAN2nnJaHYeSKLjphMWRiQyF7Q77LnMGk9EEI7oPOVCT1ZpKRusT5ODDRlu",
+	"DJEAMenP1AIB9IfL+ZUNvHk53MVVo3EMz9udgtfEDo0JzqlXrgY5W0H67pAVdOwIEEjHrk9QQFAsv5Ji",
+	"W6jq6lpxTQUDG+FrX66FKGvAyDLfmaUFQNPlWZV8UDVlOxUPQIR5wCLwxTvLZIFdWk8RQnz9/l//Ooqj",
+	"52je73bi6AXNQb3qtHYMlSMMpWuZOTbllFG8kjEYHwY/qIO0fvGuOl5HjnhwW48R3gmMrmG7ioTq2Lvc",
+	"6uMqpITi8rd3Pd7d7qqO3NHB1bc3UfBWcZcIXA/uNoiKgwR/GjYc+Qe15IzewngMDIJckTlFvjfQMonW",
+	"S2irla72/+F6ul2PK9TbeFyu6uFX5zv9565GPDEXX8aVPgJtQ850IVfFmH1nlIQQWt16YIAi/dOD/HZ3",
+	"Uq3xy42P3l+Ojw7Z1n7IFddNWe1aklEghCJYRuFYFOIcYiBDhWcf1FaETYaDfOIbDG+BxU79q5yn3z2g",
+	"3WFn0MZv01RmAaZ3Fekc131TOoe3Hr7VTKhzo5m4MCY5ZYFrjwmdL940QbdVCgbZGoUPzRu1KoU7lwDQ",
+	"lrMhy5u2DZzrdhLmeieGmszBAqoqFYul0EhX4R+cSU8KvDm01OZKQ8ubEOpSye61Wf3FEi/vMKCNDGY5",
+	"1wtMnrOAkTS4ENUy+Ie2Dj559fz7D58lsVfcH2C9oYhFAnXIb3EhWA6aJDwA9O7S+Vx3xeDM/AFjwbz0",
+	"fbYI7wj8Sk7ZotD0pRjy0Sy3aGDHgwGbasMLc8NwvQdYWuwXlDw225YBR4RLfcwoirnoJIl+tPXYdLVl",
+	"RlJyuCk3nw2Hg/L8S0N8JHMC9RpO5CwfoPTXz+XcMOlr5HPWP5GDU6adFccG9StmhCUcwTZ5rImA7DM6",
+	"nTKIGhZEznKSSYyNh+H+dMbAim9Hi8NZGud7WM8QSsIxmkiOXzw2zQ9zKTRaGH40o+LtjApy/atf/O1X",
+	"v/jbG1CilWaZ3X3oaatPFUvJy4cnr1DqLeDciTQjPzl5GJezhScyKUY9MZVZtt0TPXHz5kNA87dOVqxM",
+	"WrDJmzcPSfKuB4yqFx124h4wq150+E8//5v3CUIecITaZ2nsP/ss7iE+PVrsA5D5PVEi5PcirzUL4B/b",
+	"5e9LPUZP8KevXr2wwRsIul+UJYBA3pgoSajDIzDibiblKaGaYOgGNNITuL8k+dGW5ahbj9PE4g/78HX+",
+	"duNSnUxZlnExMstin8JMcCXoKXszoApAoxB/4gVVA5rdt9/ZqHfbgMuYup4AtkYSE/gjTeKeSKrw4Oa3",
+	"qj8queFX6NPggzKszGZoF0h+hqbGNCVc2+G/4hOmbt6EEUNIth+K3RT/jO52+xCssHblNhV/S1I+4nYR",
+	"fsZyqdAKaiRloeAGtQfjeEoHY7a1A9nhVciq+Xy+TeHnbZmPbtl31a0nj+8/fHbyEN4pMYqiH1nXTgUM",
+	"oovPmPuBTrlFh9hF8NMxcNVbgzEbnL75CWCivxnU6hZMpdLBw+mH4GN1CckwGZW95Uq7A1NF8wccbJth",
+	"RySUeyxqVEDllftmLAjPXgFSx5uDKX1PposmmaJ8hLOqrxLegutHTaVZQ9PETqdjXaDOoee7z36icAFQ",
+	"UFknxuCQrYAFXG2j4gbkoROA/a/dDRJIJt5GOF4b3dW0HHayt2zNkJdsmqH4q2YTAEk7jB5XZFO/52rl",
+	"VcO66UjVPa8Kw6FuQQkI1pJ6XlUXAX0J5VocG8LZ0nJrqYbwdXN7kO4N685gPuIcRshCE8hWDMlzw9K5",
+	"JnoOsHVw5dpoNcVTjycV/JKneFBrZAnTW02Ra+jISkxAeZDeCMRV7IPNeTRnl2YztuSbx3uzE0c2PbWS",
+	"DS+qBQvMeRdsxxpf/T4aFnZNr91ar6+BwNsdjOWVc9L6+6o8aJGAQid0NXFX2x5aIr+c04GjJ9QlpMoc",
+	"yIrQFSu56pikXE24Ui3PySML1DShgo5YrkDyGlBBlOaATgGF6mOLhATcA36F7GfIkIUcCBcKU9ZirRL3",
+	"AxzUN8VvP95u2om67QSPzkjK1Ns0wA3gSuPy2F0b8oypW+94+h4OL2tgaR5WkZwZmbKQFo/Q6DoC4HUo",
+	"g2T4HrAe9PNCir/Zbpd8bjm/6fmaqlDYIQZPZFkPswIQAtAGVCRGYMN4BlaUe5rQUxZjNjzewZj+BrEP",
+	"gO+0fwPkoOeCkQQKdyfmubEU0igl1vWcPB5u2R+tNpk8fEVHyRFATZhOBeKUm9PhJEWas3KehQcbJSfT",
+	"/zY57glQdkifLaQVBpkALIu97sE2dPvMHLanVA/GSWXhoMHdzh6M/vEEEJgHcsJIwtEvHWOSGvB72ESI",
+	"rdSaDsbWXu0M4qjOOE2IzOUsS0k+E+T6p6+ePonJyQ8/icmPnj65QajqicRn8HKgmd5CL3CCwmLigp1u",
+	"Jg4oze4kOG7Jsb11LAoMSKwWm8WOAEuG9Bdkmsu3nKGcXQT2IiXZfEcntVeU4MTpCC4p0sXCHguS9Gad",
+	"zu6AT0bwB0tKLQ/KphyRjGG8N1gXhkwPcN8gXOfQjCRJkp+onhhIoTTJmSLfJXROucaHr8PWfpZnMXmH",
+	"o1OH5F1NSU+slv4n72BK75P3728c9QSfjLZVPiDfJZ+9fLKNYgUmB3/28sl17CRnarufyf71G+aNJEnM",
+	"kI4hpGK3QxRmMXA7aAfCBhKDTe8ERl4PlhjxM/8JCLWQc5FJCtQ4mGkjmhQOgzE9Y2R3pyfcQ4rMoCj6",
+	"nC7wWN29ERIlPmH6EXqn1gijN2/drMqf4RC77Vaxc+9DIdjeOYxia1/wY9y2HnA1bSyUh2cM0QTh7NlA",
+	"rvJ8HZVH3if/yJcdPDe39547P9/tRW/eYNRb+eXN7wI23bVr33m4/5273e8c3/nOw4Pv3Dn+zvG+eTRo",
+	"IzWsqhkZkwOLNVP2jBt4b6qm4faina0yVq8XhRb9fRztdA6+8X2d0lxX8Rb/uLcfYm93O3sNyg3yHAzM",
+	"JzQzYtoCVLa97sGl6ZyuEmQDFbhrdcSFqt2ul6Y9PnAMksIOeoIUXLcQDWVoL7xMliqdsOMYaSlCae8s",
+	"VLnopwwDoRvY6FJfKPpg2v8fOd5VOxWXQYrWoV9c2SjCoawYpMspzemEIQ7UF80B7Da5JilNoZhUAEbu",
+	"KdXj0sbN06iu0bZVkw0tA/KSGRk4JCp6+G5nokZvIGr0jR4z65dqtq5wKH/HsmFhdINiJXrMJkdkyOZg",
+	"iaLCiEsgomeZ1Q9oDuKpaWAOiYEFNKwiI1uGCLVPinVyY6/WHh+N+3KWq4rYvx2SgHwtD+YG0turMXuc",
+	"nkf1hDI4g7HMz693PrUlXC5V4TRbsdspy8PYsF+zvB5Jup+tttmw+X02lDn7w9z9ezC3P/jtxy3ceP9T",
+	"pm3waHjLH2vl7AYWS5x6mM5ug5Sm2uxu3XK/wjyPtVdIxk+ZteUvm/mdAWHdPj/ASVx1O77fWbM1/1Ud",
+	"g4hWrOiK2Vvikujo+WZGxiUCwjuvkX6esTlCKudKx7DRUMucDsYFEWlbwxtRb1CCCkSyX1NxgUyqIHIa",
+	"XasgFBVmFpQDtslLRtOekMLal56xtzoxK5ngOUkwO4IkFsshOXRgAgVAuMfLEsAmSNDMAwFFAqK1Y0zd",
+	"8RDHkaipJnc6nZ4oeTPicDao7D5dPOIYW3Yu+38w6a5tnWOLv7DfaW9+r497c+v7pZ8rGMfqwwW7uH2Z",
+	"fNia/wwzREPhKg+XExKDp8lw1ze7nTcTLDjRYLpfc8uuo7EnVOndzlM1uijHfKpG6gpei3BFeXfjBteh",
+	"eVUKtnr9jyGO0cJagLmPCoupCyUrxkxULOKO0S2YbrU3UrA/8M2xK7LBxhQ+wlX+LPvQNnksmnzbxW1T",
+	"iQpduSVPbddXXbyw41zN/NwSXZ5mLM1qgmOmgeG5rWvaWaN/LN6ARWnFmbNI1vudzlF5a7t4JAvdiFYp",
+	"c3sri1F+osFcKVLw+1iXyIibC9y66ud0QSAqdT0dqNG9BXipPsr9jKVabLQpE2lRXzTaMf9t7e7uPtx6",
+	"9sNnO1t3n+xZMEy99NDOjnvo5W7U+qZ/qkYw8ct2r38wLuOpRXrODD+eS8JTFUNcG+FikM1StomiNFEj",
+	"tTJmaZYraQNvIKoM5QHltOWKqmxV2MNSHPVjRQTKzHXVjuuYJKDlJ5hCK7MU/KCg+HOI3ONFIFBmwW5Q",
+	"GMmy7aZTg0IDOlodf1Q8ZdvklYQYANKng9M5zc3qjSSRoicKQ2QmYag44SLXvXCiegL3EdakpeA2sK0V",
+	"zYz5aAxTUW6GoEziklasBT3RZC5oIVybK/EiZxen0njiLni00aR3MTHczPAF/ZYcVKOj1a4N1MH6C/j/",
+	"9qdTrbZZheQAq5HaoBkLPFYwhhhV1AJgZLUJRPtA3nIuemJC81O1TZ5Q/xzD+TBnzfACgPYxIiF8Y/RG",
+	"lhLApTeaJwF7M4D3UosQQV3JSatMHlrV9gXNNadZAvVeemIApmkLlg6BqALa2SYIxgauZUoSM7QTJtJX",
+	"fMISAGETEr/F4NgjQtUpRvWgiKtObY02xnOCZiPV4sxd5MC1PgIPjfDt0fw3pW2q9macy9U4C2qrdBGj",
+	"172FCYe59JZ1J4dOrMWmEJdJcuuMK+61kWA9YlR+HEt35ioHNxEUrx6Ww/gDo5JyZqtJxOsBg62WcKe4",
+	"0vDt5FIJSHHNrqlK936kmv91STUbhXFD1JorZ9FnRWYe1HNAZ5eNKywQIIFkgoTSJmq7/T1uc/mg8b32",
+	"UvDyINQ3RE2BnleSFc9R2NXnuvwul1P5g24IUSdy2IJnebaZVU6qR3BX+uUxMaWiuIatQA4Vs9SpKorA",
+	"cHQfm6MGAnOIDkvzDE+vvkHASOWr2Q9Pq/YrdLavMWFdInXwdNlWek1tYCSasDapANcUmebS+txFSsZy",
+	"TmyYwmpIphANPGV/aJfVU7ZGjrGM+RJtRhVG4G0xJHR7+4v1i9oK+w+qDM3J2qWLGuq4FAarSiUoNAsq",
+	"ym2B1RgyJH3pH24yI7cHyQKLUv1Bi76BKa4mHNw9XOfLFYCxSatS1epmtbhL8IS/cdmhDb7vAngsReMj",
+	"ViSBQlWBqsuIDlW9ejBBnwswSTsUM4zFpoNTZnRHxJRypGaT6xBuDet2Axn75Xq9alE+7fYQLjbgOi1S",
+	"IQt+nviFppOYJC9maox5y2VNUXNYYJ5wXso0WEgESWXsAv+gf5pl5vvYdGBkVsw9SPxisUanFKQ4OEUk",
+	"npnjoCiLXZjCup1O53aDhukVcf0Gzthy3dcPfNCWKugGs/6QYzVt+uVKcRuXlPcOIb5XOX1lRbPw0Tsp",
+	"6DtnS+aVMrHXaKdSoHJKphnVUPyZvBqzBck482vsVpENr6lAAenYBtlrB9WVOEDTJO4JSISyBlYbzIhV",
+	"6s0319Q2eYbR/YgAnoJphyuSvHufNGX5whzcTI0chKA7CrVoSlLpCk/xHEeE2MSYm3OtwBZS0plmFEMD",
+	"d3FgnDF2zWkqijtflftqNbW6AV+qObJkdscvHl9TRdFxs1fF+QIyrNC2q6pXULd2lVGapFKpWNUWiIUE",
+	"AOwDi0vMRMaUw7WB3Z5zxSxhh45EUCJx9UrOrSdbW/ROp6iR4VekwAIU3bIkRFlFoTU1VOqLfGCm6pdm",
+	"CfDTQFmdD2Gw03ZT1phaZmqlt/tzlwcIJhasIGW/ShxiUnJYWu3KgrN8JAgXFegv8rk12k0Oba1bC6uU",
+	"QXwDzZREeRo8MT2xDJtp+s/kANAoAKsAzNfAsey9oMa2Nr9l1grQwI48bE3zjjUIQSTXmKZoGrd2o+2e",
+	"AOAt4P4eLhxm5QHHtIATYSbn0LvOfRpKJKoCO6o1nVewsz4wnfuwYw1yuYV/c/CRqrhRvXW9NPIv4Ads",
+	"ZpwtCQPl6Ys1DWuAY562zfsH7p08Vsf5YMzPWIKCtb15fdsXpDdiWCX685puZ2FOTH5aAByFDGkQoXoQ",
+	"iFD9lKfsssyV5/YrmuUrnH7tiMeM+9uURG+3u+5GtHGZimVDoLo+mLW4BrXLtyiZDbbEhnhNG4FNYAp/",
+	"6vJrPbAlpAaZO5kOXDNVm6dR+cDQZgvsC491w6CthApsVA5JIueC5Qm0BG7wGrgFlnaEdH6IECb3sEAp",
+	"FaDBgqxqWijK05ZQ4CBVXod8I5ATg8mlgAh1eWAVzSgUDnHi5//9d3/9n6L4Qoy3YdDfAhK3EGWQP1Si",
+	"gn3x+v3rIIhEhfzrfus1FpESqcxwwTdoW1khwdq6BUJqPmBQq5I8A0T2ikKTZGxEB4ttOuXbNxNklbcD",
+	"rBK26BOm74+p/gS7/kNzGRczW30tX46drB3hHGeZM6It2w48egFks5qAWqOXNbLqBySXC8t057xa28fm",
+	"uEF+g5TWVv77ZujMCzpFV0+JdlNoJ+3JbaOQ4Mr9h8knYMH1wnksVIO7reOGu3EFFf4xUPgSiKQpihgT",
+	"bFzWD1WnqjGuuIa2udY/LCdTKhYOqRREe6uEYoQUZhBjXRU1ywHQAmgFQDq42iafGLnTiWxoO7fCXtJM",
+	"L68sVOW5OZazcqLlxcPBbs2T3Cg+UraOX8yygfYQhwb99N/QbWj7dIF2sKxxxUPhSttUjH9WMPVJ8CeS",
+	"i5bqw0nF+AFRuJZTOvIz35mOjUZxBvh1WVbwKLT8W10eCogUIH9pylK8QrtNV+j3JBeXCcvlJnOl4Lla",
+	"7n6aFiuvZXlHWfclLK1ew3lO+eBUzvS5dx6CLOzm1zcdEDfYRJ4xNIlpmaUxoZkhztF4yRFZZNFqhnlh",
+	"kwYS+D6O+Y9UYMORzQoXuwB4jrRATly198qmY6wORSlMAoKxIkLXR6aEmwWNAf2Fd7O48y4FOyL9ilJv",
+	"LuoV2nxPWCmaHJME/Rk2IyQpy24pOmQYnD9lVEMQIkYWF/NKGs0BJ0ykwVy1DURwf1jRYUS3uhhLj+9b",
+	"M8C//OrXX/3D33/9y//y9S/+7iKh9hZ0cjP7gZ3lR7owbe/rxLUCTAH9j9/MvWnGBjRsg+FVTZyGwHFb",
+	"CqU5kMs7Rb78vwqVAKz+CLlHEv+lBNKzNVR8Xq5vDFXnpjLLwGNio9zw4GGDWDgE79nCN7Hmwh0xDQfJ",
+	"3beldtsT69TbVQfrmb8WFzhhdGDDpr54F2W0z7LoMHo+9RHTpzmfIAZYFSTaR+LXVJ3e6kJJlfJw3rz5",
+	"z7/9q6/+w3+8eRPsdK5MmCtFHW5IptJWiIaTaz6XODevzKf3QaOfIby+A6S2eLQlQvXXv/i7f/7tb7/6",
+	"q18V0+q0mU68wSn0N+QjMQMwW62J1vNEAcRD+kZ5AZp5zIWCXkSjYsvARdqs6Sum31C067cN/EM3AEfw",
+	"U4suYa5Vq99NaH4aDPhQ0kZ0KaadGb2/sH8dkeQR5RnzcOqlYk4lnZg3K9k2KpTfbU+zto6Ky4oPrN+A",
+	"sKSt7sDXccSVW98NvUN2Eh+J9m3vzdT/APzV/Zm2e0R1bQe/IWXS+qRquTmFGwoizPt0cBp7DnEkubWG",
+	"+jOu2XrL17FwDZIJXWyTj6domvFekl3sSqoWpZ2Tnrq4CS6CDK+qOWxgJjCauqEbLO/rYs8smOw2eYzd",
+	"TXN+RrV1IhCbIavpKROGo2HI2PIOXbYV4GpujpmlWSIvHLlxYzJGz9r6f6FYrPWi2ECXjA01RpmbuxeC",
+	"V8ZQx8Yo+JBjPYRcbSpSK3IaTlB4g21sF24iV54JQskJg2OHaMPAREJpdU/M+P/wtxSmufaUZfyM/awR",
+	"WN1BZZuNkuaAofoyzeWAKdxRGz2JAc5HJGcAqwDVd1zdHGttCewEdH6ehfuU0UyPL9f08TpQmcPNlJp1",
+	"8hZxDP27NZQjvqpci1tEz4RquA+8dgh/WlmeSERxLwN1T/gIOJs5ncDcXKgNnZSPESacNsVonnGWlxW3",
+	"4D4rHryOWHQ5oxNltDICpc/lcJjcOLJI7e5ZG9YJobVqG+HPK2mXcnCqiCEAG+wGAbZMkAkXM13ALepx",
+	"zpiF3XcGYqzXk0oQC3Om84WZVrfTBTD5ZSqB5b2Qelcv1VmYqg+j7s7u3v6B+a70G7QW92BoH0nYg76b",
+	"Rb2TMq/4gxyQE4yTtJHYlgYMz17vBsjkSM70akhFR6TMAdglOTuTpyxNtslzxPAwJF745t0JUpouyBnN",
+	"eACu5gn2+3GVT+u6gevO8FSWu+FeVjShjVTEjiBc24HvDWie8wrcV21nJrPWkV2Ie2kzRiHC1GKsAW86",
+	"KtN81FjO7W1cFOcgCgCFPkRc4dOZ/vhxhWYdN9Qczbi/TXGFZrzrggozBoJAXsjmDYGFWBywUQp5jpel",
+	"OepgugQ4VXPlOVM/EJ65Z3ROhZrK3CXeUJK8sIDiia3JM2FUqGpyDB2MDwlItWb0PVG0EiNhW/mTUKz5",
+	"YvkRwvC4+j+Y2cIVmXCloJReTlI562csheohLh49meZSy0FyaK7Oz6ajnKZeaT8jJHhVIBMsV3lINHur",
+	"b8HcXakT8yyUUaRigX0jGDopSigWPVpEJGp5qgOlF3J+RPiwPMRzyjUWLahw1D4b0JliTqedU1V6UmKI",
+	"GIX2esKiMIF9G4GXkDdPtskxcbjuBbxcyf6gAMtSZZkkZ4rp5JDkDBDF9Th3vryeGHOlpREb/CyeFMGX",
+	"ytKeRZ+IZwbpfdvk3oJY+kedosQgLR2HCgofPqCaJhbLyaekI5IgHX6XZpmNo7ZGilMuHDQOwDyRBMp9",
+	"JrAjW+TmTaWweiVPD4vqNMU4r/u1QRVIdTYiF4b0hCq9BY9sPX6Q3IjtMA4B7Qq6RoThyYQJ3RMEj4DA",
+	"zrZgsn0jttmxdveJIuDRo+SnM850mfpVjEiKbRz3XJlhf+/k+TMgRjLMwVxkdhaID1rcMS1yRYYyy+Tc",
+	"eune9SIYMxTcdA33orgXvSg+HPaif/r53/Si98k2uZ9JxaAUvDo0k9jrdLqe786Q+RzTj/c6nR17zVnh",
+	"AIKm3k45FE7a63R2K5Rs9E05ZaYhUDSdjAFAoVyXhWUw2J8rt0FIzrERUXdsi3BdWWVHHXp8osYcoH7Y",
+	"gkx4lnFbrZJkFIDIXVlPqqQw5K7zxZuJ+u4zhB+z626Os1l5WmpiSmJwvtF38eiP6RSmVfh0TA8F8Fmi",
+	"+YTJmU5cuUwrszlIg4yHgXefIVdugdVfMEy/mLFXs/SaKqpNpGzAa0X+I6VYQ91aZJZR3L4mh5YDmZmr",
+	"KlivuWBC0vIKWKHYnlWnPMGpQtQH0G1Hhia4RnHFFXyqHsb6tYLciNlyzsDs/bPt2TUsrIKrPYz8lKJc",
+	"XV2mfdZNO4Od/h49uDu8ze5sdSr/7dCGRYQ5VtbQKxV9sBcoX7FU4jnI54r7uCwqHzew1OpEaJY1DBXZ",
+	"arUChphNIA0s82urN48Vo9fMsYkBxQLsFloSLJBlzUR4bLS0Jyc2jMUVnK1UEN9vqKeMJ6oy0EKoMi8V",
+	"ZcYPOl6F8c5yhfH3r2uCXbfTDUdHlPWSObKxI7xnSnaM8kNxc5Hrdkg3LIKJu4siqIzU2VQWTtFj6OrK",
+	"P1UjYAf3C1/n1//1L7/+8//81V/8m69+849RHFULBrcXnh/lcnLixe3FEeC0NKIKvihKxrQ6Ig7TLTrs",
+	"Hty90+3evd21P8fRiU3U7MTRKxsH8XrDDtoX53whs6zQFeNoScZbVafqHppf5NBc7omTBBIstp3C7mdc",
+	"sCo1Rzw9JGtn0BMoVZSAkqa9Q/Ku57Ya7mt/s+E2r243PNNmw+Fdb8vhxT34FrYdPgc2Hp5we9kLbGbP",
+	"7qYtEG720zxWlzvWr0f0vifaFP86Bq5zzQmyGNvhhO5Cd7lMD5sryf/Fa8MHbVhv3dn2KaPW1YfMTpHr",
+	"tfrrkJsqRjD8G56KZrkx6mi2hvW2Yw1BTe0R+LJlZv1oIyaMQMGKTHHDfg1TTuVgZoRUW025Lnk8x76+",
+	"p6z6fgFrDU1T2GuavchNJ5qbdhBJdJnHunFtl/stofxhcL8FMQM9fvGYQFlv7+0PYnF7ZSRS14cRWYw0",
+	"3mSTBqdls2F/p9Oxkqo8TYrsaJKkDDTS1JV/aIycRBo/IvudXSKxfn5pLeeKqPEM4nqgJNTyDr/E4V2C",
+	"6X+/s3sF3AUnY4hzAKVByJSBcV3ndDjkg+YtMspXO+D2aiHijx4ci5Gg/0O4rc8T9JpD3bgN6ky7ra0n",
+	"AK0oQb9kOx3KHOLswO1GCY4hraU9UkUwfzc9AprC7EhzhZpD2ylsJ6D5B7bdtPnRrau1gutt5S0c/bfJ",
+	"xvpJIHHbGSFhEdaUzlb0jLXAEjJd04FR1+DAU02SCgpRAb6+TVyVge5BvHtnD4tuGyoFw1BR+Rf0ksGY",
+	"5nSgWe5QsI5P7j9+TCyAz4Eh7+4OVh4wj6uMqjHZiUm30yEZO2OZIiljUz9O+w48jrE0aHgFFJgyKmAJ",
+	"w6iILkXzbgZVmH3YMgAD0nKECJcQzzPkUGQpt1nlO5147/ZdnGrITHJCz9gl4ANFlX3iQhiqbB+xZvg0",
+	"A/iZ/HQDHcQf/GWfjA+CQfR9QxI+JFQb0CE4BxBFuxYvxqhT4KlPIeFuQlMWu3rWEFZCSWKOXuL8C4AP",
+	"d+QSym3xUZalylqdzY2LEUlpRc7KmGaJddRhXxYqZpsc41dy2BNFTIs5BNfUJjXhGkj1FQYTn4tMFaYj",
+	"SIUEW+bYg8kWVy2KozOazeAJw9Rve/BHDvwIaMFMttrMA/gu0I57GMV2aNW0MaGntRaOiWDzpdfBQREd",
+	"Rp27u50IDBhQoqCzc7DV3dnqdJevlM0OkFnSj5YraLoernM5pxDFa25/gJ/T8tK8zU/pKYstgYPPq7aH",
+	"K1Cc1icFPfCrRS2FbVsYOa4tPhNdyuDxTNAOZBtzeBgUCZjzLDtEh9JSdggoNXF5PZn3NBqPl1xVhdU3",
+	"wcoA5gR7z8MzeGnbPQdwkpwNZ8o1Ad7s4JH98PlDNbPducUyVRrPNk0i+h8xf6ghRag5CUjV8/tB5luj",
+	"OKrZlOUEnwxhYJIEf0uWy+QRLUk/BP4k5FzVmgyFaIAr4DrG1R6SJrSKkypEwDHO6SLRXnZVvohuR6/j",
+	"Dw5gccI0jvnbpFic0EWRrr9+I2m+XtOo0+aAajaS+WJVWKT1P7pHrYDFEczuQ8QG1WjtvhvjRZhrMc/o",
+	"97/6x9/98jfRN0JybujfJqJ7AZFflZ2yiQAFBWDFSMxJaogVWqY0OZlwrdfXPjyHjQXC1xG4zHWCIJFQ",
+	"LM95OX2jyVHVr04yplUlgYWoKaO2bpARFKRgW1puyVqVYZBwhPn2ekvOeb9chwsZZcrV9PIKvwmSLnr+",
+	"NnJSoArY2VWVHtvxTkxp2MQgbC2xGP1aFPk8tlkSZdilsF5iVE0B7wfZ6JwuDpeE7AEVRq2E4SjQbkuk",
+	"3XXUiEj4H8U86JZvo/DLE1ef4NtEfM+nrKjSYKQ1VgESBW2bcN2G/pzs3kRyBUSpzdVBoH9MLp8pltuk",
+	"cndrSz5gQIyKzITmGVnIGeApOPNlDL4JkkmlvRojGMUHv4wkF6OekMNhxgVzyUBcjCBq5ggM3JhpAvy7",
+	"xP4v7OAuhwgYs+m/jNGiZRr75xY6CdmtX+8Ecl4ZRFq5URRF1HGSivXEdV4pW0Bt9QPpGizdv4kNc8Vi",
+	"YDcOcWC6XC8sywqXSaHzQjo+nNMpEzaoNUG/dkJcuQKs8pjYUSZhNVLb2IaLWCidHac/U4uNeDv2fdlH",
+	"6zPF8ks9T/dYueVAHzGhhqRkTmDKYQxeQ4Yb+Hpq9S8gOr4orqJpnrMUo8Y+jAisaf7RHTgKsA8248+a",
+	"5t8quUDTfAmrTeag4+CuwQNzumiQc2dQeWRl+ab7XpGFqs0ZPCP0zC/AoLbJhkx8SRBAsZZiXz1xvZB0",
+	"IQSNY0GSbkySTuI+HVg/jRFXdrbfuuotymV/ZUzbnGBrQkxyRjM0sCMNe0zci7K3FvUbtgIL12iUUT3B",
+	"SxcZpLxBcC8ErTNEZNcyg7q7aHKDubqUJYxL1651RDYMcFOsCnOhMlfRRPY5BGV1d++4YCNzNDgYpx0g",
+	"BySsbXuwHO3Zrhvklee6963x2Cl+rhJZA7udTTNJ0zfwxIpy07D5aJ6dSzKlkBPCbUIUFGs4JEmNgyUx",
+	"ElpiGrdFScyfBSR6oAYa4Ic4sB0oaN0Tgp0VeQ3CyOMyX0DOo+PzNnGFu+olOFp7zPpFtVuqLQL7oTmi",
+	"MCi8NbA7uCVIaUruieu+b1QhnLbLD3FVsDE5ZLXKAr/hQkPMrAt+hsUow+RtcDt6gQOlOcGgE+OJ6y+s",
+	"D/cIOEjGSrVELLxJlCBBj7VChcXIsZBUkAK+AshAvSiJwZyeywwLHvDcCm6F4xlyUkDqS94khyR5BmzF",
+	"VadCWBNwHabVuAfyDMBMwCBq/d07+/t2mpkUoyOvj7K4vjfznrB7CVwJWqpM7+AG7MIzWeXG2i0xCs20",
+	"YnSGoK8+gi0e+thjpRMiebWYWs9kYmM1k9JXgekvD9BF3hNFTN4U07SpcgCwRc4vZv36HhS4vrxscK7d",
+	"2TiyBLbbIcrTOM2iuaWe6QLEraChPUtmypYWmtNF3BM0yxw4zhAQc1JGDvZw7e7eCLNk08ojZBvNTHky",
+	"yzQ3zOCWOXFbLpa5LUd1fTyS+eSb9lJg7wz6X+2qABLiChjQpXkpsHt3docyb7ZymCcct65VQl4NAOiS",
+	"IGyeagk0WnX0HznpATLUuS7CSg2bSnI2ZLkRZlx2lTlAWlo6F0ozmrr2vN245vgplnQRqYcqWHj4esLc",
+	"z1XQXVA2KykcXoJcwRWxkqPjbQEC/qFZqKIo8kUkCyZ0vgB5fMe0AqvhiRSDfOILFLfgLlTt5YrqQD+S",
+	"yw4Gsar0G0P/1ejyPN3HothhYPlY0psKn4iaq3uvcIWviOp+HdvacOHMq9LqsV0g090CADrb17sAKICD",
+	"kxAp+lmOi0PGHRBhXIJsGsGdAyWnbMAnNDPXNyBXQBqKYCXUBIewaRtJUSSWhzKxpGLWRgLJdgV8wDIA",
+	"mdciyoDLzX2OtZSsUo0qskUxRyTqVY0WgULL7T6zaPzmBvJ2rMBt81qpIrWFc8+qbTiZwbATIodDREUq",
+	"avHhZArVBzp0pbG8fiuU1LAy1VRpV72tsgRQ0GD5dSzIEDd5KMqaSCHXSdl+Faaref+qBY4Lb42RFFKJ",
+	"0aoQuiptgUXrtwRJd7WT28hf/qpVjaChEYXB1r02XLxv43Sss6cgx0Cm/JhPAL+bPCurvINyMjeH7QyI",
+	"z1PU/d7BTrDc9wkTKYj6IiU5o/C381JVBm/jCgLZc9wVu+IT8G3JYXXTDb9wUul1K2/u4sMx2QPh4AYw",
+	"kj7Kf0PMIqAYfTSzMkyh1iS+OlfEmfYESLOFCKuxQMY2eQiRojNAL4QxxBj8eYbVyUGLoGlcCBCGTpJH",
+	"oMzBlWsXAAWUhr2zWTKxFW/tx+2lJMVw6iEISX2aUTGAYHyBCtSUyWmGTM/odkWSPRZS9Jrx+rHJAu9f",
+	"v///AgAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,
