@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -132,6 +134,25 @@ func TestReadmeWalkThrough(t *testing.T) {
 	require.Contains(t, out, `{"Msg":[`, "the history was answered")
 	require.Contains(t, out, "event: message\n", "bob heard it")
 	require.Equal(t, 2, strings.Count(out, `"Content":"大家好"`), "once in the history and once in bob's stream:\n%s", out)
+}
+
+// TestReadmeGoProgram runs README's program, with another port.
+func TestReadmeGoProgram(t *testing.T) {
+	printed, _ := startDev(t)
+	api := regexp.MustCompile(`API +(\S+)`).FindStringSubmatch(printed)[1]
+	_, program, found := strings.Cut(readme(t), "```go\n")
+	require.True(t, found)
+	program, _, _ = strings.Cut(program, "```")
+	require.Contains(t, program, `"http://127.0.0.1:8080"`)
+	_, body, _ := strings.Cut(program, "func main() {\n")
+	require.LessOrEqual(t, strings.Count(body, "\n"), 20)
+
+	folder := t.TempDir()
+	source, binary := filepath.Join(folder, "main.go"), filepath.Join(folder, "hello")
+	require.NoError(t, os.WriteFile(source, []byte(strings.Replace(program, "http://127.0.0.1:8080", api, 1)), 0o600))
+	built, err := exec.Command("go", "build", "-o", binary, source).CombinedOutput()
+	require.NoError(t, err, "%s", built)
+	bash(t, "exec "+binary).wait(t, "4 大家好\n")
 }
 
 // TestReadmeSettingsFiles reads README's examples as files.
