@@ -23,10 +23,11 @@ type Entry struct {
 	to   recipients
 	once string
 	chat legacy.ChatGID
+	id   legacy.MessageID // within chat
 }
 
 func newEntry(e adapter.Event) (*Entry, error) {
-	entry := &Entry{Kind: e.Kind, Login: e.To.Login, once: e.Once, chat: e.Chat, to: newRecipients(e.To)}
+	entry := &Entry{Kind: e.Kind, Login: e.To.Login, once: e.Once, chat: e.Chat, id: e.ID, to: newRecipients(e.To)}
 	if e.Data != nil {
 		data, err := json.Marshal(e.Data)
 		if err != nil {
