@@ -24,6 +24,7 @@ type Entry struct {
 	once string
 	chat legacy.ChatGID
 	id   legacy.MessageID // within chat
+	name string           // in Redis, where it has no once
 }
 
 func newEntry(e adapter.Event) (*Entry, error) {

@@ -54,8 +54,8 @@ func (m *Memory) append(e *Entry) (Position, []*watch) {
 		return m.at(cmp.Or(had, m.end)), nil
 	}
 	m.order(e)
-	watches := m.add(e, m.end+1, nil)
-	return e.At, watches
+	e.At = m.at(m.end + 1)
+	return e.At, m.add(e, nil)
 }
 
 // Read implements Log. It costs u's entries, not those of others.

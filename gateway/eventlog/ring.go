@@ -80,15 +80,14 @@ func (r *ring) dedupe(e *Entry) (had uint64) {
 // order marks a message late that is below one of its chat. The ring is locked.
 func (r *ring) order(e *Entry) { e.late = e.chat != "" && e.id < r.chats[e.chat].id }
 
-// add puts an entry at the end, at an offset above all before it, and returns whom to wake: doing that under the lock would
-// have them run into it. The ring is locked.
-func (r *ring) add(e *Entry, offset uint64, wake []*watch) []*watch {
+// add puts an entry at the end, where its At says, and adds to wake whom to wake: doing that under the lock would have them
+// run into it. The ring is locked.
+func (r *ring) add(e *Entry, wake []*watch) []*watch {
 	for r.last-r.first+1 == uint64(len(r.slots)) || r.held > 0 && r.held+e.size() > r.bytes {
 		r.dropFirst()
 	}
 	r.last++
-	r.end = offset
-	e.At = r.at(offset)
+	r.end = e.At.offset
 	r.slots[r.last%uint64(len(r.slots))] = e
 	r.held += e.size()
 	if e.once != "" {
@@ -211,6 +210,53 @@ func (r *ring) Watch(u legacy.UserID, everyKind bool, wake func()) (stop func())
 		defer r.mu.Unlock()
 		in.watches = slices.DeleteFunc(in.watches, func(other *watch) bool { return other == w })
 	}
+}
+
+// restart empties the ring, for another log or for another part of one: what came up to at is not here. Those who watch stay.
+// The ring is locked.
+func (r *ring) restart(at Position) {
+	clear(r.slots)
+	r.epoch, r.end, r.earlier, r.first, r.held, r.forgotten = at.epoch, at.offset, Position{}, r.last+1, 0, at.offset
+	r.everyone = inbox{lost: at.offset}
+	for _, in := range r.inboxes {
+		in.entries, in.lost = nil, at.offset
+	}
+	clear(r.once)
+	clear(r.chats)
+}
+
+// turn begins a log of the ring's own that goes on from the one it holds, as if there had been no other. The ring is locked.
+func (r *ring) turn() {
+	r.earlier = r.at(r.end)
+	r.epoch = newEpoch()
+}
+
+// turnBack undoes turn: what was added since is no longer there. The ring is locked.
+func (r *ring) turnBack() {
+	kept := make([]*Entry, 0, r.last-r.first+1)
+	for n := r.first; n <= r.last; n++ {
+		if e := r.entry(n); e.At.epoch == r.earlier.epoch {
+			kept = append(kept, e)
+		}
+	}
+	at := r.earlier
+	if len(kept) > 0 {
+		at = kept[0].At.Before()
+	}
+	end := r.earlier.offset
+	r.restart(at)
+	for _, e := range kept {
+		r.add(e, nil)
+	}
+	r.end = end
+}
+
+// watchers is everybody who watches. The ring is locked.
+func (r *ring) watchers() (all []*watch) {
+	for _, in := range r.inboxes {
+		all = append(all, in.watches...)
+	}
+	return all
 }
 
 func (r *ring) endAt() Position {
