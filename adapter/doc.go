@@ -9,5 +9,9 @@
 // himself (mode xxd): links keeps one connection a user, tells what it hears (events.go), and after every connection what
 // it missed (gap.go). The translation above is the same.
 //
+// Files do not come as calls: depots.go sends them where they are kept. Legacy gives any file to whoever names it, so our
+// ids of files are signed (fileid.go), hold for the members of one chat, and no message goes out that names a file its sender
+// may not read (filecontent.go).
+//
 // An Adapter stores nothing but caches that may be lost.
 package adapter

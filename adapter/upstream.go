@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"io"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
@@ -20,6 +21,13 @@ type Upstream interface {
 	// Next returns the next push in the order in which the server sent it, waiting for one if need be. One goroutine at a
 	// time. Once the connection is gone it returns the reason, every time.
 	Next(ctx context.Context) (legacy.Push, error)
+	// UploadLimit is the largest file in bytes that the server takes; 0 where it takes none.
+	UploadLimit() int64
+	// Upload sends a file as body gives it. An error of body is returned, and then the server keeps nothing. body is not read
+	// any more once Upload has returned.
+	Upload(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error)
+	// Open finds a file, which is read while ctx lives, and tells its size. Whoever opens it closes it.
+	Open(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int64, error)
 	// Close hangs up and waits until nothing of the connection is left. It may be called again.
 	Close() error
 }
@@ -33,4 +41,15 @@ type Upstreams struct {
 	Verify func(ctx context.Context, account, passwordMD5 string) error
 	// Probe asks whether the server is there.
 	Probe func(ctx context.Context) error
+}
+
+// depot is where uploaded files are: with the server itself, or in a directory of our own. It may be used from any
+// goroutine.
+type depot interface {
+	// limit is the largest file in bytes that u may upload; 0 where none may be.
+	limit(ctx context.Context, u legacy.UserID) (int64, error)
+	// store keeps a file as body gives it, all of it or nothing. body is not read any more once store has returned.
+	store(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error)
+	// open finds a file for u, which is read while ctx lives, and tells its size. Whoever opens it closes it.
+	open(ctx context.Context, u legacy.UserID, f legacy.File) (io.ReadSeekCloser, int64, error)
 }

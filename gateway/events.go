@@ -34,7 +34,8 @@ type transport interface {
 	interval() time.Duration
 	// reset tells that something was missed for good, and where to go on from.
 	reset(at eventlog.Position) error
-	// end is the last word to a login that has ended: why is kickoff, revoked or expired.
+	// end is the last word of a stream that is not to come back: its login has ended, why is kickoff, revoked or expired, or
+	// the user has too many, superseded.
 	end(why model.EventKind, at eventlog.Position) error
 	// restart is the last word of a server that goes out of service: come back after a while, and go on from at.
 	restart(at eventlog.Position, after time.Duration) error
@@ -43,7 +44,6 @@ type transport interface {
 // A subscription is what one client hears of the log, and how far it has come.
 type subscription struct {
 	login login.Login
-	token login.Token
 	all   bool // every kind of event, not messages only
 	after eventlog.Position
 	lost  bool // after means nothing to the log any more
@@ -72,6 +72,9 @@ func (d *delivery) advance(ctx context.Context) (time.Time, error) {
 	for more := true; more; {
 		if context.Cause(ctx) == errDraining {
 			return time.Time{}, last(d.out.restart(d.after, reconnectFirst+rand.N(reconnectLast-reconnectFirst)))
+		}
+		if context.Cause(ctx) == errSuperseded {
+			return time.Time{}, last(d.out.end(model.EventKindSuperseded, d.after))
 		}
 		if ctx.Err() != nil {
 			return time.Time{}, errEnded // the client has gone
@@ -145,7 +148,7 @@ func (d *delivery) startOver(ctx context.Context) (err error) {
 		return err
 	}
 	d.lost = false
-	switch _, err := d.logins.Find(ctx, d.token); {
+	switch err := d.logins.Check(ctx, d.login); {
 	case errors.Is(err, login.ErrReplaced):
 		return last(d.out.end(model.EventKindKickoff, d.after))
 	case errors.Is(err, login.ErrUnknown):

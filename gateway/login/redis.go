@@ -5,11 +5,8 @@ import (
 	"context"
 	"crypto/rand"
 	_ "embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -26,10 +23,13 @@ var (
 	luaReplace string
 	//go:embed redis_revoke.lua
 	luaRevoke string
+	//go:embed redis_dismiss.lua
+	luaDismiss string
 
 	scriptCreate  = redis.NewScript(luaLogins + luaCreate)
 	scriptReplace = redis.NewScript(luaLogins + luaReplace)
 	scriptRevoke  = redis.NewScript(luaLogins + luaRevoke)
+	scriptDismiss = redis.NewScript(luaLogins + luaDismiss)
 )
 
 // Redis is a Store that several nodes share. It needs Redis 7.
@@ -62,8 +62,6 @@ func (r *Redis) userKey(u legacy.UserID) string   { return "{" + r.prefix + ":us
 func (r *Redis) secretKey(u legacy.UserID) string { return r.userKey(u) + ":secret" }
 func (r *Redis) tokenKey(h hash) string           { return r.prefix + ":token:" + h.String() }
 
-func (h hash) String() string { return hex.EncodeToString(h[:]) }
-
 // failed is an error of Redis as that of a store that cannot be asked.
 func failed(op string, err error) error {
 	if err == nil {
@@ -78,7 +76,7 @@ func (r *Redis) Create(ctx context.Context, u legacy.UserID, platform int, expir
 	token := newToken()
 	h, _ := token.hash()
 	expires = time.UnixMicro(expires.UnixMicro()) // as it will be found
-	l := Login{ID: h.loginID(), User: u, Platform: platform, Expires: expires}
+	l := Login{ID: h.loginID(), User: u, Platform: platform, Expires: expires, hash: h}
 	ttl := max(time.Until(expires), time.Millisecond)
 	if err := r.client.Set(ctx, r.tokenKey(h), u.String(), ttl).Err(); err != nil {
 		return Issued{}, failed(op, err)
@@ -115,46 +113,46 @@ func (r *Redis) Find(ctx context.Context, t Token) (Login, error) {
 	if !ok {
 		return Login{}, ErrUnknown
 	}
-	l, err := r.find(ctx, h)
-	switch {
-	case err == nil:
-		r.seen.add(h, l)
-	case errors.Is(err, ErrAway):
-		if l, ok := r.seen.lately(h); ok {
-			return l, nil
-		}
-	default:
-		r.seen.forget(h)
-	}
-	return l, err
-}
-
-func (r *Redis) find(ctx context.Context, h hash) (Login, error) {
-	const op = "find a login"
-	u, err := r.userOf(ctx, h)
+	u, err := r.userOf(ctx, r.tokenKey(h), h)
 	if err != nil {
 		return Login{}, err
 	}
-	text, err := r.client.HGet(ctx, r.userKey(u), h.String()).Result()
-	if errors.Is(err, redis.Nil) {
-		return Login{}, ErrUnknown
-	}
-	if err != nil {
-		return Login{}, failed(op, err)
-	}
-	return liveLogin(u, h, text)
+	return r.find(ctx, u, h)
 }
 
-// userOf tells whose a token is, or was.
-func (r *Redis) userOf(ctx context.Context, h hash) (legacy.UserID, error) {
+// Check implements Store, as Find does.
+func (r *Redis) Check(ctx context.Context, l Login) error {
+	_, err := r.find(ctx, l.User, l.hash)
+	return err
+}
+
+func (r *Redis) find(ctx context.Context, u legacy.UserID, h hash) (Login, error) {
+	text, err := r.client.HGet(ctx, r.userKey(u), h.String()).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		if l, ok := r.seen.lately(h); ok {
+			return l, nil
+		}
+		return Login{}, failed("find a login", err)
+	}
+	l, err := liveLogin(u, h, text)
+	if err != nil {
+		r.seen.forget(h)
+		return Login{}, err
+	}
+	r.seen.add(h, l)
+	return l, nil
+}
+
+// userOf tells whose a token or a ticket is, or was; key is where that stands.
+func (r *Redis) userOf(ctx context.Context, key string, h hash) (legacy.UserID, error) {
 	if l, ok := r.seen.login(h); ok {
 		return l.User, nil
 	}
-	n, err := r.client.Get(ctx, r.tokenKey(h)).Int64()
+	n, err := r.client.Get(ctx, key).Int64()
 	if errors.Is(err, redis.Nil) {
 		return 0, ErrUnknown
 	}
-	return legacy.UserID(n), failed("find a token's user", err)
+	return legacy.UserID(n), failed("find whose a token is", err)
 }
 
 // Revoke implements Store.
@@ -164,7 +162,7 @@ func (r *Redis) Revoke(ctx context.Context, t Token) (Login, error) {
 	if !ok {
 		return Login{}, ErrUnknown
 	}
-	u, err := r.userOf(ctx, h)
+	u, err := r.userOf(ctx, r.tokenKey(h), h)
 	if err != nil {
 		return Login{}, err
 	}
@@ -173,9 +171,6 @@ func (r *Redis) Revoke(ctx context.Context, t Token) (Login, error) {
 		return Login{}, failed(op, err)
 	}
 	r.seen.forget(h)
-	if text == "" {
-		return Login{}, ErrUnknown
-	}
 	return liveLogin(u, h, text)
 }
 
@@ -184,6 +179,19 @@ func (r *Redis) Replace(ctx context.Context, u legacy.UserID) ([]Login, error) {
 	answer, err := scriptReplace.Run(ctx, r.client, []string{r.userKey(u)}, time.Now().UnixMicro(), rand.Text(), MaxPerUser).StringSlice()
 	if err != nil {
 		return nil, failed("end a user's logins", err)
+	}
+	return r.ended(u, answer)
+}
+
+// Dismiss implements Store.
+func (r *Redis) Dismiss(ctx context.Context, u legacy.UserID, platforms ...int) ([]Login, error) {
+	args := []any{time.Now().UnixMicro(), rand.Text()}
+	for _, p := range platforms {
+		args = append(args, p)
+	}
+	answer, err := scriptDismiss.Run(ctx, r.client, []string{r.userKey(u)}, args...).StringSlice()
+	if err != nil {
+		return nil, failed("dismiss a user's logins", err)
 	}
 	return r.ended(u, answer)
 }
@@ -221,40 +229,4 @@ func (r *Redis) Kept(ctx context.Context, u legacy.UserID) ([]byte, error) {
 // Forget implements Store.
 func (r *Redis) Forget(ctx context.Context, u legacy.UserID) error {
 	return failed("forget a secret", r.client.Del(ctx, r.secretKey(u)).Err())
-}
-
-func parseHash(text string) (h hash, err error) {
-	raw, err := hex.DecodeString(text)
-	if err != nil || len(raw) != len(h) {
-		return h, fmt.Errorf("%d characters that are no token's hash", len(text))
-	}
-	return hash(raw), nil
-}
-
-// liveLogin reads a login that is alive, or why it is not.
-func liveLogin(u legacy.UserID, h hash, text string) (Login, error) {
-	l, how, err := parseLogin(u, h, text)
-	switch {
-	case err != nil:
-		return Login{}, err
-	case how[0] == 'x', !time.Now().Before(l.Expires):
-		return Login{}, ErrUnknown
-	case how[0] == 'r':
-		return Login{}, ErrReplaced
-	}
-	return l, nil
-}
-
-// parseLogin reads what redis_logins.lua wrote: the login, and how it ended.
-func parseLogin(u legacy.UserID, h hash, text string) (l Login, how string, err error) {
-	parts := strings.Split(text, " ")
-	if len(parts) != 4 || parts[3] == "" {
-		return l, "", fmt.Errorf("the login %s is written in a way we do not know", h.loginID())
-	}
-	platform, err1 := strconv.Atoi(parts[1])
-	expires, err2 := strconv.ParseInt(parts[2], 10, 64)
-	if err := errors.Join(err1, err2); err != nil {
-		return l, "", fmt.Errorf("the login %s: %w", h.loginID(), err)
-	}
-	return Login{ID: h.loginID(), User: u, Platform: platform, Expires: time.UnixMicro(expires)}, parts[3], nil
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -31,6 +32,15 @@ type ServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx echo.Context) error
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx echo.Context) error
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx echo.Context, id FileId) error
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx echo.Context, id FileId) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -40,15 +50,30 @@ type ServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx echo.Context) error
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx echo.Context) error
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx echo.Context) error
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx echo.Context) error
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx echo.Context) error
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx echo.Context) error
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx echo.Context) error
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx echo.Context) error
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -58,9 +83,39 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx echo.Context) error
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx echo.Context) error
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx echo.Context) error
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx echo.Context) error
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx echo.Context) error
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx echo.Context) error
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx echo.Context) error
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx echo.Context) error
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx echo.Context) error
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx echo.Context) error
@@ -70,9 +125,21 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx echo.Context) error
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx echo.Context) error
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx echo.Context) error
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx echo.Context) error
@@ -88,18 +155,63 @@ type ServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx echo.Context) error
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx echo.Context) error
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx echo.Context, params NotifyParams) error
+	// NotifyTicket A ticket for one stream, to be used in an address
+	// (POST /notify_ticket)
+	NotifyTicket(ctx echo.Context) error
 	// OpenapiJson This document as JSON
 	// (GET /openapi.json)
 	OpenapiJson(ctx echo.Context) error
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx echo.Context) error
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx echo.Context) error
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx echo.Context) error
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx echo.Context) error
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx echo.Context) error
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx echo.Context) error
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx echo.Context) error
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx echo.Context) error
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx echo.Context) error
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx echo.Context) error
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx echo.Context) error
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -122,6 +234,47 @@ func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
+// DismissConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissConversation(ctx)
+	return err
+}
+
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, id)
+	return err
+}
+
+// HeadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) HeadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HeadFile(ctx, id)
 	return err
 }
 
@@ -152,6 +305,15 @@ func (w *ServerInterfaceWrapper) GetConversationDetail(ctx echo.Context) error {
 	return err
 }
 
+// GetConversationFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationFiles(ctx)
+	return err
+}
+
 // GetConversationLast30Msg converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationLast30Msg(ctx echo.Context) error {
 	var err error
@@ -170,12 +332,48 @@ func (w *ServerInterfaceWrapper) GetConversationLastoneMsg(ctx echo.Context) err
 	return err
 }
 
+// GetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMembers(ctx)
+	return err
+}
+
 // GetConversationMsgByRange converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationMsgByRange(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationMsgByRange(ctx)
+	return err
+}
+
+// GetConversationMsgs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMsgs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMsgs(ctx)
+	return err
+}
+
+// GetConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversations(ctx)
+	return err
+}
+
+// GetExtensions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtensions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtensions(ctx)
 	return err
 }
 
@@ -206,12 +404,102 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// GetPublicConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublicConversations(ctx)
+	return err
+}
+
+// GetServerInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServerInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServerInfo(ctx)
+	return err
+}
+
+// GetSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSettings(ctx)
+	return err
+}
+
+// GetTodos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTodos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTodos(ctx)
+	return err
+}
+
+// GetUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsers(ctx)
+	return err
+}
+
+// HideConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HideConversation(ctx)
+	return err
+}
+
+// InnerCall converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerCall(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerCall(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetChatGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatGroups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatGroups(ctx)
+	return err
+}
+
+// InnerGetChatUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatUsers(ctx)
+	return err
+}
+
+// InnerGetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetConversationMembers(ctx)
 	return err
 }
 
@@ -242,12 +530,48 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 	return err
 }
 
+// InnerRevokeTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerRevokeTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerRevokeTokens(ctx)
+	return err
+}
+
+// InnerSendMsg converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
+// InnerSendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendNotification(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendNotification(ctx)
+	return err
+}
+
 // InnerSetArchiveConversations converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerSetArchiveConversations(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSetArchiveConversations(ctx)
+	return err
+}
+
+// InviteMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteMembers(ctx)
 	return err
 }
 
@@ -296,6 +620,15 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 	return err
 }
 
+// MuteConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) MuteConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MuteConversation(ctx)
+	return err
+}
+
 // Notify converts echo context to params.
 func (w *ServerInterfaceWrapper) Notify(ctx echo.Context) error {
 	var err error
@@ -335,6 +668,15 @@ func (w *ServerInterfaceWrapper) Notify(ctx echo.Context) error {
 	return err
 }
 
+// NotifyTicket converts echo context to params.
+func (w *ServerInterfaceWrapper) NotifyTicket(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.NotifyTicket(ctx)
+	return err
+}
+
 // OpenapiJson converts echo context to params.
 func (w *ServerInterfaceWrapper) OpenapiJson(ctx echo.Context) error {
 	var err error
@@ -353,12 +695,129 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// RemoveMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveMembers(ctx)
+	return err
+}
+
+// RenameConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenameConversation(ctx)
+	return err
+}
+
+// SaveSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveSettings(ctx)
+	return err
+}
+
+// SaveTodo converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTodo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTodo(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendMsg(ctx)
+	return err
+}
+
+// SetConversationAdmins converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationAdmins(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationAdmins(ctx)
+	return err
+}
+
+// SetConversationCategory converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCategory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCategory(ctx)
+	return err
+}
+
+// SetConversationCommitters converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCommitters(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCommitters(ctx)
+	return err
+}
+
+// SetConversationPublic converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationPublic(ctx)
+	return err
+}
+
+// SetStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) SetStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetStatus(ctx)
+	return err
+}
+
+// StarConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StarConversation(ctx)
+	return err
+}
+
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
+// VisitExtension converts echo context to params.
+func (w *ServerInterfaceWrapper) VisitExtension(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VisitExtension(ctx)
 	return err
 }
 
@@ -412,25 +871,62 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
+	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
+	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
+	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
+	router.POST(options.BaseURL+"/get_extensions", wrapper.GetExtensions, options.OperationMiddlewares["getExtensions"]...)
+	router.POST(options.BaseURL+"/visit_extension", wrapper.VisitExtension, options.OperationMiddlewares["visitExtension"]...)
+	router.POST(options.BaseURL+"/get_todos", wrapper.GetTodos, options.OperationMiddlewares["getTodos"]...)
+	router.POST(options.BaseURL+"/save_todo", wrapper.SaveTodo, options.OperationMiddlewares["saveTodo"]...)
+	router.POST(options.BaseURL+"/get_server_info", wrapper.GetServerInfo, options.OperationMiddlewares["getServerInfo"]...)
+	router.POST(options.BaseURL+"/notify_ticket", wrapper.NotifyTicket, options.OperationMiddlewares["notifyTicket"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_joined_conversation", wrapper.GetJoinedConversation, options.OperationMiddlewares["getJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_conversation_detail", wrapper.GetConversationDetail, options.OperationMiddlewares["getConversationDetail"]...)
+	router.POST(options.BaseURL+"/get_conversations", wrapper.GetConversations, options.OperationMiddlewares["getConversations"]...)
+	router.POST(options.BaseURL+"/get_public_conversations", wrapper.GetPublicConversations, options.OperationMiddlewares["getPublicConversations"]...)
 	router.POST(options.BaseURL+"/join_conversation", wrapper.JoinConversation, options.OperationMiddlewares["joinConversation"]...)
 	router.POST(options.BaseURL+"/create_conversation", wrapper.CreateConversation, options.OperationMiddlewares["createConversation"]...)
 	router.POST(options.BaseURL+"/leave_conversation", wrapper.LeaveConversation, options.OperationMiddlewares["leaveConversation"]...)
+	router.POST(options.BaseURL+"/get_conversation_members", wrapper.GetConversationMembers, options.OperationMiddlewares["getConversationMembers"]...)
+	router.POST(options.BaseURL+"/invite_members", wrapper.InviteMembers, options.OperationMiddlewares["inviteMembers"]...)
+	router.POST(options.BaseURL+"/remove_members", wrapper.RemoveMembers, options.OperationMiddlewares["removeMembers"]...)
+	router.POST(options.BaseURL+"/rename_conversation", wrapper.RenameConversation, options.OperationMiddlewares["renameConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_public", wrapper.SetConversationPublic, options.OperationMiddlewares["setConversationPublic"]...)
+	router.POST(options.BaseURL+"/set_conversation_admins", wrapper.SetConversationAdmins, options.OperationMiddlewares["setConversationAdmins"]...)
+	router.POST(options.BaseURL+"/set_conversation_committers", wrapper.SetConversationCommitters, options.OperationMiddlewares["setConversationCommitters"]...)
+	router.POST(options.BaseURL+"/dismiss_conversation", wrapper.DismissConversation, options.OperationMiddlewares["dismissConversation"]...)
+	router.POST(options.BaseURL+"/star_conversation", wrapper.StarConversation, options.OperationMiddlewares["starConversation"]...)
+	router.POST(options.BaseURL+"/hide_conversation", wrapper.HideConversation, options.OperationMiddlewares["hideConversation"]...)
+	router.POST(options.BaseURL+"/mute_conversation", wrapper.MuteConversation, options.OperationMiddlewares["muteConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_category", wrapper.SetConversationCategory, options.OperationMiddlewares["setConversationCategory"]...)
 	router.POST(options.BaseURL+"/get_lastone_msgid", wrapper.GetLastoneMsgid, options.OperationMiddlewares["getLastoneMsgid"]...)
 	router.POST(options.BaseURL+"/get_conversation_msg_by_range", wrapper.GetConversationMsgByRange, options.OperationMiddlewares["getConversationMsgByRange"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_before_the_id", wrapper.GetConversation30msgBeforeTheId, options.OperationMiddlewares["getConversation30msgBeforeTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_after_the_id", wrapper.GetConversation30msgAfterTheId, options.OperationMiddlewares["getConversation30msgAfterTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
+	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
+	router.POST(options.BaseURL+"/upload_file", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/files/:id", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.HEAD(options.BaseURL+"/files/:id", wrapper.HeadFile, options.OperationMiddlewares["headFile"]...)
+	router.POST(options.BaseURL+"/get_conversation_files", wrapper.GetConversationFiles, options.OperationMiddlewares["getConversationFiles"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
+	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
+	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/revoke_tokens", wrapper.InnerRevokeTokens, options.OperationMiddlewares["innerRevokeTokens"]...)
+	router.POST(options.BaseURL+"/inner/call", wrapper.InnerCall, options.OperationMiddlewares["innerCall"]...)
+	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.OpenapiJson, options.OperationMiddlewares["openapiJson"]...)
@@ -452,6 +948,10 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type SettingsReplyJSONResponse SettingsAnswer
+
+type UserReplyJSONResponse UserAnswer
 
 type CheckJoinedConversationRequestObject struct {
 	Body *CheckJoinedConversationJSONRequestBody
@@ -530,6 +1030,234 @@ type CreateConversationdefaultJSONResponse struct {
 }
 
 func (response CreateConversationdefaultJSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationRequestObject struct {
+	Body *DismissConversationJSONRequestBody
+}
+
+type DismissConversationResponseObject interface {
+	VisitDismissConversationResponse(w http.ResponseWriter) error
+}
+
+type DismissConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response DismissConversation200JSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response DismissConversationdefaultJSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile200AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile206AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile206AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response struct {
+}
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile416JSONResponse Problem
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetFiledefaultJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type HeadFileResponseObject interface {
+	VisitHeadFileResponse(w http.ResponseWriter) error
+}
+
+type HeadFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type HeadFile200Response struct {
+	Headers HeadFile200ResponseHeaders
+}
+
+func (response HeadFile200Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadFile304Response struct {
+}
+
+func (response HeadFile304Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type HeadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HeadFiledefaultJSONResponse) VisitHeadFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -685,6 +1413,52 @@ func (response GetConversationDetaildefaultJSONResponse) VisitGetConversationDet
 	return err
 }
 
+type GetConversationFilesRequestObject struct {
+	Body *GetConversationFilesJSONRequestBody
+}
+
+type GetConversationFilesResponseObject interface {
+	VisitGetConversationFilesResponse(w http.ResponseWriter) error
+}
+
+type GetConversationFiles200JSONResponse ConversationFilesAnswer
+
+func (response GetConversationFiles200JSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationFilesdefaultJSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationLast30MsgRequestObject struct {
 	Body *GetConversationLast30MsgJSONRequestBody
 }
@@ -777,6 +1551,52 @@ func (response GetConversationLastoneMsgdefaultJSONResponse) VisitGetConversatio
 	return err
 }
 
+type GetConversationMembersRequestObject struct {
+	Body *GetConversationMembersJSONRequestBody
+}
+
+type GetConversationMembersResponseObject interface {
+	VisitGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMembers200JSONResponse MembersAnswer
+
+func (response GetConversationMembers200JSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMembersdefaultJSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationMsgByRangeRequestObject struct {
 	Body *GetConversationMsgByRangeJSONRequestBody
 }
@@ -806,6 +1626,144 @@ type GetConversationMsgByRangedefaultJSONResponse struct {
 }
 
 func (response GetConversationMsgByRangedefaultJSONResponse) VisitGetConversationMsgByRangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsRequestObject struct {
+	Body *GetConversationMsgsJSONRequestBody
+}
+
+type GetConversationMsgsResponseObject interface {
+	VisitGetConversationMsgsResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMsgs200JSONResponse struct{ MessagesReplyJSONResponse }
+
+func (response GetConversationMsgs200JSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMsgsdefaultJSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsRequestObject struct {
+	Body *GetConversationsJSONRequestBody
+}
+
+type GetConversationsResponseObject interface {
+	VisitGetConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetConversations200JSONResponse ConversationsAnswer
+
+func (response GetConversations200JSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationsdefaultJSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsRequestObject struct {
+	Body *GetExtensionsJSONRequestBody
+}
+
+type GetExtensionsResponseObject interface {
+	VisitGetExtensionsResponse(w http.ResponseWriter) error
+}
+
+type GetExtensions200JSONResponse ExtensionsAnswer
+
+func (response GetExtensions200JSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetExtensionsdefaultJSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -961,6 +1919,330 @@ func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWrite
 	return err
 }
 
+type GetPublicConversationsRequestObject struct {
+	Body *GetPublicConversationsJSONRequestBody
+}
+
+type GetPublicConversationsResponseObject interface {
+	VisitGetPublicConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetPublicConversations200JSONResponse PublicConversationsAnswer
+
+func (response GetPublicConversations200JSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfoRequestObject struct {
+	Body *GetServerInfoJSONRequestBody
+}
+
+type GetServerInfoResponseObject interface {
+	VisitGetServerInfoResponse(w http.ResponseWriter) error
+}
+
+type GetServerInfo200JSONResponse ServerInfoAnswer
+
+func (response GetServerInfo200JSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfodefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetServerInfodefaultJSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+	Body *GetSettingsJSONRequestBody
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosRequestObject struct {
+	Body *GetTodosJSONRequestBody
+}
+
+type GetTodosResponseObject interface {
+	VisitGetTodosResponse(w http.ResponseWriter) error
+}
+
+type GetTodos200JSONResponse TodosAnswer
+
+func (response GetTodos200JSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetTodosdefaultJSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersRequestObject struct {
+	Body *GetUsersJSONRequestBody
+}
+
+type GetUsersResponseObject interface {
+	VisitGetUsersResponse(w http.ResponseWriter) error
+}
+
+type GetUsers200JSONResponse UsersAnswer
+
+func (response GetUsers200JSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationRequestObject struct {
+	Body *HideConversationJSONRequestBody
+}
+
+type HideConversationResponseObject interface {
+	VisitHideConversationResponse(w http.ResponseWriter) error
+}
+
+type HideConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response HideConversation200JSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HideConversationdefaultJSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCallRequestObject struct {
+	Body *InnerCallJSONRequestBody
+}
+
+type InnerCallResponseObject interface {
+	VisitInnerCallResponse(w http.ResponseWriter) error
+}
+
+type InnerCall200JSONResponse CallAnswer
+
+func (response InnerCall200JSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCalldefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerCalldefaultJSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -992,6 +2274,144 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsRequestObject struct {
+	Body *InnerGetChatGroupsJSONRequestBody
+}
+
+type InnerGetChatGroupsResponseObject interface {
+	VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatGroups200JSONResponse ChatGroupsAnswer
+
+func (response InnerGetChatGroups200JSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatGroupsdefaultJSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersRequestObject struct {
+	Body *InnerGetChatUsersJSONRequestBody
+}
+
+type InnerGetChatUsersResponseObject interface {
+	VisitInnerGetChatUsersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatUsers200JSONResponse ChatUsersAnswer
+
+func (response InnerGetChatUsers200JSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatUsersdefaultJSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersRequestObject struct {
+	Body *InnerGetConversationMembersJSONRequestBody
+}
+
+type InnerGetConversationMembersResponseObject interface {
+	VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetConversationMembers200JSONResponse MembersAnswer
+
+func (response InnerGetConversationMembers200JSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetConversationMembersdefaultJSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1151,6 +2571,144 @@ func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutCon
 	return err
 }
 
+type InnerRevokeTokensRequestObject struct {
+	Body *InnerRevokeTokensJSONRequestBody
+}
+
+type InnerRevokeTokensResponseObject interface {
+	VisitInnerRevokeTokensResponse(w http.ResponseWriter) error
+}
+
+type InnerRevokeTokens200JSONResponse RevokedAnswer
+
+func (response InnerRevokeTokens200JSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerRevokeTokensdefaultJSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgRequestObject struct {
+	Body *InnerSendMsgJSONRequestBody
+}
+
+type InnerSendMsgResponseObject interface {
+	VisitInnerSendMsgResponse(w http.ResponseWriter) error
+}
+
+type InnerSendMsg200JSONResponse SendMsgAnswer
+
+func (response InnerSendMsg200JSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationRequestObject struct {
+	Body *InnerSendNotificationJSONRequestBody
+}
+
+type InnerSendNotificationResponseObject interface {
+	VisitInnerSendNotificationResponse(w http.ResponseWriter) error
+}
+
+type InnerSendNotification200JSONResponse EmptyAnswer
+
+func (response InnerSendNotification200JSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendNotificationdefaultJSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerSetArchiveConversationsRequestObject struct {
 	Body *InnerSetArchiveConversationsJSONRequestBody
 }
@@ -1180,6 +2738,54 @@ type InnerSetArchiveConversationsdefaultJSONResponse struct {
 }
 
 func (response InnerSetArchiveConversationsdefaultJSONResponse) VisitInnerSetArchiveConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersRequestObject struct {
+	Body *InviteMembersJSONRequestBody
+}
+
+type InviteMembersResponseObject interface {
+	VisitInviteMembersResponse(w http.ResponseWriter) error
+}
+
+type InviteMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response InviteMembers200JSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InviteMembersdefaultJSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1429,6 +3035,54 @@ func (response LogoutdefaultJSONResponse) VisitLogoutResponse(w http.ResponseWri
 	return err
 }
 
+type MuteConversationRequestObject struct {
+	Body *MuteConversationJSONRequestBody
+}
+
+type MuteConversationResponseObject interface {
+	VisitMuteConversationResponse(w http.ResponseWriter) error
+}
+
+type MuteConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response MuteConversation200JSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response MuteConversationdefaultJSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type NotifyRequestObject struct {
 	Params NotifyParams
 }
@@ -1509,6 +3163,51 @@ type NotifydefaultJSONResponse struct {
 }
 
 func (response NotifydefaultJSONResponse) VisitNotifyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyTicketRequestObject struct {
+}
+
+type NotifyTicketResponseObject interface {
+	VisitNotifyTicketResponse(w http.ResponseWriter) error
+}
+
+type NotifyTicket200JSONResponse NotifyTicketAnswer
+
+func (response NotifyTicket200JSONResponse) VisitNotifyTicketResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type NotifyTicketdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response NotifyTicketdefaultJSONResponse) VisitNotifyTicketResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1630,6 +3329,194 @@ func (response ReadyzdefaultJSONResponse) VisitReadyzResponse(w http.ResponseWri
 	return err
 }
 
+type RemoveMembersRequestObject struct {
+	Body *RemoveMembersJSONRequestBody
+}
+
+type RemoveMembersResponseObject interface {
+	VisitRemoveMembersResponse(w http.ResponseWriter) error
+}
+
+type RemoveMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RemoveMembers200JSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RemoveMembersdefaultJSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationRequestObject struct {
+	Body *RenameConversationJSONRequestBody
+}
+
+type RenameConversationResponseObject interface {
+	VisitRenameConversationResponse(w http.ResponseWriter) error
+}
+
+type RenameConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RenameConversation200JSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RenameConversationdefaultJSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsRequestObject struct {
+	Body *SaveSettingsJSONRequestBody
+}
+
+type SaveSettingsResponseObject interface {
+	VisitSaveSettingsResponse(w http.ResponseWriter) error
+}
+
+type SaveSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response SaveSettings200JSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTodoRequestObject struct {
+	Body *SaveTodoJSONRequestBody
+}
+
+type SaveTodoResponseObject interface {
+	VisitSaveTodoResponse(w http.ResponseWriter) error
+}
+
+type SaveTodo200JSONResponse TodoRefAnswer
+
+func (response SaveTodo200JSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTododefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveTododefaultJSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1676,6 +3563,430 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type SetConversationAdminsRequestObject struct {
+	Body *SetConversationAdminsJSONRequestBody
+}
+
+type SetConversationAdminsResponseObject interface {
+	VisitSetConversationAdminsResponse(w http.ResponseWriter) error
+}
+
+type SetConversationAdmins200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationAdmins200JSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationAdminsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationAdminsdefaultJSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategoryRequestObject struct {
+	Body *SetConversationCategoryJSONRequestBody
+}
+
+type SetConversationCategoryResponseObject interface {
+	VisitSetConversationCategoryResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCategory200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCategory200JSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategorydefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCategorydefaultJSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersRequestObject struct {
+	Body *SetConversationCommittersJSONRequestBody
+}
+
+type SetConversationCommittersResponseObject interface {
+	VisitSetConversationCommittersResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCommitters200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCommitters200JSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCommittersdefaultJSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicRequestObject struct {
+	Body *SetConversationPublicJSONRequestBody
+}
+
+type SetConversationPublicResponseObject interface {
+	VisitSetConversationPublicResponse(w http.ResponseWriter) error
+}
+
+type SetConversationPublic200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationPublic200JSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusRequestObject struct {
+	Body *SetStatusJSONRequestBody
+}
+
+type SetStatusResponseObject interface {
+	VisitSetStatusResponse(w http.ResponseWriter) error
+}
+
+type SetStatus200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response SetStatus200JSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetStatusdefaultJSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationRequestObject struct {
+	Body *StarConversationJSONRequestBody
+}
+
+type StarConversationResponseObject interface {
+	VisitStarConversationResponse(w http.ResponseWriter) error
+}
+
+type StarConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response StarConversation200JSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response StarConversationdefaultJSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFileRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200JSONResponse UploadedFileAnswer
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensionRequestObject struct {
+	Body *VisitExtensionJSONRequestBody
+}
+
+type VisitExtensionResponseObject interface {
+	VisitVisitExtensionResponse(w http.ResponseWriter) error
+}
+
+type VisitExtension200JSONResponse VisitAnswer
+
+func (response VisitExtension200JSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensiondefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response VisitExtensiondefaultJSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1684,6 +3995,15 @@ type StrictServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx context.Context, request HeadFileRequestObject) (HeadFileResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -1693,15 +4013,30 @@ type StrictServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx context.Context, request GetConversationDetailRequestObject) (GetConversationDetailResponseObject, error)
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx context.Context, request GetConversationFilesRequestObject) (GetConversationFilesResponseObject, error)
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx context.Context, request GetConversationLast30MsgRequestObject) (GetConversationLast30MsgResponseObject, error)
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx context.Context, request GetConversationLastoneMsgRequestObject) (GetConversationLastoneMsgResponseObject, error)
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx context.Context, request GetConversationMembersRequestObject) (GetConversationMembersResponseObject, error)
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx context.Context, request GetConversationMsgByRangeRequestObject) (GetConversationMsgByRangeResponseObject, error)
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx context.Context, request GetConversationMsgsRequestObject) (GetConversationMsgsResponseObject, error)
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx context.Context, request GetExtensionsRequestObject) (GetExtensionsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -1711,9 +4046,39 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx context.Context, request GetServerInfoRequestObject) (GetServerInfoResponseObject, error)
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx context.Context, request GetTodosRequestObject) (GetTodosResponseObject, error)
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx context.Context, request InnerCallRequestObject) (InnerCallResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx context.Context, request InnerGetChatGroupsRequestObject) (InnerGetChatGroupsResponseObject, error)
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx context.Context, request InnerGetChatUsersRequestObject) (InnerGetChatUsersResponseObject, error)
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx context.Context, request InnerGetTokenRequestObject) (InnerGetTokenResponseObject, error)
@@ -1723,9 +4088,21 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx context.Context, request InnerRevokeTokensRequestObject) (InnerRevokeTokensResponseObject, error)
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx context.Context, request InviteMembersRequestObject) (InviteMembersResponseObject, error)
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx context.Context, request JoinConversationRequestObject) (JoinConversationResponseObject, error)
@@ -1741,18 +4118,63 @@ type StrictServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx context.Context, request MuteConversationRequestObject) (MuteConversationResponseObject, error)
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx context.Context, request NotifyRequestObject) (NotifyResponseObject, error)
+	// NotifyTicket A ticket for one stream, to be used in an address
+	// (POST /notify_ticket)
+	NotifyTicket(ctx context.Context, request NotifyTicketRequestObject) (NotifyTicketResponseObject, error)
 	// OpenapiJson This document as JSON
 	// (GET /openapi.json)
 	OpenapiJson(ctx context.Context, request OpenapiJsonRequestObject) (OpenapiJsonResponseObject, error)
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx context.Context, request RemoveMembersRequestObject) (RemoveMembersResponseObject, error)
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx context.Context, request SaveTodoRequestObject) (SaveTodoResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx context.Context, request SetConversationAdminsRequestObject) (SetConversationAdminsResponseObject, error)
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx context.Context, request SetConversationCategoryRequestObject) (SetConversationCategoryResponseObject, error)
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx context.Context, request SetConversationCommittersRequestObject) (SetConversationCommittersResponseObject, error)
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx context.Context, request SetStatusRequestObject) (SetStatusResponseObject, error)
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx context.Context, request VisitExtensionRequestObject) (VisitExtensionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1853,6 +4275,102 @@ func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
 		return validResponse.VisitCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DismissConversation operation middleware
+func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
+	var request DismissConversationRequestObject
+
+	var body DismissConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DismissConversation(ctx.Request().Context(), request.(DismissConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DismissConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DismissConversationResponseObject); ok {
+		return validResponse.VisitDismissConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, id FileId) error {
+	var request GetFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HeadFile operation middleware
+func (sh *strictHandler) HeadFile(ctx echo.Context, id FileId) error {
+	var request HeadFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadFile(ctx.Request().Context(), request.(HeadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HeadFileResponseObject); ok {
+		return validResponse.VisitHeadFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1997,6 +4515,52 @@ func (sh *strictHandler) GetConversationDetail(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationFiles operation middleware
+func (sh *strictHandler) GetConversationFiles(ctx echo.Context) error {
+	var request GetConversationFilesRequestObject
+
+	var body GetConversationFilesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationFiles(ctx.Request().Context(), request.(GetConversationFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationFilesResponseObject); ok {
+		return validResponse.VisitGetConversationFilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationLast30Msg operation middleware
 func (sh *strictHandler) GetConversationLast30Msg(ctx echo.Context) error {
 	var request GetConversationLast30MsgRequestObject
@@ -2089,6 +4653,52 @@ func (sh *strictHandler) GetConversationLastoneMsg(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationMembers operation middleware
+func (sh *strictHandler) GetConversationMembers(ctx echo.Context) error {
+	var request GetConversationMembersRequestObject
+
+	var body GetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMembers(ctx.Request().Context(), request.(GetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMembersResponseObject); ok {
+		return validResponse.VisitGetConversationMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationMsgByRange operation middleware
 func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 	var request GetConversationMsgByRangeRequestObject
@@ -2129,6 +4739,150 @@ func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationMsgByRangeResponseObject); ok {
 		return validResponse.VisitGetConversationMsgByRangeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationMsgs operation middleware
+func (sh *strictHandler) GetConversationMsgs(ctx echo.Context) error {
+	var request GetConversationMsgsRequestObject
+
+	var body GetConversationMsgsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMsgs(ctx.Request().Context(), request.(GetConversationMsgsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMsgs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMsgsResponseObject); ok {
+		return validResponse.VisitGetConversationMsgsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversations operation middleware
+func (sh *strictHandler) GetConversations(ctx echo.Context) error {
+	var request GetConversationsRequestObject
+
+	var body GetConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversations(ctx.Request().Context(), request.(GetConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationsResponseObject); ok {
+		return validResponse.VisitGetConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExtensions operation middleware
+func (sh *strictHandler) GetExtensions(ctx echo.Context) error {
+	var request GetExtensionsRequestObject
+
+	var body GetExtensionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtensions(ctx.Request().Context(), request.(GetExtensionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtensions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtensionsResponseObject); ok {
+		return validResponse.VisitGetExtensionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2279,6 +5033,343 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// GetPublicConversations operation middleware
+func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
+	var request GetPublicConversationsRequestObject
+
+	var body GetPublicConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublicConversations(ctx.Request().Context(), request.(GetPublicConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublicConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublicConversationsResponseObject); ok {
+		return validResponse.VisitGetPublicConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServerInfo operation middleware
+func (sh *strictHandler) GetServerInfo(ctx echo.Context) error {
+	var request GetServerInfoRequestObject
+
+	var body GetServerInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServerInfo(ctx.Request().Context(), request.(GetServerInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServerInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServerInfoResponseObject); ok {
+		return validResponse.VisitGetServerInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx echo.Context) error {
+	var request GetSettingsRequestObject
+
+	var body GetSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx.Request().Context(), request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		return validResponse.VisitGetSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTodos operation middleware
+func (sh *strictHandler) GetTodos(ctx echo.Context) error {
+	var request GetTodosRequestObject
+
+	var body GetTodosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTodos(ctx.Request().Context(), request.(GetTodosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTodos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTodosResponseObject); ok {
+		return validResponse.VisitGetTodosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsers operation middleware
+func (sh *strictHandler) GetUsers(ctx echo.Context) error {
+	var request GetUsersRequestObject
+
+	var body GetUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsers(ctx.Request().Context(), request.(GetUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsersResponseObject); ok {
+		return validResponse.VisitGetUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HideConversation operation middleware
+func (sh *strictHandler) HideConversation(ctx echo.Context) error {
+	var request HideConversationRequestObject
+
+	var body HideConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HideConversation(ctx.Request().Context(), request.(HideConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HideConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HideConversationResponseObject); ok {
+		return validResponse.VisitHideConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerCall operation middleware
+func (sh *strictHandler) InnerCall(ctx echo.Context) error {
+	var request InnerCallRequestObject
+
+	var body InnerCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerCall(ctx.Request().Context(), request.(InnerCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerCallResponseObject); ok {
+		return validResponse.VisitInnerCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -2319,6 +5410,150 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatGroups operation middleware
+func (sh *strictHandler) InnerGetChatGroups(ctx echo.Context) error {
+	var request InnerGetChatGroupsRequestObject
+
+	var body InnerGetChatGroupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatGroups(ctx.Request().Context(), request.(InnerGetChatGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatGroupsResponseObject); ok {
+		return validResponse.VisitInnerGetChatGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatUsers operation middleware
+func (sh *strictHandler) InnerGetChatUsers(ctx echo.Context) error {
+	var request InnerGetChatUsersRequestObject
+
+	var body InnerGetChatUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatUsers(ctx.Request().Context(), request.(InnerGetChatUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatUsersResponseObject); ok {
+		return validResponse.VisitInnerGetChatUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetConversationMembers operation middleware
+func (sh *strictHandler) InnerGetConversationMembers(ctx echo.Context) error {
+	var request InnerGetConversationMembersRequestObject
+
+	var body InnerGetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetConversationMembers(ctx.Request().Context(), request.(InnerGetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetConversationMembersResponseObject); ok {
+		return validResponse.VisitInnerGetConversationMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2463,6 +5698,144 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerRevokeTokens operation middleware
+func (sh *strictHandler) InnerRevokeTokens(ctx echo.Context) error {
+	var request InnerRevokeTokensRequestObject
+
+	var body InnerRevokeTokensJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerRevokeTokens(ctx.Request().Context(), request.(InnerRevokeTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerRevokeTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerRevokeTokensResponseObject); ok {
+		return validResponse.VisitInnerRevokeTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendMsg operation middleware
+func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
+	var request InnerSendMsgRequestObject
+
+	var body InnerSendMsgJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendMsg(ctx.Request().Context(), request.(InnerSendMsgRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendMsg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
+		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendNotification operation middleware
+func (sh *strictHandler) InnerSendNotification(ctx echo.Context) error {
+	var request InnerSendNotificationRequestObject
+
+	var body InnerSendNotificationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendNotification(ctx.Request().Context(), request.(InnerSendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendNotification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendNotificationResponseObject); ok {
+		return validResponse.VisitInnerSendNotificationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerSetArchiveConversations operation middleware
 func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 	var request InnerSetArchiveConversationsRequestObject
@@ -2503,6 +5876,52 @@ func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSetArchiveConversationsResponseObject); ok {
 		return validResponse.VisitInnerSetArchiveConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteMembers operation middleware
+func (sh *strictHandler) InviteMembers(ctx echo.Context) error {
+	var request InviteMembersRequestObject
+
+	var body InviteMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteMembers(ctx.Request().Context(), request.(InviteMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteMembersResponseObject); ok {
+		return validResponse.VisitInviteMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2693,6 +6112,52 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 	return nil
 }
 
+// MuteConversation operation middleware
+func (sh *strictHandler) MuteConversation(ctx echo.Context) error {
+	var request MuteConversationRequestObject
+
+	var body MuteConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MuteConversation(ctx.Request().Context(), request.(MuteConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MuteConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MuteConversationResponseObject); ok {
+		return validResponse.VisitMuteConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Notify operation middleware
 func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 	var request NotifyRequestObject
@@ -2712,6 +6177,29 @@ func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 		return err
 	} else if validResponse, ok := response.(NotifyResponseObject); ok {
 		return validResponse.VisitNotifyResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// NotifyTicket operation middleware
+func (sh *strictHandler) NotifyTicket(ctx echo.Context) error {
+	var request NotifyTicketRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.NotifyTicket(ctx.Request().Context(), request.(NotifyTicketRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "NotifyTicket")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(NotifyTicketResponseObject); ok {
+		return validResponse.VisitNotifyTicketResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2764,6 +6252,190 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// RemoveMembers operation middleware
+func (sh *strictHandler) RemoveMembers(ctx echo.Context) error {
+	var request RemoveMembersRequestObject
+
+	var body RemoveMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMembers(ctx.Request().Context(), request.(RemoveMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveMembersResponseObject); ok {
+		return validResponse.VisitRemoveMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenameConversation operation middleware
+func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
+	var request RenameConversationRequestObject
+
+	var body RenameConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameConversation(ctx.Request().Context(), request.(RenameConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenameConversationResponseObject); ok {
+		return validResponse.VisitRenameConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveSettings operation middleware
+func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
+	var request SaveSettingsRequestObject
+
+	var body SaveSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveSettings(ctx.Request().Context(), request.(SaveSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveSettingsResponseObject); ok {
+		return validResponse.VisitSaveSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveTodo operation middleware
+func (sh *strictHandler) SaveTodo(ctx echo.Context) error {
+	var request SaveTodoRequestObject
+
+	var body SaveTodoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTodo(ctx.Request().Context(), request.(SaveTodoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTodo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTodoResponseObject); ok {
+		return validResponse.VisitSaveTodoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -2810,179 +6482,782 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// SetConversationAdmins operation middleware
+func (sh *strictHandler) SetConversationAdmins(ctx echo.Context) error {
+	var request SetConversationAdminsRequestObject
+
+	var body SetConversationAdminsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationAdmins(ctx.Request().Context(), request.(SetConversationAdminsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationAdmins")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationAdminsResponseObject); ok {
+		return validResponse.VisitSetConversationAdminsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCategory operation middleware
+func (sh *strictHandler) SetConversationCategory(ctx echo.Context) error {
+	var request SetConversationCategoryRequestObject
+
+	var body SetConversationCategoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCategory(ctx.Request().Context(), request.(SetConversationCategoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCategory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCategoryResponseObject); ok {
+		return validResponse.VisitSetConversationCategoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCommitters operation middleware
+func (sh *strictHandler) SetConversationCommitters(ctx echo.Context) error {
+	var request SetConversationCommittersRequestObject
+
+	var body SetConversationCommittersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCommitters(ctx.Request().Context(), request.(SetConversationCommittersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCommitters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCommittersResponseObject); ok {
+		return validResponse.VisitSetConversationCommittersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationPublic operation middleware
+func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
+	var request SetConversationPublicRequestObject
+
+	var body SetConversationPublicJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationPublic(ctx.Request().Context(), request.(SetConversationPublicRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationPublic")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationPublicResponseObject); ok {
+		return validResponse.VisitSetConversationPublicResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetStatus operation middleware
+func (sh *strictHandler) SetStatus(ctx echo.Context) error {
+	var request SetStatusRequestObject
+
+	var body SetStatusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetStatus(ctx.Request().Context(), request.(SetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetStatusResponseObject); ok {
+		return validResponse.VisitSetStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StarConversation operation middleware
+func (sh *strictHandler) StarConversation(ctx echo.Context) error {
+	var request StarConversationRequestObject
+
+	var body StarConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StarConversation(ctx.Request().Context(), request.(StarConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StarConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StarConversationResponseObject); ok {
+		return validResponse.VisitStarConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context) error {
+	var request UploadFileRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VisitExtension operation middleware
+func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
+	var request VisitExtensionRequestObject
+
+	var body VisitExtensionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VisitExtension(ctx.Request().Context(), request.(VisitExtensionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VisitExtension")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VisitExtensionResponseObject); ok {
+		return validResponse.VisitVisitExtensionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIjx2ry4VAssjNArUwm7AQgFYVAGBnzriCIM3EbQ7aMY",
-	"YMouG7/B9eCpxrUE5Xu10qwrxtNvmcaLqpsqNjKtXrOOZXaUm/1g/ckxGVoF0YLLXl567Bf7i18S0ZJj",
-	"PSRcKM1oXBne718vmY97vY2uAofkjcfIPVeo1K2VH59kMTGwqztfjX2tA+0to8rnR/9musQLXqMayKqr",
-	"KihHE8wrF6erAWCWAdcnkBdHJGaTjMYgtWAsLiYhGc31SrxCrqEYheGIxBnlgotJn6jpXGsQVLFcGNey",
-	"PSryAgO0zfjwT/tKlbTxqXr8YpWx2fWfNUL9czS9LT1sa3EfC8GyT2O2GFcXTZKyB+cTGSsrg5yLbW8F",
-	"nd4Db4fG+7syKpiOIEr8t4QlxrG7mXHc1F65XXtcm1uStRb579DntgpM67af8tkqVpvecVaUrlq0JVN2",
-	"u5A+O0/zsj/Hs2oXve1ZNa+VaUKtC7u4o1ajQJs9mJ6hjmOMJfsFQ0lbh+mqtgD7fMmhup1boI0ba2iK",
-	"bSIcy1t8t0EV+gPmalnL0YrxTAbGCXdHEUxNGM8Viw3jxeix1Uv6EoPdeeST4itgeSEnXPiuJVD/LC5j",
-	"QJsG5UdpKmJUSlc3/Qw1ZTXwxgGbCAOr1jIRq5C8F/yKpDzKpE3wqGxo50Hdbm3hXzzZUnEMAxNUtuqA",
-	"YCLG+0tFhoO5nsqM/8G4aR4zmrGsphpfTc5nXz9In/X+/OOffBofWrf9NhZwjazzmLf8dr6Ash32rAmt",
-	"n+NRNvS27eHFt258XNEGVYRbcpbCRkVfcIHmTswuecQ+wngi1slZUpxuxXJy4YzeBeQhsFyQKGE065Lf",
-	"8ktmbBuZkaF74DyND2rkurO7t39wWNfIemvWAIN4FJynB+6C1j0IhiSZsqvQhRXGTF1oOSNRwpnQGHmk",
-	"6t7UgO30aBztPdp/NKIHj+hoxA4OWe/gwXi3N374cA9gN6Naswxm/dff9TqPaGc86Dw/+7C3e/2b4FbM",
-	"zhpNOuz76PElax/P0sqxVfJVhY3ywpDvVC4IoDiSQrDIeI7lin2Y53SuYwJm2E9/6F+yrU+8y670KdUu",
-	"o9KeOhMnkHujVrfzJVUvZdZg7GRUTBiZyiRWJJVZkbFJ9JQKdLjYKAtNL5hqdwmA6a8f1qSDVrXEX2Ge",
-	"bEuNtfAXr1dVAWDryOBzFGU5iW5N2/WE9m3vt2cJjVDo/FpCZ4pSABvJpUX4QD5aA3D9d0IDd/i8Zp5m",
-	"TYK+9FYhr2qndG0EzU3CwCvH17cqE8CLkbzWejgNeqdBcTlVlgVasWTcKqRXNwX7cUHYJSy6j74IBIkx",
-	"RSiZ8smUZQSRh+UNtMS01DGwU6OOCNYlbwzVajJaosMLn2/h0MhZVyvaucm9TZn9tQtkLjy4G5ZkH7x2",
-	"rHPjC8Zht8oebZ5tLeq3TCelXeQLtNOGOYk3HBl/2KIjfWIdHfV4aKJkplHRMzRUl8l1QlRaZsxwKK8g",
-	"bJBNJSV136ej4vo/SwkBCzPyb3sRYd/cGM2/uo1tjouX0BpW9BZUpZvJrHcLaaSW+nWJLSbi861EVxgo",
-	"TTN9frvyrjJmZVUNqGq6YRooQo0NhhEbPTIXCVPKJQ4D+CP0b9n4ry7ZQezsEpooiQHaZJRJGkdUaYU/",
-	"Cal55E+q9Qiedm4cxwc9kW2aXWly9yXNLmK5EPdCsgOEBbb9LmGpNAS1R3hKJywk+2TMExaSA2LA0yUD",
-	"sbTBWWKOmcRcYe4scDFbnUcxUTVPd1otuhKc4Av0RUD54CQzGwxUKu0SoigHjjtXvmMwiBqc0o/nWq/4",
-	"oT8EL+iIJSDNZ+hPMuANZhlPKd7NvM/g16nWM9W/f9++2Y1kel9TdXF/J2it85fhYFbpS8dp1LmOtUIk",
-	"VyXDlCWJ9OZ2NbhHDLRrXoZ4Pz4cH0ad3t7eXmc/pg86j3biqNOLo4d7o72dR7vUf1+7rXaAJ2kbONk3",
-	"4N35SHOdeEPFjZuUJFxgDgJmLFV36Fv9O/9wCGf4qabZ/vG//59/+qef/uE/eofaRoexNOVxBWeoBiaM",
-	"xips2MgaQtx0O42aktl0QWa5IpTj0sc5PaTrQcMITxge2RKZ1fJ+I++7gvAIXm2NPHtsfRRulnHHd1rs",
-	"IW/E32pEBOBDygvVJwI4XRISyxpCouZRxJQKSQzyPwvJgmYCAxO4GMuQ8HQmM02FxhyViNOkupiCx6y6",
-	"xf0EQjWsR85YjY19DFUYQJopN6G+OL8ev2/BosmITbmI11DB4JJq6hno/dsXpiCIIjMe6Xm2zXlu4nhW",
-	"qpdXWB1My9jLQtdnRjas7J13sNWj6IP1m5Jvtn64qk750Eppk9GylPMueS0YSeSECzLDbHU0flATcS7f",
-	"uuxO6RVP56mLi065MH/2fFL8jUySDQGlRHERsYZgOM+12KWrGeopfTY0VvXf0CTBDLpasGtZgjtz4NcX",
-	"W2pjL0tRc4WNHhywnbgX7Y726eGj8QP2sNOr/LdL22seLtJ0RdnY6I8tF9eqo+Wz89VuBbyf37V7C5Gz",
-	"ayNm4YR+jtY+co5tDf0yqBrdvMBpEjkBtmjosktez+j3c2Zi7hkV3hoVljeGRGdUKBDS1mCLazpfGypa",
-	"TXK3xSRvkORQrjT5cXhh/tJ8g6IKFk5YFKjkyhUTEnGtZGUplLNqgPdJOlfa5eygLNwo+SzeWWNFvDeZ",
-	"1DKSiTf2IseXHJPhfQxhXg7LoZwLFYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZM",
-	"JPMFXeJtdcmNUx3r7+Q8w+AdHhuDnis3ekjmgn8/Z4SmQGdLeDK/U3SBApV88Jf0wobdu3pSio4x1zxj",
-	"M0Zruj3t7NQifXYfbgwliNrccBAwBLAWW5HJYxKglKvUVfJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxq",
-	"LMjVVbzd3cnHJ2Ru75zXH+GcX3XXRWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyj",
-	"T2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu13l09sVvtiuY+l6xTNkF8twaUJ8qpXJtqU7nIaqtUPArorkJEioH",
-	"ux2RnmVCdXfghZALTxmeVe2thVMS48d+KRGwOhuG/20TOrelgMjjaHxFOLBkBzCqpePea2NoVmFQHr1N",
-	"NA/wl1V+kY+ybgPmVa+rpt3qCVddMpQi4YINsZy3eVhMbNLQiLoULZPTMmJcTEhKY4Y+OfhHpTYlJYsp",
-	"T9jRqcDsLszOWsq5L8ErLCpwVqO/MNELw1htald5wUUtS4y0Mft0YWVHZCjHY9xM35Y5BhakCNchjHQq",
-	"BLvSGNFEUnyda1sonAxMOrgDBh5EGTNydTUKbSigYCy2R66SXWbnNDzdwi8IAzNSEAYWiDZ1zJYQwg3W",
-	"kmrcCy2qAjkSeJ3P7b55Ul5D/pioPfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLlwm0tK7VhHaPV",
-	"kdR8BoIokmlqvKdC1ktve0db736jzvkWbuF9e8pmnq0+ZTOa6ZQJTXgckp4tN1rn4L12N0nPUso9hsGz",
-	"DnxPaBxnoGL514yg/ZclB6k/R9Hv4ExDMoZx59Uxx74xXsoR990rmO/d7Vp7wL6ZSuEZDr/efrSvv14d",
-	"6uuvtx/nLaNJc/1EYWtCqalcVMcaNFH4W+kDGkhOd9gymTRSZMwu1yhIW2g2J9wnXr5hI8X1Ns7oxlRG",
-	"5EohoQu6DMlorpbmlhNZWnXYBt64knSYh7k4hlPCTn7WLYDtOS3FwRjOkpO+O2Q5HTsCRNKx8FkV0Jhe",
-	"Fs0zrpcnAFTDAUeYEuBJ4K5kDvRt6gB59/qrZ6+GYSkfAs18dGqbqgP3uRAsuz9h+hwfGOZNKDAyykyX",
-	"L26q9QxrxcNLX7Gln1bxV3LBljlTl2LMJ/PMVSWLIjbTLCbjzKYguwdYnPMcjJZVeYof8Grb6iNwCXvB",
-	"tx3MmezASgotecbhbzC1/AkXz2VG0H97IudZZGz0USYXoODfId+w0YmMLph2AttW4lZME0rMCrrkWBPB",
-	"QJWgsxmjmaq38cDlfj9neBllV6ttgkVtndcIz7FsUCQ1Gbw5huHHmRTaCJNv51Rczakgd3/64z/+9Md/",
-	"vIcp1TRJLPZxps6IKhaTt89O3pm4l9y9QySs/OTkWVjsFp8ApehUzGSSYMH4L754ht49V/sNo+tyNf6L",
-	"L/pk+OEUFeXToN8LT1FZPg36f/7xT9fDvHWEqUAflp99FZ4af9Vp0D8NqMeFdioKj9lpUBrNOvRCC/6R",
-	"1FNTk6fWNqbkpsRaGiFRklCXGpDSJV5CEqoJ4yb85B2odga/ZFhu4zJE5lt1m5TRbUB1MmNJwsUEwOLK",
-	"rmOpFyXoBTuPqMIsXFNz5Q1VEU2e2O9MSJKyA+B1XazI3SEa0sMQi4ocx8PwVAyrjv96lZHjeHivHGUC",
-	"w5qmP/AINzfJ6EECmppSrABtlg8mpfriC1zxarYUeVc3HBmbKbKYyoS5njkIYe1CxhS/IjGfcAuEP7BM",
-	"KqPwgrgSpgayPRiDGY2mrLPb7QVhMK9EhywWiy7Fn7sym9y376r7L46fPHt18gzfgZNuAg8COBgTivVH",
-	"7Y6DfrBjnpEzJuiMB/1gr9vr7pk8jyly1fvRlEUX56ag3XlUq9A9k0q3ay+Tp8qzK660OzDV/NpKbwGJ",
-	"IUu5zxpvYp7AWlZzCIOw1Ahw2SR/K70C7680Cqz3Ltvt9W6t5VMlx9fT92lDujFBXoPWVulrJ0FMObFa",
-	"KTmcwpZhagKH3ez9SpcrFK7zFGMF+sFxpSh5eWa60mCHTlTdEacCbOV132Tat6Se9VXEyKCpLjC5a3Lf",
-	"71nLtVKto1QIzOafzZjgwNK5JnqBl9wocg3LI4rHJZ6U80tu657UyHKlMMEqRbZr44aUh1W6kLhyPNj6",
-	"k3B2aTJnDQUJeqVyaCV/m2UltvDktSkztGv1/PIcDYDdMOtObdaz6/bt25pLOvibKfpO6Hri9rYgvKXT",
-	"YVZPqCv0B7r1jInm0tUbjglomhUA7/VSNTlHz8+5njLrh28+Njy20Z45N8XbDz1l6REZM8yfmlJB9nqm",
-	"0lqS2ILjNGNdMsCLlAVGnrpLGq7IxBY7NTXZqbkQNYcIRJhgfDIdyXlWrd62yrx/y3QZGbg37LHybsqO",
-	"45vw8GprzRuRR7Xd4i3RBaBir1eqamdcdwDeEgW4n9cj3yRw/HVi/zHu7a8e/TYHZ1v8x0xbB5Qf5cfl",
-	"gsOAi3I+Qo4gbL4EUrOmkq3Ru0wMIkn4BbNK2qr+dhe75dzbiOenZhOfu4LmabHSppFsc8+W26Cj1x8p",
-	"PYAezvd656m56PRT0fMNfGETgl9Qpfd6L9XkY3Gcd7n+vA4yHqrSad7iAMOrUrD18B+QBM6TyetCFYIK",
-	"2wUDzl69KUh+vpdMt8KNFOyvHDmlKoAtEYNydXmObrQ1mLGl4A96vSMytOnrQ+dAoaYaXD1xvUtONLUh",
-	"XkzELoBjwi+ZcLbFgi5J5noCrEXgSzV5vMSEr5saFLfXRrychNUQEllNunIP7e66h97ubdVvvJLpdlv2",
-	"wCejxZK41wsGp3YhCY9ViI44wkWUzE3FvzVkupWbBdMPXI3nUskijEc0fjl7R5vXLsxLTayQXRuvSnuS",
-	"K1VeCrZoMr+mPNT19fWn99D4anD59QCeGdw2OGBcg/G8LQ0wc5UTQfc2Ca+iCzS4kIgct9AeSgJrna3x",
-	"HLszWXcxckLj8izi64wVgnUV1YXKW9JwjfVjwSABLcNLh4XM4vFnrzaWc54b9EUeV4W6uVfbINdvkTpM",
-	"aGTVW3dHbSE5U9bGVXdHudrH29bH8dDAy48Rd62ZTaXY+idmL3kFoCarwjLmW0L8N1NZZQQlFGMDDotf",
-	"c8G5lXfWtsnKwxGL20mDRqB1czMcksVUVpkQNqwCyjeNc7jIixyroaGblArLQlYpo6EI7K2pRrkT1TlM",
-	"f/xf//ff/5dy2dGiE15rKttQufYzdnPaG3bMtikutb87uz7z+kAr4g8jz0r1dDcIn9pF+0bRI9MZFUtX",
-	"uRHFr3I9Ci7Bgs0YRb0oZkTNM4aUWBRQVLZIW1HAW2bV+t0ewnMVxT+G3IpyaDul8trbaEj1uubt6edW",
-	"+Fg5kLWBldmS6bbowM9BgrZMpu0amefbuF5dmN9Z9CR2dFjUEi6RIOjfLRmhC4e2HUOyvHVmTn7wHUwM",
-	"vPESr66SxCSxjBiGFwvTDcn2Vc/v9+KYxcbBtnOvgRhBXb3NG1C3mZvb+L8YAxrEcQ55LYvLGNMwx7as",
-	"b8V/sO/AXN8Y/6jFWRKoox6L3LFUXrIYf9QyiUNCEyBR2yLeW1heM+ONSxsI4Suz5n+mBaSFtwjhHAt4",
-	"oUvzq9PNFKCYPre9Ms+jetXpBi/R5maansKkGBBiIr4V004/GrmO1kdk+JzyhJXia6QySYWLqUyxS7Kc",
-	"J3kHK8Wa1KUTpm3/0Grh5ttzJ6mtCmwrB99cVrUTPHYTv5DYs7M3C76n6LwdzbXFEdU1DP5MktCss+oS",
-	"QPEyyri9CiQjGl2EK03UN5yPLQQjyCasgIBpCybfI2+l1SXHArn0LOOXoDiavpr2klFTkOMjWxvIYxze",
-	"ttz7rHhcjkbYJYDISLA27Cth9LKtBYeVBHFQhb3WreewS8BqnFJl/IhTDN0EkSYzZspkGAstksCQgIhy",
-	"e85mTxlUclUSvUqmDPUa7bIrU2I6bVfx+gLW/9ePWNxmS4mU8Ev2BwwHYj6xYyOTAF2YSG07RmUyYsrg",
-	"1YamgnKSJEckY+iex7BTFzBqtQwPPnDym4DPNHi5XZF/5glJczulAKcSKKemwYyFoaur3yC7HRBLBoR0",
-	"hU36+E9X2USaIsR5cRNywifI5eCkIqOzt+oYJuYewxL7JjGK0SzhLCtCzVFtzB+8a+7qM0ZTRSZMF827",
-	"7h3Z6DX3rEJ3q8m1VN1TUY8/TWR0obCOmc38wWqkTJCUi7nOw1H0NGPMpuE788gEqsYS9YqM6WwJ29rp",
-	"7fT2fXFvpoz8R6gSeW33PBepqLZelEcvWc2t9YVKrfqfWVsol/336AonLlWv+2kOCIwPZGnqwloawMo8",
-	"G43gRE7kXK8POXFEyoTtgpF3jeuS1yaKFUg8L0XoTpDSdEkuacI9154vzLyfECflhqDrHReqlAJpl3tL",
-	"3P+ZjWY3E2GsuYuZj2iW8UpwQQ0zJj2hURzYckxFbRLXIsRVAEArEg58XtVC2cZXZPgm7z/IhaeUiRRo",
-	"1/QJKhnABk9FPgqmAzKnDuQNiw1hIKOxjl3Xt5MrknKlMJgf7Nz5KMFmgqfiG+uvGc6wKMewDzzs/Qwb",
-	"pRXJBcCtS3koQ5Mw08fya/dx7x3XZJErk8hRbcpPSZ7Ekc9oFkqoJW4yYhMugBAWR4SPi4utBeWaFT24",
-	"HGmPWETnijkfDlavdIc8xFrLON6pyKsxMyKTmJm4D7TuyaCoYqVtiZSCDjFpAbbuWuO6g2caQpqGj4Bg",
-	"50w4FVOO/b6Koi+mTuhEApry5KJ8ThOggBdSXfJ4SSy9246U5fa81nOhin6up8KWoC4o6ahSuwm9GMqa",
-	"GxdcxKGxlCmKqaFpAIsY6ZAvvlDK5M/wuI84rKzzbjk7yXWxMOQHS3pBle7gI53jp8N7oV1Gf4ijwNQm",
-	"FC5NmdCngpgjIMxkHdzsCOSnXevOAVHYj5NQ8v2cM21vPe+ocm/Orln3QsGyf3fy+pUpjzrO0PADzCLx",
-	"4Yi7MCL2k0wSuTD3KMMPp6Y4F6b8uIFPg/A0L0yEv/z5xz+dBtfDLnmSmOZHMVN92MR+r7fjzwDf7/V2",
-	"Lb+xXBqzCk0zzRAk+66lZFQdrI6o+qVTXTvKiqRULEnKk4Tb7BaSUIxvdWlAVEkBxKmz5Xmq/uaViZmx",
-	"UILDB3CihQKrpAmlU3m7YVd8LSQ2zAZmUNpqLkPNUybneujSa6yoc1esCVfap668MjwUlAxAjTYR694C",
-	"CY69dckLG1QRlnOc7iib7aaw7Ea9kpMpCeTLczOsLWirxeTlia6vQ2/3mZxlSHuyEUKhPVlO58QzYG6h",
-	"0SSYAB/n2nglXVpX9ejUhYDhHUyZwAZkzeWTWDIK7TWvy1U03I8adWT7glc+IOIeKzAslTg53PeksK6k",
-	"hHq5Ui49izp0YQMDrGd7Jw1LNUywslZX1IB6C0atrtVcecGxCfFWHc09LVEWoSQqjo2W9uRgBXhfO6/d",
-	"g4b8S3OiKgvNVR54Ka/eeLihduP1WU2L2+nt+AMHivxKrjBv4shIhYJ5Gmmfyxly1y7pno2ocJIDFLR2",
-	"ymLFjRmb215XJwXrAf1/UVlwu7qPrW2uUklA7HJX18iq2nqtXraxWuUYRPHQyW1bJAWL4WDB5VolWh73",
-	"ycYdnAqjA7hTfCpgvD75cOpQjdK1jGyUvVV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bUAz4",
-	"hMfqWsJmeATXp566xKtG0QC5zh2ndpo4JqciF1UQb9Gz7VL4vzsDPmhjAepO7i8Zzco1WhW5W8vXlpnh",
-	"krD8eyWbynJjY1HZnNeuYw1euwqYr5Yysbd8EyZAoWBWDcTqHwqYciyjOaiUeb3fqubx2sz1O+X6nN/c",
-	"yPWX2jM9W1Z5rFtXN1gtorCKb0FgoYM3xwTTgEtvfxJHxTuwgN0coLKA7tzkysMr9WZ/6G6vZzVVeTFE",
-	"SjV/uUbbQ1M3aXMH74PeHpF5YWHrZORqtZ93FcNvzfJuwWN60Nv7DLysJ1O8XyxatE+YBrV4POZRE4qU",
-	"DRFv9h89Lac0VPAwxfY1WHcPFNNvrEFZKQA5rJQZsEHPpjgji8FSWPAk6Rvzt5TBZocFpBpXBGoZ8J42",
-	"yvOKYZ1rvbbMANhwpefxGePnsMf2VPhawx76jBBbPPOjLmCrVTFtLcqoSW25cfi/KpQHnVeRbqcK1EqE",
-	"/swO2GrN1QZ33wqF3JqfD7vW0g3RtWtEHxxEPBV+85QrMqGaLSgWfzE1Ie5jeW47zwePw9ldVYCVg02N",
-	"c+cV6timxKSJyrSNwSpVJY8IteXeXeEGd41hAjWtGZE7LX3mqlQmDs+E6BXXE/62rXZEE626Otxv8f4y",
-	"bEq0VkXpEF91hHz46sXb6jQnrpq/iAlIICzOV2qaZYfJEbs6QqlmvQptexv7Z3fFTvRbf+jcG9GEigg9",
-	"JsJ4IGdMzhIDUqzX4rySgzfHdxQpDVOax/Lr67Pr/xcAAP//",
+	"7L17jyPLdSf4VWJzLfQDWWyyXt1dBcFb/bq3pH6pq1pX0mW7MsgMkqFKRlAZwWJTfRuQdzBew8CsZxYL",
+	"/SMssFrM2po/RmMYg/F6NJ/G63tlf4tBnBORL0aSySp2d12NL6BWkcyM54kT5/k774K+HE+kYEKr4OBd",
+	"kLKfTZnSD2TMGXzxUIoLliqquRQPZDw33/Wl0Exo8yedTBLeh1/v/FRJYb5jb+l4kjD7ZPb2GY+Dg+De",
+	"3R69u3/3/lZv/9721u5ddnfr3u79+1vtnXt7cUy3t3v7+8H7MFD9ERtT08YfpWwQHAT/8518pHfwV3Wn",
+	"OLpXOPTg/fv3IcyDpywODnQ6Ze/D0jyeqaH6aHMJg5ipfnAwoIlil5qYGW7zyZ0wpbgUH3OCynYZHHwZ",
+	"7AVhsB+8udRE3dCXT/aZGh6J/kimn2YLw2Cshvjytvlva2dn5/HW8x8+3966/3S3Oelm01g2W/hGTaRQ",
+	"i6fxFRu8YpOkyRJc5jANjoSasRSHZeaf8on5JTgITkeMFJeScE1mVJFYCka0bJlF+JzRRI82O0Bss35c",
+	"n8sZ0SOuiJAxI1zBQJ4xpeiQqaZDKZFLzIKDdhjEVMPgnqlhcPAlbAM2EXzzX/78mz/9T1//2b/++rd/",
+	"H5QP4vGj5vT1JJVjS/3BQbAbAJUf19FYGJwwEZ/yMQsOOvv373U69+922vhfGJxoqqcKxn06n5hH3r95",
+	"35ws7XIt3/2xfSokMomZ0mTAU6VDIlMi2Cz7gsy4HpHIvB/BZrxMZS9h482ShW3UN9ZjTWIeEyE1mcn0",
+	"/JBEZk8jQkVM9IiRz09PXxIFC0YUnZPZaB6SiKWpTCPzhSKzEdVESxLLVhAGI0ZjlsJRfMV0Ot86GmiW",
+	"mo/lfr8w8zZbsg1dmb/uh4Sah8lIzsiYijlRrC9FrEzrOp0TOqRcmE7yWWe0uB0GGvYy4EKzIWxMGPxo",
+	"y/KOLUMq1TE8p2Om8DzYW51wQeQ0JYkcqpqOgv3Ptj9/8aOf/Ph7D3/06unOg5dHrx8/+OH3H5zsHQXZ",
+	"GJROuRia9X5vSFFrLoZqs3vqWl1Ohso+RaiZKJsTmjJyziaaCDkDgnutWLrZkZkWl49qqlhqRsQuWDrv",
+	"ydjsNFNkxMd2WNlhBEI6SvsjfsFsmwvbaFpk4oIlcsIITeVUxCQyDCkyWzhJ5YSl2gpryLBWcfmYmZVx",
+	"PG3Zs3Zor5iaJjoo309fYm+2oTcZccjeT1lfmx7s208oT6YpW5zZUfkS0eak9eU0wfPaM7OFBmIykClR",
+	"cszMYi7O+uEasy4x6HidG/E4Nu8/NqzBc95HMK78GAlJ1LQ/Ks1w8QCZ0+NEp2qTT2RKZiM5NpdraVUU",
+	"04ckYQNN5FST2YiJ/BH8GdZLSLda2ai+NJJZGHDNxmr1AcTb6H02aJqmdL5ABJUlCnE33EItIQsn9pjD",
+	"GMfcvE+Tl4WNtdJWdaGRHVvSMBdOz6wl6dH+ue9AlAQ+5T9exadUZcUaXeBNF3WRnsb07TG+2TF395gL",
+	"97G67mHA1Zmd9uI0jLToFkWFBNYOV0ZlS5PNyjycNd+TMmFUeE53ZelKA1i6scAtPGfEnG86ZkQO7FC5",
+	"GC7umeEXLK57v3gSjLx5SNh4oud4DmiSGEG0vIVNN6fCrlYRvh2mbyEe0iT5VOzcd1wMiZs/FEsvzNUE",
+	"Q1OhEQe4VkTOhOEY49KyvQuG6yhIYzbugWD05W649+a996qoW6rLcYIj0jfbLQfV+XnWkSbJ4to8k/E0",
+	"YSCfjZkeybjMwU2Ld9y04KA+ZWKoR8HBPh5U97HjYesTmtKxh9s8fkv7OpnDkPEZNwEcAuyJHjGeEpnG",
+	"OJerMKPKkok5+d7Ji+fkgiZT1qryn0WOo5xK0vCuqO66WXf/rk9ojydczxcHGdG+PhvI9IyK+ZkRpaID",
+	"YoTeVNCEqLkyoyVDZm6BcyYU3HUgaVm5S8SE9vEKNBLXzbHRBd++7d1qkajHFI/ZWczUuZaTs37CzTyi",
+	"A2K/IfYbMqZzuEv5ULAY9ySV0+GIUEHevo2zVuNbra6ICsLkGZ3w6IBEd7gQLL2jmIjPhNR8YH9H1cOc",
+	"unMuyM1MgI0SNqT9eYtOeOt2ZFo1Oy+mY7OO1RUJwsA/kyAMKmMxy5/TtKehMumGwdst0+vWBU2F0R/g",
+	"is9266ivn8j0SMxf48v5Lw9gPI9wOA+z0RRezcd19PIYDEQPR1R/lsrpxCcaDs0PPlnvavKbUYoWuzvW",
+	"ipjpljnA7//v//Prv/x3//yvfuPRfFYIQdCNl/LdnGtEEZi2asTVip0ubS0kvTnhZfb25eJSNmX1uISF",
+	"1XnfWPzJNnwdqVKtWMjrqDgVtnldrcm8CsfLcyiAw/XmGa2WJ+GnbbMM5nkjNauR0T+LNH6U8D5bophc",
+	"lvW771ccBTNRD+3C1/UTrXnL6d5I8PbuqlK9pV4376LRbS06hi1aRcY40KWTv67Ui0O/LPGqy2p3UhlR",
+	"CIQuQ7AJV3qlVrfuLfDeN3C7hEtUFq5bpH0Atm6ZnrO41RVd8RUxS0K+QkviV2TMqDDq6Fdd8dXW1lb2",
+	"P/Nkp91ud8hXZLfdJl8RLi5owmMUA5lm6SGwfMWEZqLPnPWR90cke3ubfEX22jvkqwWZvk+FVYpSRvsj",
+	"Fh/mNkVrd4wKFssob3MHRmT+NQ3QJJEzFuc/70KXu54utZTn5h+SSDtheGEP2tu17Q0M4aJd2LRu9zZ/",
+	"eh+evk/MOopBwvtaodEY1kJTDSq++YByBGe+yzFv7y4MtwPD5YpMJ0qnjI4JyGt2kWJpNjF75Z4ZQgcW",
+	"1UyGpkOW/2hGtrt93/4IZltrTFVNV7jThg7adgknUnF0migicPFYCkbLQ5KyRNI4EzbN4yOutEznxNA/",
+	"Xod5w0hMe0B2Rnvw7WDHklzHdg9Ss+l7Ks6FnImQsLcTc7zNOqfsQp4X393J3s1FYZYoNhuxlBEw2hlK",
+	"HTMySag2SmT+7m727iw1FEL7fTkV2vQzoUrNZFroaC+jQthr+yhXJJH9c2sBFHKWv7Bf90LMFe0l+ST2",
+	"4LThv3KakgGdJhrPWmYWj8mAi1gZsiiYyE0LuRTeDuH8wr/b8O8O/LsL/+7Bv/vw7134916IVn+gAPjX",
+	"vNtp47878O8u/LsH/5p399rtorzeXrD6e+XzF98PwuAY2clLx02CMHgtgBeY1TD3sNRHSBpBGJxKeZLI",
+	"GX79xJxRdF7BCYRX1XQykal2Tz81xwL/fEbF3LJ3I+K/tPT8VCrz5jOgxFJndminhvLMlQuUdCweOzoK",
+	"wuALQyEvLVUEYXCE+/kUNj///MjuLTSKKiFqEkUrq7lykuTFAK77pvfCA6rM9fiuKmNTzYYyndfYDe2v",
+	"yI5okrCUjKgik6lGUtLSmaeQfkVFw/AJXsfqqM7Id1ruJjOPc11q1l6tVfueafrZVK9udzzVazV6omm6",
+	"slGlaZqu0exTqjS4W1d60R8ZYaQqqOSrmI0wm3+Yb+uiDPMmXO6lQE+Tmxk4dsyUKkR4LaW64iFZW7Cr",
+	"nhW/rMRVfiPkhhm89BdneBSPuU91Neo4hd9a5GHKqJapAruJmk5Yan8ylzEdVoz3IDvIqRGEjBRmWGRM",
+	"DI+5nEm41gliFmQ85lrXKCJGjJ2NJNiR1ITRc8sHwoJTcEznH2BU5fiDdc0jxW8weKB5C/C8p416tbQg",
+	"wd1AMzQIBShcVJsxtNXZK/NPEI18TBSohmGExPIZwDPuDZ9rz149qEM70RMfLg+G1qnSx+oRS5iP8T7i",
+	"asyVMtI6N4qGIErzJLFifLwWp8TtXlzkhCrt4jVuKMLjksdEw1qDKFq9nPyRJwuzM92fMBEXDAYrB6GY",
+	"iI3C02wgS7tdZ4+fOSfFO29IC/xYsbibvveCDZzM5YbHophAiRRsS8stKcrcrbwqX/+733zzF/+vb2le",
+	"TnsJ7/s4NDOrTKjIGBD5qeSiGZmdTPEyWLUE9rGlJtJHQZFsK5tZODAehrRIcHZts3nnZ7nEB/LtD93F",
+	"U+Li+QxX3X+PL1wQyYcXMyGQiJIxTc8xQGIup+Din8tpqlgyCK04YiVR8/OIXjCrygg5Wy6B/vOv//73",
+	"v/qt1w8wlFvmyy11zidbcoImnK2JBGdMHs/6cETFsN5fi7+2SOSk1SgkkRUGzZ8gbKJXJLKz4D+Hb1IG",
+	"0wZ938yWgLaKFhEMbgBVFGQOmcREDipn1znviqfXuVSAg4MikTKQEgo+zDCYOEqijlD6RUKJHds2T9hp",
+	"BWFgZ2VammLbhQkVqGqprwXX62E2PPvFq2yU9oucmO0XOfXj55zGbZPFGdjvHhUm4l7L52O/Ocmm5bqe",
+	"lob2sDhJD+dbotC8EMmcOFsCK2603XpLPmbbkXcV6TvTf0TFqu2Nb1iDpOv0pAaH0TdO1Keqg/Qz2rVG",
+	"6Ve8LjlKp6BtdjGrt4BlFuvrXTozxWpp5COZZrylyp+fcAxgaMae4elFllyKyH1XHwKbSTMNZBYb07tS",
+	"o0VZfF3pxsnr5aHuED6mQxaSXTLgSZn774bBQKZjqtHCtF8YdDHMtLiB9g7GQZbjlgsjbrS9ZjhhFolr",
+	"l5PQngTriXdXfWFy5uuwFHXsCSnyv2u20YxCVZ1Ei+HY4CA9+sFP2j/54ol+evr4sf7ez16mR53RU/Fg",
+	"+pPtH7d/8tPH2z/57Hjn+enr9o9P4/GPv3i8Morb+qJQkmtN4kE5svvu/b2dzs723b0sspv/3Ozave1O",
+	"OwwqD+26h5AMdsPgdZoEB8EdmOCddYf+/jIhbfYoLdwAn1P1TKZ+JTBlcNMzmiacpVlgOTh/pDwntKG9",
+	"6Dl7q2t4YWT7j1BWinpsYD6ZLoaSSAFGA6/us73t9uvVzsogACSyfLarxEh4/robinBSV7EWQQtXcQcO",
+	"8IQbRuFC5xfXAPe0MW+9ogcxDBI+5pbewKEQHOy0feko4DGCGRCqyViqMjnvtSEEi4+NVOoiQO2nlby4",
+	"OolVO+FLEijfsi1yhIMku20ySbnQtJcwcnTy8PjYXLcp7RsBMrOyqQntm71RE5ZowmxwG1VkxmyUIeH6",
+	"0CicesTFMJPXM89g+dQ1jTVcHntXSp2r0/i/GEkzEC4IXdCxNxtx9OmMDquClJ7l+tFSunmmhuolHV46",
+	"YtsobBlfl4OVK079OTVHBI7vAZFGa8gaRNcr1y3yXGqi5RBFW8w8sqy+CXMvBHjurg7wzPlNo0Hi43Wj",
+	"hClETaxv6w3yylwO0x6Xv/XIPLMuR8x371MzxWJy7XqEjflVZWLO5VkI33X2YuSFGw9kWWeDrrhMfvPl",
+	"UWYVt/tI9tuFe6JFbBxndmEYLZ8r65dxJ1c5NhiCOZLFpDcn//8v/rTG3lmJxF7K/1+ZZXnXYOM2zfeX",
+	"895Vq51n315bwdCs7FXEws2duQ8RH3aVo1LNYl87raHkbhYxZL5hYOMH4CCqkIDWQMpQK5en0OSqlfJb",
+	"LNrIM0LSKThCQrJtg/9DskMmqTTthWTX/BlPzZ97JJU9qUPS2SNUSLhebyrGSORzSEa3Styl3cASEjaJ",
+	"uMa4gBtqMads7eDtUguouuIKABfNLB3r+4/LgQCL6vpLmmpOPRkzJ4YQi648Vc7HMgo7i8l0AhkTvBJP",
+	"X6O6rx/5XXziurPJS+jOYPq/Oqt0mZLo6WiRQjwOV4QmMzpXWUDmCsaiLxkKMF6m++ARtY8cFqNqBGMZ",
+	"TYGoUNGPLMbI+vpRKdvSk+8k6HiteYJU9D7zFxWF35o98XtgYfJZxstqY5e6mi92cW99hPiITWiqx9bX",
+	"Wb2l4uzXRdp5xCa6xtc9NbsdEqrIa8XSlnkSwsMqYWGddqcRR75MysOStJ4weGHEdv/YJwntM0LHUgyJ",
+	"BssUJmERrkOSyBlLPUy50+xmeUlT7zo/h/VyakS+5ugO4eaEJFIMFdEyJG2/j7e9vpUfNjD3q+Pg3OL4",
+	"aUU1IP/nRSM9qRgGaOr0JBaTWDK0EsVswkRMAGOm2dl4PJ7oeaNrwagtIg+sxjW1ybGm88xkdZUro2ki",
+	"LAz7kkIxDhViiGziooMHKKf0+hIfsmCGxaseFwBWZUQnEyaQEVfOen3esXvpgEQ2TDMKy9IYdG6+NMzA",
+	"/P/zUqqkTEn02kbwR4fZlgxsRkBfCp3KhJxzEatK8vK3DaEnDKRgDbyVWbxr2PyWwi1e9YZNaFr+UHF/",
+	"Vrdoty54/6ZIaMtegYe+zwWoJi6yfCX+j3uuetiwy0JDb+oOAHS5mIpsmZOhzOKdaT5DZjK5OUmZYqLP",
+	"QqOIDHjCboUkWkz4jVwiSkT6NE3nxIh/LRK5ZJDI2gvlBVPlLBEpDrsiMr3o6KD8E1UuMwLyJJQObQLJ",
+	"IYnOef9cDgbRQX3iBldZ0sYhiWzqhx2uzQmxPWLOiLmmmYiZaR4CcRWLs0eszgcPSTj1ZCxTRnDWZk5U",
+	"OP40ohcFx68FkGLmDJeynu3iB2U7ZhAGNnO5uMrmW0dtYeBWCKJ7FDMkYNcDvoGJAruASRqNNZtOOV86",
+	"H8KCoPD4rWbCHx1wJEghC9td3oprz0Vy1OuldbY1NZIpJLKPsQ2KAFsQzlWxjf32//nmz//ON8xHXE0S",
+	"Ol8efWjkpAmTk0p4gG3297/99e//7Z95G5czYejNG2oI5m5FJrR/TocsY9rlTHvCVd2cvIsudMp9nvwX",
+	"cJUXVx2uLQi/5kOB1hPCRQgQIYXnMK4cT4VDkKpGA5he54bVbzun+kjriTq4c6efjlv2yVZfju80d5tn",
+	"5AON+7TwrNd6Obo00O1GguZTOZSefNtXTzHDUZEJ7+tpytbZlWfxngdd49Geo1pHA+u02YBgUzlM6VhV",
+	"UDvSsa+5L1jvh5zNYPfqaBVo0RmqnYaWcc9yN7UEsCpIwO1qJlwXD2iYs4PSkAsnDVfb7qP3OisTVs1s",
+	"K4eFeyxUtfRnZOjCyzeuQI3e/cDsjzhlSm180U2HS1etxlZhmPcNVWIcnhVb0Uj17SKPye+BnJmXeHeV",
+	"Gee815yfIovCIx5YUoE/bBN4OIpnYZOcbKUDurA+y/fgOhr1CoNf16Ln4hF9AXAW76eE9EGOBRjmMCBO",
+	"5jGywKNshJzV8suTXu2nMmNZhoTyhbUrcIXGuNjnhLOhaouYERCfVm3ywVwzdWgmmqOG2iw6jJy8oZw0",
+	"oOjcRvq08yk7W0A5dBGD4BrwmHVCKJfcDwABikcODD4pS6jmF/ADyNJHL48P89R1m2aNm4uooeWVvGRc",
+	"3ipWV7xaYDvsAtSzPksRNfTZIi8m9GdTBsaFkUxiwNqEjH+7h0Oq2YzObygSKdZPmT47Z/MIdi0sCFfC",
+	"un4V02QqNE+KL8MPmqaaxYQKNmuRxzZxsBgUqm24JtEsSSBZO4NMLQCarL2gK4IoPmMaMpcvHcI2Lufd",
+	"D2R6mIVK2aj3yKpPVvuy2ewermZ/qblfCplqIeFCaUbjUvP+hLWCQ32nAbSZ1RlXauXuucvhiC3QKYI/",
+	"L858EfS5umivGFU+Pe2L0dyyOiE1keeL+G8OXmJayqRf5HvWnlPtQJ4fkpgNUxqz+ADa4mIYkt50EZMv",
+	"M3ii/fGQxCnlgovhAVGjKYCEAf9pFRRkeQ7I5Ni++dO+UtZh4anlTMOO/03tql/HC9nSw7qX8ec8Zhvz",
+	"zLs8Cnsx23yUD+ClH/F4Fegn3Eol3E+uNwP9Gdj+fct5LARLP4zLEm8Po68XQoQ+kKNyoZEzsW7WsjNw",
+	"mLdRjyQLrZLOHshz/izmAh/eXs2HL+urlDNRd5SdEQ9zbWATkKwAszD3FufwwxiWgC4UmRbeWcyGKcyu",
+	"c786uwnVmqVmHH/yZWfr/psv21v339z+Ix+z3WzAisZ8lqUhK0DjJ0zEz9TwsqzDSjJhLtYOCwKSRLQn",
+	"7sO6Asn4zNWcqG7bj12+HI/R3MJV3tdU8J9Nc5dlQd7OvG5O/SgFgT+j59YM7RByFB2ApJuyCatkZAR0",
+	"q1PZ3u17TUJTNasTZOzoWsTc7SBr5p4tdAgqhz1UOIwHZH8v3NvZIz2jcJjVeH36ZOteSBKmFOmxETfs",
+	"BPA7K0rNL/7b7//yP/7Tr3/z9d/97Te/+s/f/PJvgg8RTKuWZ5OBo7dACnWH7AOerEyMWeGBsvJCJqWt",
+	"fAHZ7MpbxhGF7xB+DyJDPXZGvBdG3AMWWveOC8PQ5ZCYQizMevel7ad+2NdRfrKDXld+wtc+XiTccQxH",
+	"+RNCtF8RqNSzYNeXHK4WuuZp4yqJXysIx17wdSbqjP7M7Wh57+FCfAQ5wlDRG4pAnZTBVLEYpTeAeFvJ",
+	"bRc1q4VleSqH3OcmRJtA7gkFdFfMxDY33ECmPhvzhKdMHXnx9RFGxZoazC0ZkteCvyVj3k+lrTZTjk66",
+	"Ww1NaGBQWxcZNgwQ+W0xxoQBFDahikRHUz2SKf856lYPGE0XMmLeDs8mP7g7ftz+h1/8le/6cqC5q4Mc",
+	"qjnNDpguS2TOV9k2+6ZuW6/jUUZ6W/fwwluXPq7gKLMeVozXQqCOcyN0yQGJ2QXvsysYtHyG8k1Ysxzm",
+	"oHcAGU4lF6SfMJq2yGdg8zVitkxJ5B44G8d7FXLtbO/s7u1X1br2kjGYRpY4UvPhQJWAEXub2dErTnXF",
+	"EMyyPCDWadO4v3N/936P7t2nvR7b22ftvbuD7fbg3r0ds3ZFYbG9dZ9uDY62nrx5t7P93iswrm8KrNCk",
+	"230fPT5bA8OhUexSIRwprL0v8jxjs8V9KQTrYzyBXLDZZQXmljEBbPbDH/pnbO0Tb0Xn6x5C79JU158e",
+	"6rg+ncH5oSxTwWS9LJ5qcX4NEAwg3AnCnKTIsp+10aQPXDcpFTYKwiHn8jjHlJumCkxIFIsplkazOuzV",
+	"YmXWl+rzwP9/u2oYNhTg8wjJ5ZK7WbBlZHMdj0VG0mufhWqx0XXtVxj8vpAuf33zXfMyrY0gIVbaJmxr",
+	"NYvrj4LOzH5erbeB/QvD2gDAhwAyIIYMZDirUMwHOEa1gM0s5ZodAookiZ7whEXOIVgWCipnf2ky7WUA",
+	"RV3sQwMEptWQS5n5MlPnukG7G+QB4cXLWSuWDBoBSeo6ZDIuCLswQz0oxGPMEF5rxIcjlmK2P/BrwKCz",
+	"ef4oHwrWIi/x3GgowaIVPt/AwrQuWNT6sdLrA0ydrG8fPL2CfdBhTC0gR9aATmUDDB1K1cMl9sRseeuO",
+	"LLGWpyoKJ1Ey1SB5Iw1VpYgqISotU1bCuFKXQHrwY4ldyzvKDMyLyd3gkrJvrsSQXZzGOsfFS2g1I3pl",
+	"ZLbL3ZqnM4n3pvp2XZxMxGdrXZ4IfanPNnvjltosjapmq+rCMI4AZsRcHpAl1SZTAS6h3CNG+mBwtGnj",
+	"LdKB3dkmNFESgRR7qaRxnyqNAeNCat73lyLxXDzN7GqOD3oS4jV7q8nNZzQ9j+VM3ApJxxAWFyHZJmws",
+	"kaAqSH8h2SO4PC1yJOY23RZDdY38AGWSIfMSri9lMzlz22CzQU/1hwqnGE81+wAnYeyF9oRQCvNTMY4i",
+	"YRrWBwrMLsaaXTKWAgbgI+FScpUPawWIzkdzMrXJjIUQ4xDEInN7TZUXfL9f43F5MNXaE6H8lPZYYiSj",
+	"CRhLkVSDScrHFKIXyvHExVhiTdX5nU7ziOLiOuAoa6Du/RL0sVZwYCrB4yxJpBedvcb2h6tdMaHFu/H+",
+	"YL+/1d7Z2dnajendrfuduL/Vjvv3dno7nfvbtKaY2pqSFnClddbJvoE43Zprf8Qx+gBIwgVbIxfj1N8c",
+	"rLP5qaJR/PJv/vF3v/v6L37tbWodeXBpPC7XJGE0rk0fWkKIjWJocdI5mWVC5RKQ0/IRtqTr2YYenDCE",
+	"QsvJrBLK3a9JLeN982rjzbPH1kfhOIwbvtNiD3nt/i2GYJr9kPJcHRBhbo0kJJY1hERN+32mVEhiI0ul",
+	"IZnRVEAkJBcDGRI+nshUU6EBSLDPaVIeTM5jFn0+fgLBGHY5YUJtjCpwIevjqD2ncVUWSBaUUksFRxfU",
+	"i/G8mLC1BknUcTwrIRVHWG5My1heIlnLP7JTb2OLR7F2reenvH/OvOAUGn5Zy3v6GmLSXTV96yaeKhav",
+	"9KFa4+XuOj7UuqG/Vsx5RHEO340ggPsOJLvOo5BIUb2U3uplftGqrxM7Lro4Vy3wdVQySwSwrp75suC2",
+	"qlJO2V8ZWnkZIenmctoiLwQjiRxyQSZQ/wkjJo306rxhVSm6CGVYxDJse4FAZJKsgFMgios+q0kF99A8",
+	"WLDqoJHRvvVdmiRRSGZVqIei/OcU828fsoJFHihkc+fWsmCPdeJ2f7u3S/fvD+6ye1vt0n/bdI1MOIuz",
+	"sCCqrvTN5LF+FhG0sC3Xzm+z1uJ9fDfPBnAjluJFmBN6HVkicI61WWFhqWpdPobTJHJo2CLSZSkpbMyo",
+	"8FZ9s7wxJDqlQhkRz5pO4soF1oSKFoscpbKXsPFlIH5ijuhiM5meX21fWJp6S4blVXyhQ1vKF+vj2WKo",
+	"YO7AdIdYVjKPyiaDAzKeKu3w0ECSWnnN233H8Xk3PpVa9mXilZ6y/SqKHsXMo5kKwkApCBkxZPemtgpV",
+	"tTKnt8y/Q15aLEu1BJL1MtXtrlNVuA0EJ9cHA8CzD/2RVQUQZqyzzQGCrZq+3xRszYn5TauTbbqOmE12",
+	"XVrzC1ciXBaovUiuHpkJS/pfhlxrgqSB/H2hGZe6yYv0vXjZZrSc0aQjQUtHJarZrpQnaS4GeQ7+1aOo",
+	"PdtzLS9hDxWteydjqa+NGdW5OZ9slp3RDZvT/XlyRz448NDVJ7cMc0x6CRXnFpp0sZj9OWMTwsbypxxK",
+	"2QH0800os32rGTT40tjPlXZ6mJl/gy7kOYOo4SvFt0OctvqDSQb3BFBk0egqS067upa8Rom0TeSdv7J4",
+	"YTX1De3970vdq30zu4Ht2gCq2qr7t0KvrvF6Ar2W0QFu2GszRen3aKQygfWvgUe/PD6sT3TxD8IIQGb4",
+	"Oaqtec6HahvE7GKl6A6d2MvXtxIn9IKdMEAEUFdLszb8dXHJlG179aHB51745bSsmbo5nMpYXvaS0zKW",
+	"4PhxKhSWAswP4piLYjOdxXJR3pScL6z5F35WIRnJaQpceMzFVNcCmLXv77TL0fM3b37Z7mCu5VfbX7a3",
+	"dt7c+rK9tYff3PrjP7pKwdWY1tXwj+k8JHNG062xFHq0FVcqjAfb7e39rc72VruzGOz/5t3u+62bbUgS",
+	"/arzZXtr+82t7POXnW07mx0zsVvedIC4rso1fA/Fbz6TTFkTF48jQpMqWHGtShNnCMOlSG6ZFksGVjwf",
+	"hbtsr72YerHGmjMR11MLZlo1pBVzvX08WuE1rh5zgIrnJiW4ecWkYwpio4XtGdOK1eaux8+R3eH3du7d",
+	"22/fXV64p052/KLGLOKT8jp7DWSUlC928jLlMuV6XouaXRRJdjcmj9REKBmBYEBt4EvJ0EK50Vtjifse",
+	"SwF4qIlUVahS+1ODEsOG8X6B7Zo/H9m28W9oxPz50PbhlYksGMJ1FDBOmNDP1HBtAWMz+A4FwCsL8fAB",
+	"ER2gVvK/IDmsEc1+dQyH6wyRYEjYH4CyFik3iU7hy6JTynsyjvmWnDCxxcWWYLNKQuTenmebkqvErKxj",
+	"A8h350MHtJCjxRqYptW6SJcKFtDCuKebDHwpnninfTc2nCQ2LmZaExdTpcrLclgkxQwxZ2yjRAcybZHH",
+	"fguKsiaUyjHymlLWC4ZMysGQuhoMOd1YMGTNoS4Vs9n2lLLprxceefv2P/7uL77+9//h9u0PhH3TJKCx",
+	"Otc8qLEI+rTIFCy6d0YPG6qmuqpakGoWablaivVzQX3psMtq03WIQF/+CXkTNGaKKJcb5YG9RbBsqvK8",
+	"KMOS5xN2QNrExalnYeorg+Fz49+q+Jjp6ojQqzC+5axO25jQ2pJJNQS8ZtrIukGCtHGQYIOlkbFsTUAh",
+	"WO9W8OuaWK9Rl2fkDSpc79oWl6pncOrtavmeg9RlV7hmy3VtfI/N/VqatPTo8klLj2pGZGToYzGQK/EL",
+	"QyAOqNybYdGBUVuAgG6uU3O0PHGpE35ihreMTRQ9Oq6qEhQr0YjJc/Ty+IYiMRtwAUfjAEI1eljYkRJz",
+	"g9jwkakrH5FhU0PilGBkxsi5kDMwtmDORqbMkxcWOFvUpNKbdt+HwUM6oT2ecO0tLPGFbz1cChAGuszc",
+	"EhXuHNrXZwOZnlExP5taAJlm8FNuNN6aEA9BdXw9WWICLCOBaN9mpKwvx2O0WnGR7ceCV+adNboFO612",
+	"q0MQGu8f/+ufhd/877/5p3/zb7/+N//b7//rX/9PQRjYrXJPAq0+o2+X5jgbZZDlCX1mIGVtD11998qu",
+	"vv29vZ09bx4SffskrTX2gy8S1sJsoVOFPZAeUJ5GJnE2HIvkCRuN8ru1Z2QX3yFpGxUBT5Hjtw6pt3Dp",
+	"ecd8UjC2Lxv2HUUv2JmzqYPlHjcP14yac2Te7mGmaYUeO/s793a9I5AxW4Ko7NC5LSCVLXfnQ+Gx5qq3",
+	"b3tBGLx9W7FN4dcNTFNmPD+Ch/GvOHgDvn9Vg/s8lj2esCzpnaaMzBBTaxEt6EYdlRtqfT1JJI2f8IT5",
+	"Mewx/zQdYvm6JCdXu/uCOSYxhZYq7rydnb293d2dZkUxfuhO02rw2YxHYh6fw0Uv33oX263dVnul38l1",
+	"a6liYU1KR7pw4Mp0XOGny++n62k/zG7P9U2I7tWr+eXMNhYP21RN0VBQEfsm/EzVXMKnpokou6UjoqUM",
+	"LSSXNb9BVenRVMRGQjnniQR6blix1zP3GtyGI9DOQtKbew4kIt4Bt41Zny/YQzaJbnpSq0K+BvURB8iz",
+	"mH71oYrOjrlwnxdv+BOmj+Ixv2xgyWleJHohEMghaVNo30NP8L1nB0vvHZLZSDKEvwIZCGv5wwfAPZoD",
+	"EtJiUA/cWWR7b68QEQTXZYwp1UYmodVFv3vlBfdaRj5gdfjQraOfQ+iHVLOhTOebTJrOSsNMpj4Eadtj",
+	"fZTWbjFK6xC9lgVB+rnEKCy8ZmwkVvmg/vOv//73v/ptA9iKD7342WTrll+Ox9zwjM2V58dawLORxHJz",
+	"E0bPcxmselm53pehQKtyY3ZDDuAAj+l8Q0drM2axj3+8CmtYs8cYhHnZ/YWQ3LCER7BQrtsL1H5VG2mx",
+	"iHiTouGbwCKwfdYsJDqxribMGEmDgQ7uCTWqcYej6cT81iIvBgNIV+d4KkbUXDQFYEbIQbEBoz2GQB7l",
+	"KinCvG/48ozOgzDoTdW8rJ7AN430E1yQF65F/HiE7eKHB9D6QjBUfYGV5RpgBmLsVD8fDPJG4rVOlsZr",
+	"2R+vp8BuB76+uF5akFryxqNV9XTOEXzNIax8MZIJs9miigxSOSb3w3b7bti5fz/c3tsN7+62w/v3t4kU",
+	"mM7TY4DRpuFogEm9WsJao2gfxDQ9D7wyt6bpBm8xOHNpXmp9w+xNeW3UYNwzPxVxV3QWtQAjMgd3E8xO",
+	"1dpw85SUuvL7s8yQVly4rBqfNTd4zPa6anFV0/4IPSeTVMbTvj7MQpDAwLSGs2T/7t272529VT4Tl/BU",
+	"TXjnb4nmiKxczG4/zIrvVa1j50LOlCdUav8SKOJgi19Wdh4CwGpEHZtDgJny2dkpE+yDDxHiuVgCeUPB",
+	"mIsNr453XK9y8oYDGBujSoBHaVXkYNNks5WxgZ480ctE/wXtdeq8zajZDAjSC9FLIFOCQXrlVm04X0NY",
+	"lf5UaTnO45yBahMphoroasooPNoM2QZINrTnAykjA7cxq5WXJjYkGC6rDocx3IM6vx/NNt9XpnRDpNIM",
+	"McSO9DoKMG4R15VfzHu+UuiCkQnFYHizoGo9NGt8lysymCbJgYPEA6VjIJOkkixRG65dMzi3ywsBNZZb",
+	"Oz6LbLXMIpEjBpZk4Q9DSHeriYr2zMMRdifWnTyLWmaPS+MgHLisViUx4pTDbHVr9+y6EqG6HAleVj/k",
+	"/RHSgq0vJ5DLAR7m4oTBvYZrNqDTRGPUU21eVSxBwjK0vJDb3C5nm62KUocBlXqGFIwzCtyxWuuYxFi6",
+	"EKPqJ/aiKSqkxZfNnzGyWR7bL3nsvpqk3H5n/oIvyzHfeUueohJDVhp0x78DE4grBoWlQyqxGdW0vPbq",
+	"xSqq9G61psIGrC9aq6ViDmMX3zwkkXs8AjEvK5YK35knVWieMddsRATjwJ7g0hXlW9cud6F3fCsIl4fV",
+	"hwFFSIN8oQttNAywV6/zV+znOA+uV4X4e1UMwFeFCHz1sNTAkRmU1/cCmaifiqn4+Ps5E+uU7lmT6WD4",
+	"wzN2eQ/JgLMkVnn+S0goxI6prKz6qvwxGscpU54L7qVUmibE/r6ov0BEENauFjEkH6LnVhIhwbqnR6mc",
+	"DkdZTfGKnf3/+j++/ttfff3//a/VOP3VIVN1UWJw52N4mI3om1A98kTl31BEcW09O7a+BSY5gmkuYdms",
+	"y4XOzUbeQbf4HcgyXowvWxql+Cd3fPyNjSn3hAI+3jLf+0cCnf8vhWi38iDur17DYQ2u3zgkA8Pup0XG",
+	"Y5ofGK5T5iWDZkzkM+jqGYWAQ/zwhI2LH18Lo48LCJHAQAifvggBEmiXquhxO/ccwk6FmDqrU6pGhk0t",
+	"Ev8I2LCns3anvWW62+ps7+yuXer2Zz9b7OsHP/DPqt1ud9buIGU0EY1ShcMa0whABWMcss2pq4ZhHF0q",
+	"wd6cOI8azHpwFL3hnHjGasm80yTA38N0XTDIE2+6P7BVmY4xonBCU20zkqBQVvxBMM0HXpJHBp+4Gsxm",
+	"OObjIkTNTQh4uBUUdMweF16g0ZWmRRjKm9p1Y7Grg9GsnpWtiPFunaIhkY34jxwcUZY0RlUhsTCb/rtu",
+	"wONucLAddgPNx6wL5QD3djo723d3wy6E2HaDg65Vq1qTeNANwm6g+M/N97v3tjtt8+p8go8VbJ93smeZ",
+	"MF2AvbYbvJ1SMaQaHz/6wU/aP/niiX56+vix/t7PXqZHndFT8WD6k+0ft3/y08fbP/nseOf56ev2j0/j",
+	"8Y+/eNwN3jc3nMBymGera3FAdsDe44qqhJiNs1tamd31jQ4r6028WbTAQxhZVu3JhY2FJWQws34I422k",
+	"XJBYRoymLs+9Ql/XUa8s0f/6kp6t2OaJKsoz/ucuYXJptbbFqRZbb1I37kRTvTiHrJVlE8BXvSGMzUZv",
+	"Ti+J0JUZHcJZh4fF0KY49Wj/XA4G0YGNBOkxLoaQtQ32Q/MHItgTOtAsJZTMRjxhh10RnfP+OYujAzMU",
+	"KOPIQBk3JwPuOstIF+sMHpLIFkyNDhYGLCSG+NoaaDhPV8DwkEQS/brRgRN8p8pi7+sR6wrB3mrwfpIx",
+	"vG4EZgDgJ0fJjM5VthjgvZAxI2/f9lyEm2Astn6Krii6grFPTKO06xeEuYfYLmIQBrgmgdlqmGBZhMte",
+	"aCDHORJ4kfXtvnlYHEP2mKg89SAbk/vm+25s7otXboyFIqi+IDxP5QBfWYAaUKEi4l1DiDuIZFtsSU0n",
+	"LA0hKgWhzEXFmi28KNMrsLBprsU0d4sgNEW8HEKJK4uOENukgjtDps+mLmrQxQva8Fs5ABdfMzPpIzbR",
+	"PsAMI0CNmek7rkcoaDcr0fG4iaZUs2Y+lWlhET9rpBUtUYAgEr2BArPGxr5craGs0doPfrBEAVmjnVeM",
+	"JpeBJDqqO2F+RCJzQbvDnsqk9kR44YguU+D5ZJmWssb61DnYkOGGEAkQkt5UzbHkyWAxv7KGNy+Gu7j6",
+	"YY7hFXYn4zWhQ2OCc1ooMIacLSN9d8gyOnYECKRj18crICiWXkuxzVcne6W4pryBjfB1Ua6FKGvAyDLf",
+	"maUFEOHFWeV8UNVlO2UPQIS5xyLw5TvLZIFdWk8RQnz987/6TRAGL9C832mHwUuagnrVbuwYykfoS9cy",
+	"c6zLKaN4JWMwPgy+XwVG/vJdebyOHPHgNh4jvOMZXc12ZQnVYeFyq44rkxKyy9/e9Xh3u6s6cEcHV9/e",
+	"RN5bxV0icD242yDIDhL8adhwUDyoOWcsLEyBgUGQKzKnoOgNtEyi8RLa+tLL/X+4nm7XwxL11h6X63r4",
+	"1eVO/6XhMMfm4ku40oegbcipzuSqELPvjJLgQ6tbDQyQpX8WYPbdnVRpfLPx0XuL8dE+29oPueK6Lqtd",
+	"SzL0hFB4C98ciUycQ9xxqMlfBJIWfpNhPx0XDYZ3wGKn/jjl8Xf3aWfQ7jfx29QVxoHpXUc6x3Vfl87h",
+	"rcdvNRPq0mgmLoxJTpjn2mNCp/OzOui2Uok3W1X2sXnjeAFC9MoAbSkbsLRu28C5bidhrndiqMkcLKCq",
+	"XLFYCI20mZjoTHqa4c2hpTZVGlpeh1Cr9v7VSA7ZEi/uMKCN9Kcp13NMnrOAkdS7ENHRVI9kyn9OMYX9",
+	"ATxHTl98//HzKMwBcBFKHwrHRGaNojtcCJaCJgkPAL27dD7XXTY4M3/AWDAvfZ/N/TsCv5JzNs80fSkG",
+	"fDhNLRrYUb/PJtrwwtQw3MIDLM72C4rUm21LgCPCpT5iFMVcdJIEP9o6Nl1tmZHkHG7CzWdALllemKlY",
+	"V+AMv4qwXCGUUDmR07SPwmEvlTPDw2+QL1jvRJonnZHHxvwrZmQpHGA23p9NGZjx7XC1K3q0OFKz9Evc",
+	"2Flgr/PnHmsiIPuNTiYMopYFkdOUJHJoBCaIywShDl604Q2TVL7lzMW5aKI0nStyQRMeH5o7itBCxSrv",
+	"BGCYC+N/DxThw3k4QiPP0ctjM5BBKoVGG8mPplS8nVJBbn79y7/++pd/fQugoWmSWPqFnrZ6VLGYvHp8",
+	"copjzopAEGnmfnLyOMw3BJ5IpBh2xUQmSasruuL27cdQA8S6ibEadsbob98+ING7LrDabnDQDrvAbrvB",
+	"wT/84q/eR1kVrplMz1kcFp99HnaxqgX6HDyFNroir6vRDQqt2bIfod3AntQj9GV/fnr60oafYKmOrJgJ",
+	"hCKHRElCHaKC2dtEynNCNcHgE2ikK5AESfSjLXsnbB3HkUUtLwLwFQjGLtXJhCUJF0OzLPYpzGVXgp6z",
+	"sz5VAHuFCBovqerT5KH9zsbt2wZcztfNCNBBopDAH3EUdkVULipgfit71KJbxaqwGrxohhnbHPMMi9DQ",
+	"1IgaOrbDP+Vjpm7fhhEvlkqrieDGgAH7EKywdiWeFX9LYj7kdhF+zlKp0I5rZH2hQAawB+NoQvsjtrUN",
+	"+e1l0K3ZbNai8HNLpsM79l115+nxw8fPTx7DOznKUvAj65wqwVl08Blzw9EJt/gWOwjfOoJ74U5/xPrn",
+	"Zz+FSgpn/Uq1k4lUXjZYSiLAmjSSYTote8uVdgemXAME0PNtjiCRUGI4q2wD9ZoemrFgUYdS+QW8+5jS",
+	"D2Q8r5OK8kc4K3tb4S24QNVEmjU0TWy329aJ61ySRQfgTxUuAIpaqwQxHLIVEYGrrVUShTx2Inzxa3cH",
+	"etKhWwgobOPT6pbDTvaOrTT0ik0SFODVdAwwbwfBcUm6LvZcrvZtWDcdqqrvWGFA1x0oHMMaUs9peRHQ",
+	"G5KvxZEhnC0ttxbq1t80twfp3LIOmVLVAYzxhSaQrRiS54alc030DID3QGiw8XaKxwWelPFLHuNBrZAl",
+	"TG85Ra6gIyvzAeVBgiYQV7YPNmvTnF2aTNlCdAHem+0wsAm2pXx+US5zYs67YNvWfFzso2ZhV/TaqfT6",
+	"Bgi82cFYXDmnb7wvS7QWy8h3QpcTd7ntgSXyzZwOHD2hLqVWpkBWhC5ZyWXHJOZqzJVqeE6eWKipMRV0",
+	"yFKU3fpUEKU54GuQlFHrb7cuSPgV8rchxxeyOFwwT17/u0zcj3BQH4vffrrdtBN12wni+lDKuLBpgHzA",
+	"lcblsbs24AlTd97x+D0cXlbD0gpoS3JqZMpMWjxEs/EQoOOheJrhe8B60FMNIAVmu136vOX8pucbqkRh",
+	"Bxj+kSRdzGtAEEMbEhIZgQ0jMlhWJG5Mz1mI+fx4B2MCH0RvAELV3i2Qg14IRqJXhlgi89xICmnUKus8",
+	"j44HW/ZHqw9Hj0/pMDoEsAzTqUCkdXM6nKRIU5bPM/PBo+Rk+m+Ro64AdY302FxaYZAJQOPY7ey3oNvn",
+	"5rA9o7o/ikoLBw3utHdh9MdjwJDuyzEjEUfPeohpdsDvYRMhOlRr2h9Zi7sz6aNC5JQ1MpPTJCbpVJCb",
+	"n58+exqSkx9+FpIfPXt6i1DVFVGRwcu+ZnoL/dgRCouRC9e6HTmoN7uT4HomR/bWsTg2ILFadBk7Aiw0",
+	"1Js7xQummOt0QElWsXNSe0mNj5yOUNX+jgSJutN2e6fPx0P4g0W5IgrK3SFJGEasg31kwHQf9w0Cjg7M",
+	"SKIo+qnqir4USpOUKfJdQmeUa3z4Jmzt6zQJyTscnTog7ypmhsjaGf7oHUzpffT+/a3DruDjYUulffJd",
+	"8vrV0xaKFZje/PrV05vYScpUq5fI3s1b5o0oisyQjiAoZKdNFOZhcDtoByMHEoNNUAVGXg33GPKL4hMQ",
+	"LCJnIpEUqLE/1UY0yVweI3rByM52V7iHFJkKsxEzOsdjdf+WT5T4jOkn6F9bIYzevnO7LH/6gwRbjaL/",
+	"3vuCyAvnMAithaQYpbf1iKtJbXlNPGOIhwhnz4ai5efrMD/yRfIPirJDwVFfeM+dn+92g7MzjNvLv7z9",
+	"XUDXu3HjO4/3vnO/852je995vP+de0ffOdozj3qtvIZV1WN7cmCxZsoF8wjem6puuN1geyuPNuwGvkV/",
+	"Hwbb7f2Pvq8TmuoyYuS/7O2H2Nud9m6NcoM8B1MLCE2MmDYHlW23s78xndPVj62hAnetDrlQldt1Y9rj",
+	"I8cgKexgQZCC6xbiuQzt+ZfJUqUTdhwjzUUoXTgLZS76OcNQ7ho2utAXij4IXPAvHO+6nYpNkKINSciu",
+	"bBThUFb00uWEpnTMEMnqy/oQfJseFOWmUJ4buSdUj3IbN4+DqkbbVE02tAzYUWZk4FIp6eE77bEankHc",
+	"65keMetZq7eucCiayZJBZnSDcit6xMaHZMBmYImiwohLIKInidUPaAriqWlgBrb/DNxWkaEtpITaJ8Xq",
+	"2mGhQicfjnpymqqS2N/ySUBFLQ/mBtLb6Ygdx5dRPaGQT38k08vrnc9sEZqNKpxmK3baeYEbG7hslrdA",
+	"ku5nq23WbH6PDWTK/jB3/wHM7Q9++3EL197/mGkb/urf8mOtnN3AoqHTAiq12yClqTa7W7XcLzHPY/UY",
+	"kvBzZm35i2Z+Z0BYtc+PcBLX3Y5f7Kzemn9aRVGiJSu6YvaW2BAdvVjPyLhAQHjn1dLPczZDUOhU6RA2",
+	"2kg4jPZHGRFpW/kfcXtQgvLE4t9QYYatqiD2G12rIBRlZhaUA1rkFaNxV0hh7UvP2VsdmZWM8JxEmN9B",
+	"IotGER04OIQM4rzAyyJAV4jQzAMhUQLizdEpX8RMR6Kmmtxrt7si582IJFqjshfp4gnH6LhL2f+9aYNN",
+	"q6NbBIm9dnPze3Xc61vfN36uYBzLDxfsYmuTfNia/wwzREPhMg+XExK9p8lw17Od9tkYS2bUmO5X3LKr",
+	"aOwpVXqn/UwNr8oxn6mhuobXIlxRhbtxjevQvCoFW77+RxCJaYE5wNxHhUUFhqIbIyZKFnHH6OYYwbJy",
+	"b6Rgf+CbY1dkjY3JfITL/Fn2oRY5FnW+7ey2KcW1Lt2SZ7br6y5e2HEuZ35uiTanGUuzmuCYqWF4buvq",
+	"dtboH/MzsCgtOXMWi3uv3T7Mb20Xj2TBJ9EqZW5vZVHWTzSYK0UMfh/rEhlyc4FbV/2MzgnE1a6mAzV8",
+	"MAcv1Se5n7HYjI2XZSLOKqQG2+a/rZ2dncdbz3/4fHvr/tNdC+epFx7a3nYPvdoJGt/0z9QQJr5p9/oH",
+	"4zIFtUjPmOHHM0l4rEKIayNc9JNpzNZRlMZqqJbGLE1TJW3gDUSVoTygnLZcUpWtCnuQi6PFWBGBMnNV",
+	"teM6JBFo+REmAcskBj8oKP4cIvd4FgiUWLgeFEaSpFV3alBoQEer44+Kx6xFTiXEAJAe7Z/PaGpWbyiJ",
+	"FF2RGSITCUPFCWfZ+pkTtSBwH2JVXQpuA9ta1syID0cwFeVmCMokLmnJWtAVdeaCBsK1uRKvcnZxKrUn",
+	"7opHG016VxPDzQxf0m/JQTU6WuXaQB2sN4f/b3461XKblU8OsBqpDZqx0GkZYwhRRc0gUpabQHQRilzO",
+	"RFeMaXquWuQpLZ5jOB/mrBleAOBERiSEb4zeyGICyPpG8yRgbwb4YWoxLqgrmmmVyQOr2r6kqeY0iaBi",
+	"TVf0wTRt4d4hEFVAOy2CcHLgWqYkMkM7YSI+5WMWQWS2kPgtBsceEqrOMaoHRVx1bqvMMZ4SNBupBmfu",
+	"Kgeu8RF4bITvAs1/LG1TNTfjbFbjzKit1EWIXvcGJhzmEnRWnRw6thabTFwm0Z0LrnihjQgrKqPy41i6",
+	"M1c5wAyvePU4H8YfGJXkM1tOIoUeMNhqATmLKw3fjjdKQIprdkOVui9GqhW/zqlmrTBuiFpzBTl6LMst",
+	"hIoU6OyycYUZhiWQjJdQmkRtN7/HbTYiNL7bXApeHIT6SNTk6XkpWfEUhV19qctvs5yqOOiaEHUiBw14",
+	"VsE2s8xJ9QTuymKBT0ypyK5hK5BDzS91rrIyNhzdx+aogcDso8PcPMPj628QMFL5cvbD47L9Cp3tK0xY",
+	"G6QOHi/aSm+oNYxEY9YkFeCGIpNUWp+7iMlIzogNU1gOKuWjgWfsD+2yesZWyDGWMW/QZlRiBIUthpT0",
+	"wv5iBaamwv6jMkNzsnbuooZKNJnBqlTLCs2CinJbIjaEHM+i9A83mZHbvWSBZbX+oEVfzxSXEw7uHq7z",
+	"ZgVgbNKqVJXKXw3uEjzhZy47tMb3nUGnxWh8xJoqUGrLUzca8a3KVw9CDHABJmmHw4ax2LR/zozuiKhY",
+	"jtRsch0CxmHlcSDjYsHhQr2rIu12EfDW4zrNUiEzfh4VS2VHIYleTtUIM6/zqqjmsMA84bzkabCQCBLL",
+	"0AX+Qf80Scz3oenAyKyYexAVy90anVKQ7OBkkXhmjv2ssHdmCuu02+27NRpmoQztRzhji5VrP/BBW6gB",
+	"7M36Q45Vt+mbleLWLopfOIT4Xun05TXZ/EfvJKPvlC2YV/LEXqOdSoHKKZkkVEP5anI6YnOScFasElzG",
+	"ZryhPCWwQxtkrx3YWOQgWaOwKyARyhpYbTAj1tk339xQLfIco/sRwzwG0w5XJHr3PqrL8oU5uJkaOQhh",
+	"gxRq0ZTE0pXO4imOCNGVMTfnRoaOpKQzzSiGBu7swDhj7IrTlJWnvi731XJqdQPeqDkyZ3ZHL49vqKxs",
+	"utmr7HwBGZZo29UFzKhbu9oudVKpVKxsC8RSCABXguUxpiJhyiHzwG7PuGKWsH1HwiuRuIorl9aTrS16",
+	"u51V+SjW1MASGp28qEVeB6IxNZQqpHxgplosLuPhp57CQB/CYKftpqwwtUzVUm/3Fy4PEEwsWAPLfhU5",
+	"zKfoILfa5SVz+VAQLkrgZeQLa7QbH1hQDgsMlUB8A02URHkaPDFdsQj8afpPZB/QKACrAMzXwLHsvaBG",
+	"hnFnlkRIB2PpYQEd1LxjDUIQyTWiMZrGrd2o1RUAHQbcv4Bsh1l5wDEt4ISfyTn8sUufhhxLK0O/akzn",
+	"JfSvD0znReC0GrncAtg5AEyV3aiFdd0Y+WfwAzYzzqK+QIH9bE39GuCIx03z/oF7R8fqKO2P+AWLULC2",
+	"N2/R9gXpjRhWif68uttZmBOTnmcQTT5DGkSo7nsiVD/nMduUufLSfkWzfJnTrxnxmHF/m5Lo7XZX3Yg2",
+	"LlOxZABU1wOzFtegdhUtSmaDLbEh4pRh1PVUhthrtSqgVV1CTJBHYdWIpIdWcFOGs9HE8VfAr0sKsqwF",
+	"RypYyy2kshlVIdDFSh1dEcGgW/BzZH0FQJM7t6xobk4bZKNgfw7WgiosBWY9DmOmRzK2iazQQOfWImj5",
+	"Oe+f28gpp+XCJWSYPYCR80IIt9FLrOIJrUphB2LzyTFz2gq06M8fc6W4GLbIse4KQI6BUzhhKfyCLpKC",
+	"GA59YQ0Nd/gynRWv3ExS58outcwL0o+hNrYUfZYKxD8wYwAoeFWF/8IOZArUVMBUh5AFy8Ui380DSGAP",
+	"DVFdhQMAUQZmL+6Ms3A03FZDxo34QfPbygz3U8Xy0iRZofPWHLqr3lcW1A7ytXIcuS/fvH9T5DfPqM1X",
+	"8AWoY6ECcxaLJij4XGIx6+DZIEpI7FL4PSTp1Ebw/pbdKoZ1gC3fiGJokMmkQ0fJmbYrBySSM8HSCFqC",
+	"SJsKfg7WvwXEEEhCIA+wijMVYCQDddi0kNXwzuslwDm/CSmNoIreqj8sG8PDqQe6caA2v/hvv//L/xiE",
+	"V5Ltagb9LbhFm5F8hlNTumGroTErjK45nKM5MWdovl2iJNviLkJq3mdQ0Jc8h7IVJZtJlLAh7c9bdMJb",
+	"tyO8uO56pDHYos+Yfjii+jPs+g8tKiWb2XLJfzOm+GaEc5Qkzk6/yC0L9ALgiRUduEIvK9ThD0guV1Yb",
+	"Lym9N7+s3SA/IqU1VTE/Dp0V4trRm5wDamUGkObktlbWQen+C51gUIoYtGgwuQDpvxuXUOG/5CJsgEjq",
+	"EhUwh88lFlJ1rmpTFyqQxCtDUOR4QsXcwTmD9cDqcBiEiSAFqHGoaQo6CdAK4ABx1SKfGdU2Uy/APWeF",
+	"vaieXk4tGu6lOZZzpKBxt1AsoDFPcqP4REpEseJvDe1Z+GIIBfpIt6Ht08XywrKGJSeoq/9V8i9YwbRI",
+	"gj+VXDRUH05K9lUI9Lec0pGf+c50bDSKC4DITJKMR6Fz0ZoLocpShiMaxyx2poIaYvye5GKTyH9uMtcK",
+	"AbDh7sdxtvJa5neUjZCApdUrOM8575/Lqb70zkMcl9386qYDqA8bywsWZ3apkNDEEOdwtKBzZ1YezTD1",
+	"dFxDAt/HMf8LFdiMB7PC2S4AZCzNwFmX7X3KLuQ5w4tnWR5SklhZe5w5hUjkGHqUW9/BGld0mPOUIMyg",
+	"glQ5fBF7jaMcSxsHkDuVO+0OgkvW3XdgflByzIBxJIxeMN/F1hX5zeaQ8DKkJuwTI1cA3bzWdvAKBnyK",
+	"q3R1X896t16x80908+EQlgR9fi5naPi1i8rEBgJ+mxH/4zIJgaRu9nnVbadssuPyQM/MGiYYy/JfirjP",
+	"QFJoB+vNC7Tnrjop2CHplexZRkZdYsjqCqtAkiMSoT3c5ltGeVlORQcMU98mjGoI8cezlc2r3mx8wkTs",
+	"zQRfQ/ssDis4COhWBzPV8H1rAfunX//m67/7229+9Z+/+eXfXCWRzUI6r2c6s7P8RCfG9r5KU8mgijC6",
+	"5+OcGDM2oGGbaqYqmiSkZS2eokqYdOEUFVXfZZg/4FNHQFsSFV+KAPzEkLH2mL+hKu1EmjsozWLI8eBh",
+	"g1hYDEXMzPO/QtYcMg0HyYmauWGnK1ZZdpYdrOfFtbjCCaN9G5T85bsgoT2WBAfBi0mxHskk5WNE2CyX",
+	"YChW6tFUnd/pQMm1/HDevv2Pv/uLr//9f7h9G0zUrowodeXjvA3JWLYmUDQXTq75nKPInZpP7732bkN4",
+	"PVfuwaK95/Ufvvnl3/zj73739V/8OptWu8l0wjVOYXFDPhEzAIvtilj4ghSMaIMflReghdNcKOhDlmlB",
+	"nWhk5FJMn1H0mjcNq0cnO0docYvdZK5VK+qNaXruDadU0sZLK6adB6k3t38dkugJ5QkrVIExsqm1xljf",
+	"bCGXVfnQU+xp1jYMYFPR99UbcA0naxhw5dZ3zdgLO4lPRPu293rqfwTRYL2ptntEdWUHP5IdxUZ8VDJf",
+	"syAPyN/q0f55WAg3Q5Jb6aO64JqtNvoeCdcgGdN5i3w6G4sZ74ZMwtdSq85N/PTcRSVy4WV4ZaV5DQvZ",
+	"9yQXhm6w/L+LF7FQ7S1yjN1NUn5BtfWfuXgVTc+ZMBwNA7IXd2jTBrDruTlmlmaJCsk+tRsDBoCGOwOR",
+	"T9aBaMNIEzbQmMNl7l4IkhpBnTkhLYLJAJBQqIityGk4QRYIYSOncRO5KljfMgsFBisBE/ElrT814//D",
+	"31KY5spTlvAL9vPasiWuEIXZKGkOGKovk1T2mcIdtWYkTB86JCkD0CKobeeq0llDo2cnoPPLLNznjCZ6",
+	"tFmr3xtP3Ss3U2rWqbCII+jfraEc8mXF0NwiFrwHhvvAawfwp5XliRQVq94JHwJnM6cTmJsLZKXj/DHC",
+	"hNOmGE0TztK8IifcZ9mDNxHpFW2EQ6ZJBAbpwSC6dWjroLhnbdIEJK6oFhYXKYEayP65IoYAbCg5pK8w",
+	"QcZcTHUGZqxHKWO2qI3zjWA1vFiCWJgync7NtDrtDpRqWaQSWN4rqXfVUt6Zl+Yg6Gzv7O7tm+9yl1lj",
+	"cQ+G9omEPei7XtQ7yVE7PsgBOcEsBJvnZGnA8OzVHrBEDuVULwcsrjdkt8gLRMjKbJAYIIInSGk6x7qj",
+	"LR8hmX4/rfJpvZZw3RmeylI33E3F6hdttBha66Bt+zRNeQlMs7Iz42njoEZElbZ4DJC/YRFMgTcd5km0",
+	"aiRn9jbOSl8RBXB9HyJq/9lUf/qofbOOa2qOZtzfpqh9M95VIfsJA0EgzWTzmrB9LL1bK4W8wMvSHHUw",
+	"XQJYubnynKkfCM/cMzqlQk1k6tJaKYle2nIdka14N2ZUqHLqKe2PDtCtZUbfFVkrIRK2lT/zgHfgRwhy",
+	"56rrYd5oHgBvph/LaS9hMdTmctle0SSVWvajA3N1vp4MUxoXCucaIaFQBjrCctYHRLO3+g7M3RUSM89C",
+	"kWIq5tg3lhohWYHirEeLN0gtT3UlX4ScHRI+yA/xjHKNJYFKHLXH+nSqmNNpZ1TlnpQQ8jGgva6wGIdg",
+	"30ZYQ+vGbJEj4qqmZOCtOfuD8mYLdduilCmmowOSMqjXoUepc2N3xYgrLY3YUMyRjRHaMC/9nfWJaKGQ",
+	"PN8iD+bE0j/qFDnCd+4zV1BW+BHVNLJIiUVKOiQR0uF3aZLYLCVrpDjnwgHPAYgiiaDedwQ7skVu31YK",
+	"a0Pz+CCr/ZaN82axOLgCqc7mu8CQnlKlt+CRreNH0a3QDuMAsCSha8TvH4+Z0F1B8AgI7GwLJtszYpsd",
+	"a2ePKALObEp+NuVM54nV2YikaOG4Z8oM+3snL54DMZJBCuYis7NAfNDitmmRKzKQSSJn1kv3rhvAmKGc",
+	"tWu4G4Td4GX24aAb/MMv/qobvI9a5GEiFSN9GTN1YCax2253Cr47Q+YzBPfYbbe37TVnhQOIF3w74VCW",
+	"cLfd3ilRstE35YSZhkDRdDIGwHDbvB0M64IrlCu3QUjOoRFRt22LcF1ZZUcdFPhEhTnYHJ0xTxJua0GT",
+	"hEKZD1c0myopDLnrdH42Vt99juCedt3NcTYrT3NNTElMfTP6Lh79EZ3AtDKfjukhgxWNNB8zOdWRK0Zt",
+	"ZTYHGJRwP6z9c+TKDSrhZAyzRZ7apKewWBH8hspqOcWsz2OIlMwLBynFaqrCI7MMwuYVr7Tsy8RcVb5x",
+	"5kxIWl4BKxTas+qUJzhViKkEuu3Q0ATXKK64corlw1i9VpAbMYUwXcDsi2e7YNewoEW2AKPlpxTl6vIy",
+	"7bFO3O5v93bp/v3BXXZvq136b5vWLCLMsbSGY/r2KRNDPQoO9nc9xaEWUua8fC67jw+zVLewhqWWJ4KZ",
+	"VL6hIlst15cS0zEkWSdJ8KbBWDGQxRybEDCiwG6hJcHyk9ZMhMdGS3tyINnPlXMvDnV7zz9Oe6JKA82E",
+	"KvPSmL7lYzPw/XYYjLnAD+1s/FxoNgQl4U1FsOu0O/7oiEwuIJgsJw7xnsnZMcoP2c1Fbtoh3bL4YO4u",
+	"CqDuYHtdWThGj2FMNcz3mRoCO3iY+Tq/+S9//s2f/qev/+xff/3bvw/CoFyOv7nw/CSV45NC8E4YAApa",
+	"LWbvy6wgW6Mj4hBTg4PO/v17nc79ux37cxicWBiEdhic2jiIN2t20Lz09UtZyJMLgwUZb1kVyAdofpED",
+	"c7lHThKIgO/YBNeEC1am5oDHB2TlDLoCpYocrtm0d0Dedd1Ww31d3Gy4zcvbDc802XB4t7Dl8OIufAvb",
+	"Dp89Gw9PuL3sejaza3eza7azC/tpHqvKHavXI3jfFU1Kax4B17nhBFmM7XBCd6a7bNLD1oMSueBfC98F",
+	"mhvukH3C+Paq6+1zRq3jD1mfIjdBjci5C+BAiCFM5lZBYbO8uaixnbkul0fR25rF1tVcvAcNuRb0HazK",
+	"m1Ub1oTa6/YAy6pHtt8/xn6/+w+/+KsILkoOZVQcB++KI4JPFFBtcR/MBdWHetuYLDDgVshG90cq385v",
+	"KFA24dYEkHOQG3NnkkZza4aS68LQQTOCRAC4urviqDxXUHwSqSxYVg5bWBAG8kZx+BbPcgrQMmDIGZi/",
+	"8TmI3ERJA0oTTycHELOW6alSsDBTXwSbuVaBSeQo9AjVCEXhiKKzelHwFHf7A9rPiv2sMKPBMxszmmUE",
+	"44zzjly0JD1wW4LyQYUT1OoOhiE4OuEtN2+vQeMJhHxIBwcwZMIsNsvgioyUYmSXWPanRpfDtPiFXXmB",
+	"fX1PWSvXFTaFxjGwRJq8TE0nmpt2EM5+cfHduFo5W5RQg9vLFgUxAz16eUx2Wu3WTuHtD2KYPjWKm+vD",
+	"SPZGaa1z3YBvv97/td1uW4VOnkeFaOyYgeEmdjXIamPr8So4JHvtHeA8JacSV0SNphD+BnVJF3f4FQ5v",
+	"Ax6yvfbONfCqnYwgHAh0ayFjBj4ondLBgPfrt2gsL1iz6kGQtQe57anyBXV85PQJzBX4HyK64zJpESkU",
+	"L27ob4DiUHZrqymizge06CdYdDEMZArhqOCdpgTHEFcS46kiiPAQHwJNYf68kTTNoW1nJkYwkHm23bT5",
+	"yZ0QDiAB40DXSIEwL36bXBGfedCDnAwEi1CAaouNMq407palQ0UvWANAS9M17TNl/Q1Uk6gEhZlVAGoR",
+	"V+qqsx/u3NslvbnGIj5gP+XCCrqgvvdHNKV9zVIHxXp08vD4mFgUyX1D3p1tLH9lHlcJVSOyHZJOu00S",
+	"dsESRWLGJsV0hnvwOIacoX8CoAjz4JkFIM0sCBu9IObxItxtjIiUWg4RZh3C3gYcKn2mFndkux3u3r2P",
+	"U/WJkCf0gm0ApDIo7RMXwlBl88BOw6cZYCCm52uo6sXBb/pkfBAgzO8bkijikjZBvoRzAMHmK0ELIx5H",
+	"ENASS4e45NQ3jL6iJDJHL3JuOAApPnSQI7YCPktiZZ0z5sbFwL24JGclTLPI6lnYl8UrbJEj/EoOuiIL",
+	"/TKHABS4xoWJa0j1FGPuL0WmCrN2pEKCzVFYwLOBqxaEwQVNpvCEYep3CxicDoETaMFMttzMI/jO0457",
+	"GMV2aNW0YXTCcgtHqA1WXgc/XnAQtO/vtAOw80GdrPb2/lZne6vdWbxS1jtAZkk/WTa56XqwKjIjlk6P",
+	"BwxkLTemXz6j5yy0BA6u4coeLoESXZ0796hYsnQhu8FiGXNtQULpQqJbwVPjsOsw1Y1BpaoZT5ID9Lsu",
+	"JFGBUhPm15N5T6OPZcGjmzlHIixPZU5w4Xl4Bi9tu+cAX1UxebTb+94j++HT7CrW7UuLZSq3Ma+ba/c/",
+	"YppdTSZdfa6cqiLAgMy3QnFU0wlLCT7pA2InEf4WLdZqRhORJ5ZJyJmqNOmLZAKP2U0MPz8gdXhGJ2UQ",
+	"mSOc01WCIu2qfBncDd6EHxzi6IRpHPO3SbE4ofMM0GX1RtJ0taZRpc0+1Wwo0/my6GHrpnePWgGLW2zR",
+	"DxBCV6G1h26MV0K/dPMM/vnXf//7X/02+Cgk54b+bSK6lxAgWdopmy+TUQCCP6A/pSakbpHS5HjMtV5d",
+	"gPsSNhbI8kBoS9cJIpVDxWYXDFA0mhyWw09IwrQq5XkRNWHUFq80goIUbEvLLSPplJYGfTOC1SPBVak5",
+	"X4crGWXy1Syk334Mks56/jZyUqAK2Nll5cab8U7M/FnHIGwtsRgknlWaP7LJRHl0srDBFKiaAiIcstEZ",
+	"nS9CKlt/JQxHgXabl3tYRY1YjumTmAfd8q0VpXziimR9m4jvxYRlpcKMtMZKaPagbROum9Cfk93rSC7D",
+	"ybcpbVhtCjEYpoqlFnvB3dqS9xkQoyJToXlC5nJacuGG4JtAr3HuMcZgV/hlKAFDXA4GCRfM5cxxMQR/",
+	"8iEYuDEhC/h3XoAqs4O7VDtgzKb/PJSR5mgPX1h/ObLbovcaUsMZBCS6UcxGVOPTMEnFuuImL9XOorYE",
+	"l3QN5lESzsePFWkRwdwptrBeI5nE9jLJdF5ArYBzOmEOYTzC8I+IuJpZWGo8sqOM/GqktiFAV7FQOjtO",
+	"b6rma/F27HvTR+u1YulGz9MDlm850EdIqCEpmRKYsr8QhCHDNXw9lSJskESSVfjTNE1ZjMGVH0YE1jT9",
+	"5A4cBRAh6/FnTdNvlVygabqA5ilT0HFw1+CBGZ3XyLlTKH+3tIbow0Klr7LNGTwj9KJYBUy1yJpMfEEQ",
+	"QLGWYl9dcTOTdCFSk2NVvE5IonbkPu1bP40RV7Zbb10JQeWSJBOmbeq8NSFGKaMJGtiRhgtMvJCMYi3q",
+	"t2xJBa7RKKO6gucuMsgMhRh4yO1gWBYISi1QOzycq8vsw/QN7VpH7FsPN8XShFeqtRqMZY9D7GJn556L",
+	"yTNHg4Nx2uHWQF5nq4Be05ztukFee6770BqPneLnyuHWsNvpJJE0PoMn6o0LuPlonp1JMqGQOsVt3iBU",
+	"DDsgUYWDRSESWmQat5XxzJ9ZXR5PIV6A2XGYVIbSVVcIdpGl/wgjj8t0DqnBjs/b/C7uSujhaO0x6zFw",
+	"86CNGnOPDswRhUHhrYHdwS1RiJ7riptF36jCggsujQpzJrjGHKrlKgv8hgsNgWMuRwAWI88msTkg6AX2",
+	"1IcHg06IJ643tz7cQ+AgCcvVEjEvhgBmWFrHWqHCYuRYyL2JAYYEZKBuEIVgTk9lglW3eOrCDp3jGVK3",
+	"QOqLzqIDEj0HtuLq4yD6D7gO43LcA3kOmD9gELX+7u29PTvNRIrhYaGPvPBNYeZd4WI9DVeClkrT278F",
+	"u/BclrmxdkuMQjMtGZ0h6KuHcLwHRYi+3AkRnc4n1jMZ2ZDmKPdVYJbYI3SRd0UWkzfBKE+qCrVDMDUe",
+	"k+OLHhS4vgqgCVy7s3FoCWynTVRB4zSL5pZ6qjOsw4yGdi2ZKVvfckbnYVfQxNUhAmMNRFTt7+La3b/l",
+	"Z8mmlSfINuqZ8niaaG6YwR1z4rZcyH9Tjur6eCLT8cf2UmDvDPpf7qoAEuIKGNDGvBTYvTu7A5nWWznM",
+	"E45bX3DF9Rl7q5lQS0Xj00KukE3nzqGoy47+Qyc9AJAD11lYqWFTUcoGLDXCjEtCNAdIS0vnQmlGY9de",
+	"YTduOH6KdQVFXADfzDx8XWHu5zIsOyibpUynQh5pxhWxnLjjbR4C/qFZqMfZOl1BsmBCp3OQx7dNK7Aa",
+	"BZGin46LAsUduAtVc7miPNBP5LKDQSyrxcTQfzXcnKf7KAuRRpaPEfhUFIkoZ8V2wzNCWOIKX5L88Ca0",
+	"BYr9CYq51aOVATjeAZxG29c7D3aGQ10RMfpZjrJDxh1eZ5hj0RrBnQMlx6zPxzQx1zcAvEC2lmA5IguH",
+	"sGkbSZHhL/gSFm2NM5eTmqFsLOL0FVpEGXCxuS+woKdVqlFFtnUusFbBskazQKGadj0mUcN8sjzao5fH",
+	"ztKT1w4fyGIXWGNrsf3nth6MueEKFJHBJxaaKAMm+lNAy21kxfi4Nlf6AMHJsoLTuFg5cvZU5fVfC/2W",
+	"KLVmhcqIBW5RSksMJXUWX8eSQGGdByQv/OlzzRTWt4SWV08fhcdu5LZzkERiidGwEBorbRVx6xcFSXq5",
+	"E93Id8VVKxtZfSPyl/sotOHiiWunY51JGbl7ACtGfAwVJIgVM3tTTUD5mZnDfAHEVzAEFHsHO8Ri3ydM",
+	"xKBKiJikjMLfzgtWGryNW/AksXJX0ZWPwXcmB+VNN/zISb03rTy7gw+HZBeEj1vAqHooXw4wS4FidNPU",
+	"ykiZ2hQV1cUsjrUrQFrORGSNJZpa5DFEok4BRBTGEGJw6QVoTqil0DjMBBRDJ9ETUBbhSrcLgAJQzd7Z",
+	"9LTQis/2Y2shV9ifAQxCWI8mVPQh2F+ggjZhcpIgUzW6Y4Z1gdXCC80U+rHJCO/fvP/vAQAA//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -35,6 +35,7 @@ type world struct {
 	url    string
 	legacy *xuanxuan.Server
 	xxd    *xuanxuan.XXD // in mode xxd
+	files  string        // where uploads are kept
 	http   *http.Client
 }
 
@@ -56,25 +57,34 @@ type site struct {
 	legacy xuanxuan.Options
 	xxd    xuanxuan.XXDOptions
 	node   node.Config
+	noApp  bool // no application is registered for the gateway
 }
 
 // start builds a world, with the settings changed that a test wants to be others.
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	s.node.Files.Dir = t.TempDir()
+	s.xxd.UploadDir = s.node.Files.Dir
 	for _, change := range changes {
 		change(&s)
 	}
+	s.legacy.AppCode, s.legacy.AppToken = "xuangate", "contract-app-token"
 	behind, err := xuanxuan.Start(t.Context(), s.legacy, "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 	c := s.node
+	w.files = c.Files.Dir
 	c.Addr, c.Dev = "127.0.0.1:0", true
 	c.Drain = time.Second
 	c.Inner.Key = innerKey
 	c.Legacy.Mode = mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
+	c.Legacy.API = node.API{URL: behind.APIURL(), Code: "xuangate", Token: "contract-app-token"}
+	if s.noApp {
+		c.Legacy.API = node.API{}
+	}
 	c.Legacy.Poll = time.Second
 	if mode == "xxd" {
 		s.xxd.Backend = behind.URL()

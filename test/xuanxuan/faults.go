@@ -114,7 +114,7 @@ const otherCalls = "other"
 
 func (c *counter) count(r *request) {
 	name := r.name()
-	if _, ok := methods[name]; !ok {
+	if methods[name] == nil && apiMethods[name] == nil {
 		name = otherCalls
 	}
 	c.mu.Lock()
