@@ -20,6 +20,8 @@ var (
 	ErrUnknown = errors.New("unknown token")
 	// ErrReplaced says that a token ended because its user signed in again on the same platform.
 	ErrReplaced = errors.New("signed in elsewhere")
+	// ErrAway says that the store cannot be asked at present; nothing is known about the token.
+	ErrAway = errors.New("the store of tokens cannot be reached")
 )
 
 // A Login is one user on one platform, from sign-in to its end.
@@ -40,7 +42,7 @@ type Issued struct {
 }
 
 // A Store remembers logins. All methods may be used from any goroutine. An error that is neither ErrUnknown nor
-// ErrReplaced means that the store itself failed and nothing is known about the token.
+// ErrReplaced means that the store itself failed and nothing is known about the token; ErrAway, that it may work again soon.
 type Store interface {
 	// Create signs a user in until expires. The user's earlier login on that platform ends; so does the user's oldest
 	// login when there are more than MaxPerUser.

@@ -192,6 +192,21 @@ func testStore(t *testing.T, make func(t *testing.T) Store) {
 		require.ErrorIs(t, err, ErrReplaced)
 	})
 
+	t.Run("what ended by a revocation is not ended again by a sign-in", func(t *testing.T) {
+		s := make(t)
+		first, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		_, err = s.Revoke(t.Context(), first.Token)
+		require.NoError(t, err)
+		_, err = s.Revoke(t.Context(), first.Token)
+		require.ErrorIs(t, err, ErrUnknown)
+		ended, err := s.Replace(t.Context(), 4)
+		require.NoError(t, err)
+		require.Empty(t, ended)
+		_, err = s.Find(t.Context(), first.Token)
+		require.ErrorIs(t, err, ErrUnknown)
+	})
+
 	t.Run("dismissed logins are unknown, of one platform or of all", func(t *testing.T) {
 		s := make(t)
 		var tokens []Token
