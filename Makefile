@@ -1,5 +1,5 @@
-# The five commands of the house. README.md says what each one is for.
-.PHONY: run test generate lint bench
+# The commands of the house. README.md says what each one is for.
+.PHONY: run test generate lint bench chaos
 
 run:
 	go run ./cmd/xuangate dev
@@ -15,3 +15,6 @@ lint:
 
 bench:
 	go test -run '^$$' -bench . ./test/bench/...
+
+chaos:
+	go test -race -count=1 -timeout 0 -v ./test/chaos -seed $(or $(SEED),0) -rounds $(or $(ROUNDS),10)
