@@ -158,9 +158,12 @@ func TestReadmeGoProgram(t *testing.T) {
 // TestReadmeSettingsFiles reads README's examples as files.
 func TestReadmeSettingsFiles(t *testing.T) {
 	blocks := strings.Split(readme(t), "```yaml\n")[1:]
-	require.Len(t, blocks, 2, "one for each mode")
-	for _, block := range blocks {
+	require.Len(t, blocks, 3, "one for each mode, and what several nodes need besides")
+	for i, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
+		if blocks[i] = block; i == 2 {
+			block = blocks[0] + block
+		}
 		_, err := settle(t, block, nil)
 		require.NoError(t, err)
 	}

@@ -22,7 +22,7 @@ func (l *Redis) readOlder(ctx context.Context, u legacy.UserID, after Position, 
 	for at := after; ; {
 		page, err := l.client.XRangeN(ctx, l.keys[keyStream], "("+streamID(at.offset), "+", pageSize).Result()
 		if err != nil {
-			return nil, Position{}, fmt.Errorf("read the event log: %w", err)
+			return nil, Position{}, fmt.Errorf("%w: %w", ErrAway, err)
 		}
 		for _, m := range page {
 			e, before, err := decode(m, after.epoch)
@@ -54,7 +54,7 @@ func (l *Redis) lost(ctx context.Context, u legacy.UserID, after Position) error
 	epoch := pipe.HGet(ctx, l.keys[keyMeta], "epoch")
 	dropped := pipe.HMGet(ctx, l.keys[keyLost], u.String(), "*")
 	if _, err := pipe.Exec(ctx); err != nil {
-		return fmt.Errorf("read the event log: %w", err)
+		return fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	if epoch.Val() != hexEpoch(after.epoch) {
 		return ErrPositionLost
@@ -79,7 +79,7 @@ func (l *Redis) lost(ctx context.Context, u legacy.UserID, after Position) error
 func (l *Redis) readBeyond(ctx context.Context, after Position) ([]*Entry, Position, error) {
 	v, err := l.look(ctx, after.offset)
 	if err != nil {
-		return nil, Position{}, err
+		return nil, Position{}, fmt.Errorf("%w: %w", ErrAway, err)
 	}
 	if v.epoch != after.epoch || after.offset > v.last {
 		return nil, Position{}, ErrPositionLost

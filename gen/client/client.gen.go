@@ -936,7 +936,7 @@ type ClientInterface interface {
 
 	// Readyz Should this node get traffic
 	//
-	// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+	// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2931,7 +2931,7 @@ func (c *Client) OpenapiJson(ctx context.Context, reqEditors ...RequestEditorFn)
 
 // Readyz Should this node get traffic
 //
-// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6819,7 +6819,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Should this node get traffic
 	//
-	// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+	// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -11978,7 +11978,7 @@ func (c *ClientWithResponses) OpenapiJsonWithResponse(ctx context.Context, reqEd
 
 // ReadyzWithResponse Should this node get traffic
 //
-// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 //
 // Returns a wrapper object for the known response body format(s).
 //

@@ -1609,13 +1609,13 @@ type Health struct {
 	// Example: chat server unreachable
 	Reason string `json:"Reason,omitempty,omitzero"`
 
-	// Status ok; degraded: serving, but the chat server does not answer; draining: shutting down.
+	// Status ok; degraded: serving, but the chat server or Redis does not answer; draining: shutting down.
 	//
 	// Example: ok
 	Status HealthStatus `json:"Status"`
 }
 
-// HealthStatus ok; degraded: serving, but the chat server does not answer; draining: shutting down.
+// HealthStatus ok; degraded: serving, but the chat server or Redis does not answer; draining: shutting down.
 //
 // Example: ok
 type HealthStatus string

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -44,7 +45,11 @@ func newServer(t testing.TB, extra ...string) *Server {
 	s.args = append([]string{
 		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--dir", t.TempDir(), "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}, extra...)
-	s.cli = redis.NewClient(&redis.Options{Addr: s.Addr, MaxRetries: -1, DialTimeout: time.Second, DialerRetries: 1, ReadTimeout: 5 * time.Second})
+	password := ""
+	if i := slices.Index(extra, "--requirepass"); i >= 0 {
+		password = extra[i+1]
+	}
+	s.cli = redis.NewClient(&redis.Options{Addr: s.Addr, Password: password, MaxRetries: -1, DialTimeout: time.Second, DialerRetries: 1, ReadTimeout: 5 * time.Second})
 	t.Cleanup(func() {
 		_ = s.cli.Close()
 		s.Kill()

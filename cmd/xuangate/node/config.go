@@ -26,6 +26,7 @@ type Config struct {
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	Files    Files    `embed:"" prefix:"files."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
+	Redis    Redis    `embed:"" prefix:"redis."`
 	Log      Log      `embed:"" prefix:"log."`
 
 	// Dev is how xuangate dev runs a node: /inner stands on Addr too and has no listener of its own, and its key may be short.
@@ -117,8 +118,9 @@ type API struct {
 
 // EventLog is what a client finds when it comes back.
 type EventLog struct {
-	Size  int `default:"65536" help:"How many events are kept for clients that come back, 100 to 10000000."`
-	Bytes int `default:"67108864" help:"About how many bytes of memory they may take, at least 1048576; the oldest go first."`
+	Size  int           `default:"65536" help:"How many events are kept for clients that come back, 100 to 10000000."`
+	Bytes int           `default:"67108864" help:"About how many bytes of memory they may take, at least 1048576; the oldest go first."`
+	Age   time.Duration `default:"24h" help:"How long Redis keeps an event at most, 1m to 720h."`
 }
 
 // Log is what the node tells its operator, on standard error.

@@ -69,6 +69,11 @@ func (c Config) Validate() []error {
 	if c.EventLog.Bytes < 1<<20 {
 		f.add("eventlog.bytes", "is %d, want at least %d", c.EventLog.Bytes, 1<<20)
 	}
+	f.between("eventlog.age", c.EventLog.Age, time.Minute, 30*24*time.Hour)
+	c.Redis.validate(&f)
+	if c.Redis.shared() && c.SecretKey == "" {
+		f.add("secret_key", "is missing; nodes that share a Redis must have the same one, openssl rand -hex 32 makes it")
+	}
 	f.either("log.format", c.Log.Format, "text", "json")
 	return f
 }
