@@ -202,7 +202,7 @@ func (in *round) client(account string, platform int) *client {
 func (in *round) harm(ctx context.Context) {
 	list := in.faults()
 	for ctx.Err() == nil {
-		shortly(ctx, in.rand, 100*time.Millisecond, 1500*time.Millisecond)
+		shortly(ctx, in.rand, 100*time.Millisecond, time.Second)
 		f := pick(in.rand, list)
 		in.happened[f.name]++
 		f.do(ctx, in.rand, in)
