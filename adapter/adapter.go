@@ -77,6 +77,13 @@ type Config struct {
 	// MaxFile is the largest file in bytes that goes there; default 32 MiB, as xxd has it.
 	MaxFile int64
 
+	// Claims are given where nodes share the legacy server: one at a time polls it, sends into a chat, and holds a user's link.
+	// Nil: this is the only node.
+	Claims Claims
+	// Name is this process's own, for a log that outlives it or that others append to, too: they number the states of chats
+	// each for themselves. Empty will do for a log of its own.
+	Name string
+
 	Observe  Observer       // nil: nobody
 	Operator string         // account that /inner acts as; default "admin"
 	Timezone *time.Location // legacy's zone, for dates it writes as local time; default UTC
@@ -108,6 +115,8 @@ type Adapter struct {
 	timeout     time.Duration
 	poll        time.Duration
 	ownPresence bool
+	claims      Claims // nil: this is the only node
+	name        string
 	log         *slog.Logger
 	signedIn    func(context.Context, legacy.UserID) (bool, error)
 	onKick      func(context.Context, legacy.UserID) error
@@ -115,6 +124,7 @@ type Adapter struct {
 	depot       depot
 	fileKey     fileKey
 
+	leading Claim        // to poll; Run alone uses it
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
 
@@ -146,6 +156,8 @@ func New(c Config) (*Adapter, error) {
 		log:        cmp.Or(c.Log, slog.Default()),
 
 		ownPresence: c.OwnPresence,
+		claims:      c.Claims,
+		name:        c.Name,
 		signedIn:    c.SignedIn,
 		calls:       map[string]bool{},
 		onKick:      c.OnKick,
@@ -172,6 +184,10 @@ func New(c Config) (*Adapter, error) {
 	a.looks = newLooks()
 	a.chats = newChats()
 	a.lanes = newLanes()
+	if a.links == nil { // over links the order is that in which each is told
+		a.lanes.claims = c.Claims
+		a.lanes.passed = func(key string) { a.chats.forget(legacy.ChatGID(key)) }
+	}
 	a.lookups = make(chan struct{}, allLookups)
 	a.sent = newSentDrafts()
 	a.doubts = &doubts{}

@@ -150,7 +150,7 @@ func (a *Adapter) announce(ctx context.Context, as legacy.UserID, row legacy.Cha
 	e.Changed = []model.ConversationEventChanged{what}
 	return a.sink(ctx, Event{
 		Kind: model.EventKindConversation, To: audience(row, gone...), Data: e,
-		Once: fmt.Sprintf("%s#%d", row.GID, version),
+		Once: fmt.Sprintf("%s#%s%d", row.GID, a.name, version),
 	})
 }
 

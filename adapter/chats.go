@@ -64,6 +64,14 @@ func (c *chats) get(gid legacy.ChatGID) (legacy.ChatRow, bool) {
 	return e.row, true
 }
 
+// forget has a chat asked for anew: another node may have changed it.
+func (c *chats) forget(gid legacy.ChatGID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tick++ // nobody shares answers to questions that are out
+	delete(c.rows, gid)
+}
+
 // moment is the time before a question to legacy: what store then gets is older than every put after it.
 func (c *chats) moment() uint64 {
 	c.mu.Lock()

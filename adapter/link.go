@@ -32,6 +32,7 @@ type link struct {
 	user    legacy.UserID
 	account string
 	cancel  context.CancelCauseFunc
+	claim   Claim // zero where this is the only node
 
 	mu       sync.Mutex
 	state    model.UpstreamState
@@ -55,6 +56,7 @@ func (k *link) run(ctx context.Context, up Upstream, welcome *legacy.Welcome) {
 		err := k.connected(ctx, up, welcome)
 		for up = nil; up == nil; {
 			wait := k.backoff(tries)
+			err = k.ours(ctx, err)
 			switch {
 			case errors.Is(err, legacy.ErrKicked) && k.mayReclaim():
 				k.turn(model.UpstreamKicked, nil)
@@ -125,7 +127,7 @@ func (k *link) mayReclaim() bool {
 // over says whether err ends the link for good, and tells so.
 func (k *link) over(ctx context.Context, err error) bool {
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, errClaimLost):
 		k.turn(model.UpstreamOffline, nil)
 	case errors.Is(err, legacy.ErrKicked):
 		k.links.a.log.InfoContext(ctx, "a user signed in elsewhere", "session", k.user.String())

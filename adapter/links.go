@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,10 +49,15 @@ func (l *links) run(ctx context.Context) {
 	close(l.running)
 	t := time.NewTicker(lookEvery)
 	defer t.Stop()
+	renewal := time.NewTicker(claimRenewal)
+	defer renewal.Stop()
 	for {
 		select {
 		case <-t.C:
 			l.sweep(ctx)
+			continue
+		case <-renewal.C:
+			l.renew(ctx)
 			continue
 		case <-ctx.Done():
 		}
@@ -64,13 +71,7 @@ func (l *links) run(ctx context.Context) {
 
 // sweep ends the links that nobody uses, and forgets the passwords of users who have no token left.
 func (l *links) sweep(ctx context.Context) {
-	l.mu.Lock()
-	all := make([]*link, 0, len(l.byUser))
-	for _, k := range l.byUser {
-		all = append(all, k)
-	}
-	l.mu.Unlock()
-	for _, k := range all {
+	for _, k := range l.all() {
 		signedIn := true
 		if l.a.signedIn != nil {
 			if yes, err := l.a.signedIn(ctx, k.user); err == nil {
@@ -84,6 +85,12 @@ func (l *links) sweep(ctx context.Context) {
 			k.cancel(errUnwanted)
 		}
 	}
+}
+
+func (l *links) all() []*link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Values(l.byUser))
 }
 
 // tokenGrace is how long a link is kept without a token of its user: the first is made after the link.
@@ -152,25 +159,32 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	case <-ctx.Done():
 		return legacy.UserRow{}, ctx.Err()
 	}
+	claim, err := l.claim(ctx, account)
+	if err != nil {
+		return legacy.UserRow{}, err
+	}
 	up, welcome, err := l.ups.Dial(ctx, account, passwordMD5)
 	if err != nil {
+		l.handBack(ctx, claim)
 		return legacy.UserRow{}, err
 	}
 	l.note(welcome.Server)
 	row := welcome.User
 	u := legacy.UserID(row.ID)
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
+		l.handBack(ctx, claim)
 		return legacy.UserRow{}, errors.Join(err, up.Close())
 	}
 	own, cancel := context.WithCancelCause(l.ctx)
 	k := &link{
-		links: l, user: u, account: account, cancel: cancel,
+		links: l, user: u, account: account, cancel: cancel, claim: claim,
 		state: model.UpstreamConnecting, turned: make(chan struct{}), used: time.Now(),
 	}
 	l.mu.Lock()
 	if l.closed {
 		l.mu.Unlock()
 		cancel(nil)
+		l.handBack(ctx, claim)
 		return legacy.UserRow{}, errors.Join(context.Canceled, up.Close())
 	}
 	if old := l.byUser[u]; old != nil { // kicked, refused or given up: its streams go on with the new one
@@ -182,6 +196,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
+		defer l.handBack(l.ctx, claim)
 		k.run(own, up, &welcome)
 	})
 	l.mu.Unlock()

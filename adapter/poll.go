@@ -29,6 +29,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 	}
 	t := time.NewTicker(a.poll)
 	defer t.Stop()
+	defer a.resign(ctx)
 	silent := false // what fails every few seconds is logged once, and once when it is over
 	for {
 		err := a.ask(ctx)
@@ -55,8 +56,40 @@ func (a *Adapter) ask(ctx context.Context) error {
 	if a.links != nil { // the server tells notices and changed users by itself
 		return a.settleDoubts(ctx)
 	}
+	if !a.leads(ctx) {
+		return a.settleDoubts(ctx)
+	}
 	return errors.Join(a.pollNotices(ctx), a.pollUsers(ctx), a.settleDoubts(ctx))
 }
+
+// leads says whether this node is the one that polls: asking takes notices away, and tells each change once to each who asks.
+// When it cannot be known every node does, for nobody may have to.
+func (a *Adapter) leads(ctx context.Context) bool {
+	if a.claims == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
+	defer cancel()
+	c, err := a.claims.Take(ctx, pollClaim, 2*a.poll+laneTimeout)
+	if err == nil {
+		a.leading = c
+	}
+	return !errors.Is(err, ErrHeld)
+}
+
+// resign lets another node poll at once.
+func (a *Adapter) resign(ctx context.Context) {
+	if a.leading == (Claim{}) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), laneTimeout)
+	defer cancel()
+	if err := a.claims.Release(ctx, a.leading); err != nil {
+		a.log.WarnContext(ctx, "could not hand the polling over; another node takes it when the lease ends", "error", err)
+	}
+}
+
+const pollClaim = "poll"
 
 // pollNotices asks for the notices that wait for users online. It is the server's own call, with params as an object and
 // no user (recorded: 17_notify_and_60s_ticks); asking takes them away, so it is not repeated.

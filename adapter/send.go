@@ -46,6 +46,9 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 		return "", noAnswer(op, err)
 	}
 	defer leave()
+	if chat, err = a.renewed(ctx, op, u, chat); err != nil {
+		return "", err
+	}
 	// From here on it is seen through, whoever gives up: what is stored must be told.
 	row, heard, err := a.store(context.WithoutCancel(ctx), op, d)
 	if err != nil {
@@ -57,6 +60,34 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 	}
 	m, err := a.stored(context.WithoutCancel(ctx), chat, row)
 	return m.MsgId, err
+}
+
+// renewed is a chat as it is now that its lane is ours: another node may have changed it since it was looked up.
+func (a *Adapter) renewed(ctx context.Context, op string, u legacy.UserID, chat legacy.ChatRow) (legacy.ChatRow, error) {
+	if a.lanes.claims == nil {
+		return chat, nil
+	}
+	gid := legacy.ChatGID(chat.GID)
+	row, known := a.chats.get(gid)
+	if !known {
+		as := u
+		if !chat.Has(u) && len(chat.Members) > 0 { // one who may send without being a member
+			as = chat.Members[0]
+		}
+		var err error
+		if row, err = a.ownNow(ctx, op, as, gid); err != nil {
+			return row, err
+		}
+	}
+	switch {
+	case chat.Has(u) && !row.Has(u):
+		return row, notMember(op)
+	case dismissed(row):
+		return row, refuse(op, model.Conflict, "the conversation has been dismissed")
+	case !row.MaySpeak(u):
+		return row, refuse(op, model.NotAllowed, "you may not speak in this conversation")
+	}
+	return row, nil
 }
 
 // draft makes the row that legacy is to store, or says why it could not.

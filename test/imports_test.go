@@ -21,7 +21,7 @@ import (
 var layers = []layer{
 	{of: "gen/...", imports: []string{"gen/..."}},
 	{of: "adapter/legacy", stdlib: true},
-	{of: "adapter/...", imports: []string{"gen/model", "adapter/..."}, tests: []string{"test/xuanxuan"}},
+	{of: "adapter/...", imports: []string{"gen/model", "adapter/..."}, tests: []string{"test/redisd", "test/xuanxuan"}},
 	{of: "gateway/eventlog", imports: []string{"gen/model", "adapter", "adapter/legacy"}, tests: []string{"test/redisd"}},
 	{of: "gateway/login", imports: []string{"gen/model", "adapter/legacy"}, tests: []string{"test/redisd"}},
 	// The translation, but no wire below it: which one is cmd's choice.

@@ -51,6 +51,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	translation, closeIdle, err := c.adapter(adapter.Config{
 		Log:      log,
 		Folder:   files,
+		Claims:   shared.claims,
+		Name:     shared.name,
 		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn: logins.Live,
 		Secrets:  adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},

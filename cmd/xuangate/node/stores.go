@@ -2,11 +2,14 @@ package node
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 )
@@ -15,7 +18,9 @@ import (
 type stores struct {
 	events eventlog.Log
 	logins login.Store
-	away   func() error // why what is shared cannot be reached; nil where nothing is shared
+	claims adapter.Claims // nil where nothing is shared
+	name   string         // this process among those that share; empty where nothing is shared
+	away   func() error   // why what is shared cannot be reached; nil where nothing is shared
 
 	log    *eventlog.Redis // events, where it is shared
 	client redis.UniversalClient
@@ -37,7 +42,9 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 		Dial: dial, Prefix: c.Redis.Prefix, Size: c.EventLog.Size, Bytes: c.EventLog.Bytes, Age: c.EventLog.Age, Log: log,
 	})
 	logins := login.NewRedis(login.RedisOptions{Client: client, Prefix: c.Redis.Prefix, Grace: c.Redis.TokenGrace})
-	return &stores{events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+	name := rand.Text()
+	shared := claims.NewRedis(client, c.Redis.Prefix, name)
+	return &stores{claims: shared, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
 }
 
 // open begins to follow what is shared, and returns what ends that: all that uses the stores must have ended before.
