@@ -44,7 +44,7 @@ type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err e
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
 type Config struct {
 	Caller Caller // asks for every user: mode xxb
-	// Upstreams has each user signed in by himself, with his own password: mode xxd.
+	// Upstreams has each user signed in by himself, with his own password: modes xxd and v1.
 	Upstreams *Upstreams
 	Sink      Sink
 

@@ -53,7 +53,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 
 func (a *Adapter) ask(ctx context.Context) error {
 	if a.links != nil { // the server tells notices and changed users by itself
-		return a.settleDoubts(ctx)
+		return errors.Join(a.links.askUsers(ctx), a.settleDoubts(ctx))
 	}
 	return errors.Join(a.pollNotices(ctx), a.pollUsers(ctx), a.settleDoubts(ctx))
 }

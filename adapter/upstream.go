@@ -24,7 +24,7 @@ type Upstream interface {
 	Close() error
 }
 
-// Upstreams is how users sign in to a server that wants a connection of each: xxd. The functions may be used from any
+// Upstreams is how users sign in to a server that wants a connection of each: xxd, or one of 1.0. The functions may be used from any
 // goroutine; their errors wrap those of legacy where a user is not let in.
 type Upstreams struct {
 	// Dial signs a user in. Where the server knows one connection a user, it ends the one before.
@@ -33,4 +33,6 @@ type Upstreams struct {
 	Verify func(ctx context.Context, account, passwordMD5 string) error
 	// Probe asks whether the server is there.
 	Probe func(ctx context.Context) error
+	// AskUsers says that the server does not tell of all that changes about users; every Poll it is asked for them.
+	AskUsers bool
 }

@@ -18,7 +18,7 @@ type Config struct {
 	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
 	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
-	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, at least 32 characters. Empty: a key made at start, so that after a restart users sign in again."`
+	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, at least 32 characters. Empty: a key made at start, so that after a restart users sign in again."`
 	Drain          time.Duration  `default:"5s" help:"How long open streams and requests may take to end after SIGTERM, 1s to 60s; then they are cut. Signing users off in the chat server takes a little longer, so allow the process 5s more."`
 
 	Inner    Inner    `embed:"" prefix:"inner."`
@@ -56,14 +56,15 @@ type Inner struct {
 	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
-	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
+	OperatorPassword Secret `help:"The operator's password, for modes xxd and v1, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
 }
 
 // Legacy is the chat server behind the node, and how it is spoken to.
 type Legacy struct {
-	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb or xxd."`
+	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb, xxd or v1."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
 	XXD        XXD           `embed:"" prefix:"xxd."`
+	V1         V1            `embed:"" prefix:"v1."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
 	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
@@ -88,6 +89,13 @@ type XXD struct {
 	Insecure    bool          `help:"Believe any certificate of the chat server. Whoever is in between then reads passwords and messages."`
 	LinkIdle    time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
 	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
+}
+
+// V1 is where the chat server is in mode v1.
+type V1 struct {
+	Addr      string        `help:"The 1.0 chat server's address, HOST:PORT; it listens on 8080 unless told otherwise."`
+	LinkIdle  time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
+	OnKickoff string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
 }
 
 // EventLog is what a client finds when it comes back.
