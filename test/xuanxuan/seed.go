@@ -208,3 +208,12 @@ func (b *Backend) AddNotice(ctx context.Context, n Notice) error {
 	}
 	return nil
 }
+
+// SetPassword gives a user another password, as an administrator does.
+func (b *Backend) SetPassword(ctx context.Context, id int64, password string) error {
+	u, _, err := b.userByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	return b.setPassword(ctx, id, u.account, md5Hex(password))
+}

@@ -17,6 +17,8 @@ import (
 type V1Options struct {
 	FilesAddr string // where files are served over HTTP; default a free port on the host of the other address
 	UploadDir string // where uploads are kept; default a temporary directory, removed by Close
+	// Without are methods that the server does not know, in lower case, as older ones do not know them all.
+	Without []string
 
 	Logger *slog.Logger // hears of internal errors; nil: nobody does
 }

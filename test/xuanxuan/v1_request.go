@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"slices"
 )
 
 // A v1Request is one line of a client as the server understands it.
@@ -99,7 +100,7 @@ var v1Methods = map[string]v1Method{
 
 func (d *V1) call(ctx context.Context, r *v1Request) (*answer, error) {
 	m, ok := v1Methods[r.name()]
-	if !ok {
+	if !ok || slices.Contains(d.options.Without, r.method) {
 		return r.fail("method " + r.method + " not found."), nil
 	}
 	return m(d, ctx, r)
