@@ -194,16 +194,19 @@ func TestReadingHistory(t *testing.T) {
 func TestHistoryCostsFewCalls(t *testing.T) {
 	inEachMode(t, func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
-		const n = 10000
+		n := 10000
+		if w.mode == "v1" {
+			n = 2000 // each date costs more calls there
+		}
 		start := time.Now().Add(-24 * time.Hour)
 		for name, c := range map[string]struct {
 			date  func(i int) time.Time
 			calls int
 		}{
 			"dates follow ids":  {func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }, 4},
-			"2,500 a second":    {func(i int) time.Time { return start.Add(time.Duration(i/2500) * time.Second) }, 4 + int(math.Log2(n/100))},
-			"all in one second": {func(int) time.Time { return start }, 4 + int(math.Log2(n/100))},
-			"backdated":         {func(i int) time.Time { return start.Add(-time.Duration(i*7919%n) * time.Second) }, 4 + int(math.Log2(n/100))},
+			"2,500 a second":    {func(i int) time.Time { return start.Add(time.Duration(i/2500) * time.Second) }, 4 + int(math.Log2(float64(n)/100))},
+			"all in one second": {func(int) time.Time { return start }, 4 + int(math.Log2(float64(n)/100))},
+			"backdated":         {func(i int) time.Time { return start.Add(-time.Duration(i*7919%n) * time.Second) }, 4 + int(math.Log2(float64(n)/100))},
 		} {
 			id := alice.group(name)
 			first := alice.say(id, "first")
@@ -227,7 +230,9 @@ func TestHistoryCostsFewCalls(t *testing.T) {
 // legacyCalls is how many calls the server answered, without those that the gateway makes by the clock.
 func (w *world) legacyCalls() (n int) {
 	for method, k := range w.legacy.Calls() {
-		if method != "chat/notify" && method != "chat/checkuserchange" && method != "chat/ping" { // pings are mode xxd's fences
+		switch method {
+		case "chat/notify", "chat/checkuserchange", "chat/usergetlist", "chat/ping": // pings are mode xxd's fences
+		default:
 			n += k
 		}
 	}
