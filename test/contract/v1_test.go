@@ -217,11 +217,21 @@ func TestManyUsersOn10(t *testing.T) {
 		}
 	})
 	users := make([]*user, many)
-	var members []string
+	members := make([]string, many)
+	var arriving errgroup.Group
+	arriving.SetLimit(20)
 	for i := range users {
-		users[i] = w.signIn(fmt.Sprint("u", i))
-		members = append(members, users[i].session)
+		arriving.Go(func() error {
+			a, err := w.ask("/login", nil, object{"account": fmt.Sprint("u", i), "password": xuanxuan.DemoPassword, "platform": 1})
+			if err != nil {
+				return err
+			}
+			l, err := decoded[model.Login](a)
+			users[i], members[i] = &user{w: w, account: l.User.Account, session: l.Session, token: l.Token}, l.Session
+			return err
+		})
 	}
+	require.NoError(t, arriving.Wait())
 	require.Equal(t, many, w.v1.Stats().Online)
 	all := get[model.ConversationRef](users[0], "/create_conversation", object{"conversation_type": 0, "name": "all", "members": members}).ConversationId
 	at := users[many-1].here()

@@ -16,14 +16,12 @@ const (
 // queue leaves a push for each of the users, who gets it with the next emptying of the queue, or, offline as he may be,
 // with his next login.
 func (d *V1) queue(ctx context.Context, to []int64, level int, method string, data any) error {
-	text := string(appendJSON(nil, data))
-	for _, id := range to {
-		if _, err := d.backend.store.exec(ctx, `INSERT INTO im_usermessage (level, user, module, method, data) VALUES (?, ?, 'chat', ?, ?)`,
-			level, id, method, text); err != nil {
-			return err
-		}
+	if len(to) == 0 {
+		return nil
 	}
-	return nil
+	_, err := d.backend.store.exec(ctx, `INSERT INTO im_usermessage (level, user, module, method, data)
+		SELECT ?, value, 'chat', ?, ? FROM json_each(?)`, level, method, string(appendJSON(nil, data)), set(to))
+	return err
 }
 
 // hearers are those of the users who exist, by id, without the one who asks; only those online unless all is set.
