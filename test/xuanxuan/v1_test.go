@@ -85,6 +85,7 @@ func newV1Chat(t testing.TB) (d *V1, alice, bob *v1Client) {
 func TestV1Lines(t *testing.T) {
 	t.Run("half a line holds up everybody until the rest has come", func(t *testing.T) {
 		d, alice, bob := newV1Chat(t)
+		d.Stats() // the thread is free now, and nobody but alice will want it
 		alice.write(`{"module":"chat",`)
 		require.Eventually(t, func() bool {
 			free := d.thread.TryLock()
