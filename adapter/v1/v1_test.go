@@ -289,7 +289,7 @@ func TestEnds(t *testing.T) {
 		s.old.SetFaults()
 	})
 	t.Run("a silent server is noticed, and a session kept alive", func(t *testing.T) {
-		s, alice, _ := team(t, func(c *v1.Config) { c.Beat, c.Stuck = 10*time.Millisecond, 20*time.Millisecond })
+		s, alice, _ := team(t, func(c *v1.Config) { c.Beat, c.Stuck = 10*time.Millisecond, 2*time.Second })
 		require.Eventually(t, func() bool { return s.tables.Calls()["chat/ping"] > 5 }, patience, time.Millisecond)
 		s.old.SetFaults(xuanxuan.V1Fault{Delay: time.Hour})
 		require.ErrorContains(t, end(t, alice), "does not answer")
