@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 )
@@ -47,10 +49,16 @@ type Config struct {
 	// Upstreams has each user signed in by himself, with his own password: modes xxd and v1.
 	Upstreams *Upstreams
 	Sink      Sink
+	// Apps asks as an application registered in the back office, for what no user may ask. Nil: there is none.
+	Apps Caller
+
+	// Calls are what internal systems may call by name, as module/method; each must pass CheckCall.
+	Calls []string
 
 	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
 	// process.
-	Secrets   Secrets
+	Secrets Secrets
+	// SecretKey also signs the ids of files: without it those of an earlier process are unknown.
 	SecretKey string
 	// OperatorPassword is the MD5 of the operator's password, for Upstreams. Without it /inner works for users signed in.
 	OperatorPassword string
@@ -63,6 +71,11 @@ type Config struct {
 	SignedIn func(ctx context.Context, u legacy.UserID) (bool, error)
 	// OnKick is called when a user signed in to the server elsewhere, which ended his link. Nil: nobody is told.
 	OnKick func(ctx context.Context, u legacy.UserID) error
+
+	// Folder is where uploaded files are, for Caller; a server of Upstreams keeps them itself. Nil: there is no place for any.
+	Folder *folder.Folder
+	// MaxFile is the largest file in bytes that goes there; default 32 MiB, as xxd has it.
+	MaxFile int64
 
 	Observe  Observer       // nil: nobody
 	Operator string         // account that /inner acts as; default "admin"
@@ -84,6 +97,8 @@ type Config struct {
 // returns an *Error, or wraps one, unless the fault is our own.
 type Adapter struct {
 	caller      Caller
+	apps        Caller // nil where we are no application
+	calls       map[string]bool
 	sink        Sink
 	observe     Observer
 	operator    string
@@ -97,15 +112,19 @@ type Adapter struct {
 	signedIn    func(context.Context, legacy.UserID) (bool, error)
 	onKick      func(context.Context, legacy.UserID) error
 	links       *links // nil where the caller asks for everybody
+	depot       depot
+	fileKey     fileKey
 
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
 
-	users  *users
-	chats  *chats
-	lanes  *lanes
-	sent   *sentDrafts
-	doubts *doubts
+	users   *users
+	looks   *looks
+	chats   *chats
+	lanes   *lanes
+	lookups chan struct{} // of last messages that are under way
+	sent    *sentDrafts
+	doubts  *doubts
 }
 
 // New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.
@@ -117,7 +136,7 @@ func New(c Config) (*Adapter, error) {
 		return nil, errors.New("adapter: Upstreams need Secrets")
 	}
 	a := &Adapter{
-		caller: c.Caller, sink: c.Sink, observe: c.Observe,
+		caller: c.Caller, apps: c.Apps, sink: c.Sink, observe: c.Observe,
 		operator:   cmp.Or(c.Operator, "admin"),
 		zone:       cmp.Or(c.Timezone, time.UTC),
 		emoji:      emoji{form: c.Emoji},
@@ -128,18 +147,32 @@ func New(c Config) (*Adapter, error) {
 
 		ownPresence: c.OwnPresence,
 		signedIn:    c.SignedIn,
+		calls:       map[string]bool{},
 		onKick:      c.OnKick,
+		depot:       noDepot{},
+		fileKey:     fileKey(derive(c.SecretKey, "file ids")),
+	}
+	if c.Caller != nil && c.Folder != nil {
+		a.depot = &cellar{a: a, folder: c.Folder, max: cmp.Or(c.MaxFile, 32<<20)}
+	}
+	for _, name := range c.Calls {
+		if err := CheckCall(name); err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+		a.calls[strings.ToLower(name)] = true
 	}
 	if c.Upstreams != nil {
 		links, err := newLinks(a, c)
 		if err != nil {
 			return nil, fmt.Errorf("adapter: %w", err)
 		}
-		a.links, a.caller = links, links
+		a.links, a.caller, a.depot = links, links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
+	a.looks = newLooks()
 	a.chats = newChats()
 	a.lanes = newLanes()
+	a.lookups = make(chan struct{}, allLookups)
 	a.sent = newSentDrafts()
 	a.doubts = &doubts{}
 	return a, nil
@@ -147,10 +180,25 @@ func New(c Config) (*Adapter, error) {
 
 // call asks legacy once. A refusal is an error.
 func (a *Adapter) call(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	return a.callOn(ctx, a.caller, op, c)
+}
+
+// callApp is call as an application. What is sent in nobody's name is not repeated.
+func (a *Adapter) callApp(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	if err := a.has(op, model.CapabilityApplicationAPI); err != nil {
+		return legacy.Response{}, err
+	}
+	if a.apps == nil {
+		return legacy.Response{}, refuse(op, model.Unsupported, "this takes an application registered in the chat server's back office: set legacy.api.url, legacy.api.code and legacy.api.token")
+	}
+	return a.callOn(ctx, a.apps, op, c)
+}
+
+func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Call) (legacy.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	start := time.Now()
-	r, err := a.caller.Call(ctx, c)
+	r, err := on.Call(ctx, c)
 	if a.observe != nil {
 		a.observe(ctx, c, time.Since(start), err)
 	}

@@ -10,5 +10,9 @@
 // it missed (gap.go). The translation above is the same, and speaks the calls of 2.x alone: a server of another version is an
 // Upstream that rewrites them, and says by a legacy.UnsupportedError what it cannot do.
 //
+// Files do not come as calls: depots.go sends them where they are kept. Legacy gives any file to whoever names it, so our
+// ids of files are signed (fileid.go), hold for the members of one chat, and no message goes out that names a file its sender
+// may not read (filecontent.go).
+//
 // An Adapter stores nothing but caches that may be lost.
 package adapter

@@ -27,19 +27,11 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !k.decode(ctx, p, &row) || row.GID == "" {
 			return nil
 		}
-		if a.chats.contested(row) {
-			now, err := a.own(ctx, "ask how a conversation is now", k.user, legacy.ChatGID(row.GID))
-			switch {
-			case code(err) == model.NotFound:
-				return nil // left meanwhile
-			case err != nil:
-				return err
-			}
-			row = now
-		}
-		return a.tell(ctx, k.user, row, what)
+		return k.hearChange(ctx, row, what)
 	}
 	switch method {
+	case "star", "hide", "mute", "category":
+		return k.hearMark(ctx, p, ownMarks[method])
 	case "message":
 		var rows legacy.List[legacy.MessageRow]
 		if !k.decode(ctx, p, &rows) {
@@ -57,8 +49,14 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !k.decode(ctx, p, &rows) {
 			return nil
 		}
+		if p.Roles != nil { // everybody: the answer for some carries no roles
+			rows = a.users.replace(rows, p.Directory)
+		} else {
+			// Those whom we asked for by number may be deleted or locked, which the list of all leaves out.
+			rows = slices.DeleteFunc(rows, func(row legacy.UserRow) bool { return !a.users.knows(row) || !a.users.put(row) })
+		}
 		for _, row := range rows {
-			if err := a.userMayHaveChanged(ctx, row); err != nil {
+			if err := a.userChanged(ctx, row); err != nil {
 				return err
 			}
 		}
@@ -77,6 +75,29 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		a.unknownPush(ctx, p)
 	}
 	return nil
+}
+
+// hearChange tells of a chat that changed. Where links tell of it in different order legacy is asked how it is, with the
+// chat's lane to ourselves: a change of ours that went between the asking and the telling would be taken back.
+func (k *link) hearChange(ctx context.Context, row legacy.ChatRow, what model.ConversationEventChanged) error {
+	const op = "ask how a conversation is now"
+	a := k.links.a
+	if version, gone, sure := a.chats.hear(row); sure {
+		return a.announce(ctx, k.user, row, version, what, gone)
+	}
+	leave, err := a.lanes.enter(ctx, string(row.GID))
+	if err != nil {
+		return err
+	}
+	defer leave()
+	row, err = a.chats.steady(func() (legacy.ChatRow, error) { return a.ownNow(ctx, op, k.user, legacy.ChatGID(row.GID)) })
+	if code(err) == model.NotFound {
+		return nil // left meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	return a.tell(ctx, k.user, row, what)
 }
 
 // decode reads a push; one of an unknown form is noted and passed over, for servers are upgraded before we are.
@@ -104,7 +125,7 @@ func (k *link) hearMessages(ctx context.Context, rows []legacy.MessageRow) error
 		}
 		e := messageEvent(a.message(gid, row), gid, row, audience(chat))
 		k.saw(row.Date.Unix(a.zone))
-		a.chats.putLast(gid, row, row.Date.Unix(a.zone))
+		a.chats.putLast(gid, row, stamp{active: row.Date.Unix(a.zone)})
 		a.chats.mark(gid, legacy.MessageID(row.ID))
 		k.keep(e)
 		if err := a.sink(ctx, e); err != nil {

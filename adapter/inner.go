@@ -15,16 +15,20 @@ import (
 // archiveCalls is how many hide calls run at a time; more would make one request a burst on the PHP behind.
 const archiveCalls = 4
 
-// InnerCreateConversation creates a conversation as the operator, who is a member only when named.
+// InnerCreateConversation creates a conversation as the operator, who is a member only when named, or as its owner, who is
+// always one.
 func (a *Adapter) InnerCreateConversation(ctx context.Context, r model.InnerCreateConversationRequest) (model.ConversationId, error) {
 	const op = "create conversation"
 	members, err := parseSessions(r.Sessions)
 	if err != nil {
 		return "", err
 	}
-	operator, err := a.operatorID(ctx)
+	as, err := a.actor(ctx, op, "owner", r.Owner)
 	if err != nil {
 		return "", err
+	}
+	if r.Owner != "" && !slices.Contains(members, as) {
+		members = append([]legacy.UserID{as}, members...)
 	}
 	chatType := r.ConversationTypeName
 	if (r.ConversationType == kindOther) != (chatType != "") || slices.Contains(chatTypes, chatType) {
@@ -35,15 +39,63 @@ func (a *Adapter) InnerCreateConversation(ctx context.Context, r model.InnerCrea
 		return "", refuse(op, model.NotAllowed, "conversation_type: a second system conversation would hold everybody; it cannot be made")
 	case r.ConversationType == kindOne2One:
 		if len(members) != 2 || r.Name != "" {
-			return "", refuse(op, model.InvalidParameter, "a one-to-one conversation takes exactly two sessions and no name")
+			return "", refuse(op, model.InvalidParameter, "a one-to-one conversation takes exactly two sessions, the owner among them, and no name")
 		}
-		return a.openOne2One(ctx, op, operator, members[0], members[1])
+		return a.openOne2One(ctx, op, as, members[0], members[1])
 	case r.ConversationType >= 0 && int(r.ConversationType) < len(chatTypes):
 		chatType = chatTypes[r.ConversationType]
 	case r.ConversationType != kindOther:
 		return "", refuse(op, model.InvalidParameter, "conversation_type: 0, 1, 3, 4, 5 or 15")
 	}
-	return a.createChat(ctx, op, operator, chatType, r.Name, members, false)
+	return a.createChat(ctx, op, as, newChat{kind: chatType, name: r.Name, members: members})
+}
+
+// actor is the user that /inner acts as: the one that param names, or the operator. In mode xxd he must be signed in here.
+func (a *Adapter) actor(ctx context.Context, op, param string, s model.Session) (legacy.UserID, error) {
+	if s == "" {
+		return a.operatorID(ctx)
+	}
+	u, err := ParseSession(s)
+	if err != nil {
+		return 0, err
+	}
+	if _, err := a.known(ctx, op, param, []legacy.UserID{u}); err != nil {
+		return 0, err
+	}
+	return u, a.Vouch(ctx, u)
+}
+
+// InnerMembers lists who is in a conversation.
+func (a *Adapter) InnerMembers(ctx context.Context, id model.ConversationId) (model.ConversationMembers, error) {
+	const op = "list members"
+	row, err := a.any(ctx, op, id)
+	if err != nil {
+		return model.ConversationMembers{}, err
+	}
+	operator, err := a.operatorID(ctx)
+	if err != nil {
+		return model.ConversationMembers{}, err
+	}
+	members, err := a.members(ctx, op, operator, legacy.ChatGID(row.GID))
+	return model.ConversationMembers{ConversationId: id, Members: sessions(members)}, err
+}
+
+// InnerSendMessage is SendMessage as the operator, into whatever conversation, or as a member.
+func (a *Adapter) InnerSendMessage(ctx context.Context, r model.InnerSendMsgRequest) (model.MsgId, error) {
+	draft := model.SendMsgRequest{ConversationId: r.ConversationId, Type: r.Type, Status: r.Status, Content: r.Content, ClientMsgId: r.ClientMsgId}
+	const op = "send message"
+	as, err := a.actor(ctx, op, "session", r.Session)
+	if err != nil {
+		return "", err
+	}
+	if r.Session != "" {
+		return a.SendMessage(ctx, as, draft)
+	}
+	chat, err := a.any(ctx, op, r.ConversationId)
+	if err != nil {
+		return "", err
+	}
+	return a.send(ctx, op, as, chat, draft)
 }
 
 // InnerKickout removes members from a group and tells them, which legacy does not. Those who are no members are passed over.
@@ -124,7 +176,7 @@ func (a *Adapter) archive(ctx context.Context, op string, row legacy.ChatRow, ar
 	g.SetLimit(archiveCalls)
 	for _, u := range row.Members {
 		g.Go(func() error {
-			_, err := a.call(ctx, op, legacy.Chat(u, "hide", gid, archive))
+			err := a.setMark(ctx, op, legacy.Chat(u, "hide", gid, archive), gid, func(m *marks) { m.hide = archive })
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {

@@ -105,8 +105,9 @@ func (a *Adapter) message(chat legacy.ChatGID, row legacy.MessageRow) model.MsgD
 	}
 	if w, ok := unwrap(string(row.ContentType), string(row.Content)); ok {
 		m.Type, m.Status, m.Content = w.T, w.S, w.Content
-		return m
+	} else {
+		m.Content = a.emoji.read(m.Type, string(row.Content))
 	}
-	m.Content = a.emoji.read(m.Type, string(row.Content))
+	m.File, _ = a.fileOf(chat, m.Type, m.Content)
 	return m
 }

@@ -86,7 +86,9 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 	if err == nil {
 		up, welcome, err = k.links.ups.Dial(ctx, c.Account, c.Password)
 	}
-	if err != nil {
+	if err == nil {
+		k.links.note(welcome.Server)
+	} else {
 		k.links.a.log.WarnContext(ctx, "could not sign a user in at the chat server", "session", k.user.String(), "error", err)
 	}
 	return up, welcome, err
@@ -145,12 +147,13 @@ func (k *link) connected(ctx context.Context, up Upstream, welcome *legacy.Welco
 		_ = up.Close()
 	}()
 	a := k.links.a
-	a.users.fill(welcome.Users)
+	a.users.fill(welcome.Users, welcome.Directory)
 	err := k.fill(ctx, up, *welcome)
 	*welcome = legacy.Welcome{}
 	if err != nil {
 		return fmt.Errorf("fill the gap: %w", err)
 	}
+	k.show(ctx, up)
 	k.turn(model.UpstreamOnline, up)
 	a.log.InfoContext(ctx, "signed in at the chat server", "session", k.user.String())
 	for {
@@ -162,6 +165,20 @@ func (k *link) connected(ctx context.Context, up Upstream, welcome *legacy.Welco
 			// What cannot be put into the log would be lost; a new connection asks for it again.
 			return fmt.Errorf("hear %s: %w", p, err)
 		}
+	}
+}
+
+// show has the user seen as he chose: signing in has set him online.
+func (k *link) show(ctx context.Context, up Upstream) {
+	a := k.links.a
+	status := a.looks.of(k.user)
+	if status == string(model.StatusOnline) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	if _, err := up.Call(ctx, legacy.Chat(k.user, "userchange", map[string]string{"status": status})); err != nil {
+		a.log.WarnContext(ctx, "could not show a user as he chose", "session", k.user.String(), "error", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ type wire struct {
 	once   sync.Once
 	ended  chan struct{}
 	cause  error
+
+	limit     int64
+	transfers error // what comes of uploads and downloads
 }
 
 func (w *wire) Next(ctx context.Context) (legacy.Push, error) {
@@ -70,6 +74,19 @@ func (w *wire) Next(ctx context.Context) (legacy.Push, error) {
 	case <-ctx.Done():
 		return legacy.Push{}, ctx.Err()
 	}
+}
+
+func (w *wire) UploadLimit() int64 { return w.limit }
+
+func (w *wire) Upload(_ context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
+	if _, err := io.Copy(io.Discard, body); err != nil {
+		return legacy.File{}, fmt.Errorf("wrapped: %w", err)
+	}
+	return legacy.File{ID: 7, Time: 1795313274, Name: up.Name}, w.transfers
+}
+
+func (w *wire) Open(context.Context, legacy.File) (io.ReadSeekCloser, int64, error) {
+	return nil, 0, w.transfers
 }
 
 func (w *wire) end(cause error) { w.once.Do(func() { w.cause = cause; close(w.ended) }) }
@@ -409,6 +426,32 @@ func TestPushesBecomeEvents(t *testing.T) {
 			require.True(t, ok)
 			require.False(t, row.Has(5))
 			require.Len(t, d.told(), 1)
+		})
+	})
+	t.Run("what legacy said of a chat before a change of ours does not take it back", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			var ours legacy.ChatRow
+			require.NoError(t, json.Unmarshal([]byte(chatJSON("team", "group", 4)), &ours))
+			d.push("addmember", chatJSON("team", "group", 4, 5, 6))
+			synctest.Wait()
+			d.script.methods()
+
+			leave, err := a.lanes.enter(t.Context(), "team") // bob leaves, through us
+			require.NoError(t, err)
+			d.push("addmember", chatJSON("team", "group", 4, 5)) // it is unclear whether that was before
+			synctest.Wait()
+			require.Empty(t, d.script.methods(), "it waits for the change under way")
+			d.answer("getlist", func(c legacy.Call) (legacy.Response, error) {
+				a.chats.put(ours) // another link tells of it before the answer to this question comes
+				d.answers["getlist"] = says(t, frame("getlist", "["+chatJSON("team", "group", 4)+"]"))
+				return answer(t, c, frame("getlist", "["+chatJSON("team", "group", 4, 5)+"]")), nil
+			})
+			leave()
+			synctest.Wait()
+			row, ok := a.chats.get("team")
+			require.True(t, ok)
+			require.False(t, row.Has(5))
+			require.Equal(t, []string{"getlist", "getlist"}, d.script.methods())
 		})
 	})
 	t.Run("a log that takes nothing ends the connection: the next one asks again", func(t *testing.T) {

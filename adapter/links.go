@@ -29,6 +29,7 @@ type links struct {
 
 	mu     sync.Mutex
 	closed bool
+	server legacy.ServerInfo // as the last sign-in was told
 	byUser map[legacy.UserID]*link
 }
 
@@ -155,6 +156,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	if err != nil {
 		return legacy.UserRow{}, err
 	}
+	l.note(welcome.Server)
 	row := welcome.User
 	u := legacy.UserID(row.ID)
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
@@ -187,6 +189,23 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	return row, err
 }
 
+// note keeps what the server told of itself.
+func (l *links) note(info legacy.ServerInfo) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.server = info
+}
+
+// serverInfo is what the server tells of itself to who signs in; u is linked for it where nobody was yet.
+func (l *links) serverInfo(ctx context.Context, u legacy.UserID) (legacy.ServerInfo, error) {
+	if _, err := l.find(ctx, u); err != nil {
+		return legacy.ServerInfo{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.server, nil
+}
+
 // find returns the link of u, making it again where it was given up, or lost with an earlier process. Users whose
 // password is not kept are not signed in here.
 func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
@@ -217,7 +236,7 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 }
 
 // errNotHere is for users whose password we never had.
-var errNotHere = refuse("find the link", model.Unsupported, "in this mode it works for users who are signed in here: let the user sign in with /login first")
+var errNotHere = refuse("find the link", model.Unsupported, "in this mode it works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
 
 func (l *links) isOperator(ctx context.Context, u legacy.UserID) bool {
 	row, ok, err := l.a.users.get(ctx, u)
@@ -233,19 +252,25 @@ func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error
 		}
 		return up.Call(ctx, c)
 	}
+	up, err := l.upstream(ctx, c.User)
+	if err != nil {
+		return legacy.Response{}, err
+	}
+	return up.Call(ctx, c)
+}
+
+// upstream is the connection of u, waiting for it if need be.
+func (l *links) upstream(ctx context.Context, u legacy.UserID) (Upstream, error) {
 	for {
-		k, err := l.find(ctx, c.User)
+		k, err := l.find(ctx, u)
 		if err != nil {
-			return legacy.Response{}, err
+			return nil, err
 		}
 		up, err := k.ready(ctx)
 		if errors.Is(err, errUnwanted) && ctx.Err() == nil {
 			continue // given up between the two
 		}
-		if err != nil {
-			return legacy.Response{}, err
-		}
-		return up.Call(ctx, c)
+		return up, err
 	}
 }
 

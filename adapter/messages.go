@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -34,16 +35,22 @@ func (a *Adapter) LastMessages(ctx context.Context, u legacy.UserID, id model.Co
 }
 
 func (a *Adapter) newest(ctx context.Context, u legacy.UserID, id model.ConversationId, n int, desc bool) (model.Messages, error) {
-	const op = "read messages"
-	chat, err := a.member(ctx, op, u, id)
+	h, err := a.newestOf(ctx, u, id, n)
 	if err != nil {
 		return model.Messages{}, err
 	}
-	h := a.history(op, u, legacy.ChatGID(chat.GID))
-	if err := h.fetch(ctx, 0, n); err != nil {
-		return model.Messages{}, err
-	}
 	return a.messages(h.chat, h.older(maxMessageID+1, n), desc), nil
+}
+
+// newestOf opens a conversation's history for a member, with its last n messages in it.
+func (a *Adapter) newestOf(ctx context.Context, u legacy.UserID, id model.ConversationId, n int) (*history, error) {
+	const op = "read messages"
+	chat, err := a.member(ctx, op, u, id)
+	if err != nil {
+		return nil, err
+	}
+	h := a.history(op, u, legacy.ChatGID(chat.GID))
+	return h, h.fetch(ctx, 0, n)
 }
 
 // MessagesBefore returns the 30 messages before anchor, which itself need not exist.
@@ -98,6 +105,54 @@ func (a *Adapter) MessagesInRange(ctx context.Context, u legacy.UserID, id model
 	return m, nil
 }
 
+// MessagesPage returns up to limit messages next to a cursor, or the last ones, and whether there are more on that side.
+func (a *Adapter) MessagesPage(ctx context.Context, u legacy.UserID, r model.ConversationMsgsPageRequest) (model.Messages, error) {
+	if r.Before != "" && r.After != "" {
+		return model.Messages{}, refuse("read messages", model.InvalidParameter, "before: give before or after, not both")
+	}
+	limit := cmp.Or(r.Limit, pageOf30)
+	rows, chat, err := a.page(ctx, u, r, limit+1)
+	if err != nil {
+		return model.Messages{}, err
+	}
+	more := len(rows) > limit
+	switch {
+	case more && r.After != "":
+		rows = rows[:limit]
+	case more:
+		rows = rows[1:]
+	}
+	m := a.messages(chat, rows, r.Desc)
+	m.HasMore = more
+	return m, nil
+}
+
+// page reads up to n messages next to the cursor of a page, oldest first.
+func (a *Adapter) page(ctx context.Context, u legacy.UserID, r model.ConversationMsgsPageRequest, n int) ([]legacy.MessageRow, legacy.ChatGID, error) {
+	if r.Before == "" && r.After == "" {
+		h, err := a.newestOf(ctx, u, r.ConversationId, n)
+		if err != nil {
+			return nil, "", err
+		}
+		return h.older(maxMessageID+1, n), h.chat, nil
+	}
+	param, before, after := "before", n, 0
+	if r.After != "" {
+		param, before, after = "after", 0, n
+	}
+	h, m, err := a.anchor(ctx, u, r.ConversationId, param, cmp.Or(r.Before, r.After))
+	if err != nil {
+		return nil, "", err
+	}
+	if err := h.around(ctx, m, before, after); err != nil {
+		return nil, "", err
+	}
+	if after > 0 {
+		return h.newer(m.id, n), h.chat, nil
+	}
+	return h.older(m.id, n), h.chat, nil
+}
+
 // anchor opens a conversation's history for a member and reads a MsgId of it.
 func (a *Adapter) anchor(ctx context.Context, u legacy.UserID, id model.ConversationId, param string, s model.MsgId) (*history, msgID, error) {
 	const op = "read messages"
@@ -122,26 +177,4 @@ func (a *Adapter) messages(chat legacy.ChatGID, rows []legacy.MessageRow, desc b
 		slices.Reverse(m.Msg)
 	}
 	return m
-}
-
-// lastMessage returns a chat's newest message; ok is false when there is none. It asks legacy only when the chat has been
-// active since the message we know.
-func (a *Adapter) lastMessage(ctx context.Context, u legacy.UserID, chat legacy.ChatRow) (row legacy.MessageRow, ok bool, err error) {
-	gid, active := legacy.ChatGID(chat.GID), chat.LastActiveTime.Unix(a.zone)
-	if chat.Silent() {
-		return row, false, nil
-	}
-	if row, ok := a.chats.getLast(gid, active); ok {
-		return row, true, nil
-	}
-	h := a.history("read last message", u, gid)
-	if err := h.fetch(ctx, 0, 1); err != nil {
-		return row, false, err
-	}
-	rows := h.older(maxMessageID+1, 1)
-	if len(rows) == 0 {
-		return row, false, nil
-	}
-	a.chats.putLast(gid, rows[0], active)
-	return rows[0], true, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
 
-// ComeOnline sets u online in legacy and returns what waited for him there, addressed to him alone: notices, then
+// ComeOnline sets u online in legacy, or what he chose to be seen as, and returns what waited for him there, addressed to him alone: notices, then
 // messages by id. Legacy forgets them with the asking, so the caller must keep what is returned, even beside an error. Over
 // Upstreams the user's link is held, and what came since it was made counts as waiting too.
 func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, error) {
@@ -17,7 +17,7 @@ func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, err
 		return a.links.comeOnline(ctx, u)
 	}
 	ctx = context.WithoutCancel(ctx) // half of it done would lose what waited
-	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": "online"}))
+	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": a.looks.of(u)}))
 	if err != nil {
 		return nil, err
 	}

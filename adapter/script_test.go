@@ -20,6 +20,7 @@ import (
 type script struct {
 	t       *testing.T
 	answers map[string]func(legacy.Call) (legacy.Response, error)
+	slow    func(legacy.Call) // takes its time before each call; nil takes none
 
 	mu     sync.Mutex
 	calls  []legacy.Call
@@ -27,6 +28,9 @@ type script struct {
 }
 
 func (s *script) Call(_ context.Context, c legacy.Call) (legacy.Response, error) {
+	if s.slow != nil {
+		s.slow(c)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = append(s.calls, c)
@@ -100,7 +104,7 @@ func newScripted(t *testing.T) (*Adapter, *script) {
 		}, ",")+"]")),
 		"history": says(t, `{"module":"chat","method":"history","result":"success","data":[],"pager":{"recPerPage":5,"pageID":1,"recTotal":0}}`),
 	}
-	a, err := New(Config{Caller: s, Sink: s.sink, Timeout: time.Second})
+	a, err := New(Config{Caller: s, Apps: s, Sink: s.sink, Timeout: time.Second})
 	require.NoError(t, err)
 	return a, s
 }

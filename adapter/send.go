@@ -20,11 +20,19 @@ func (a *Adapter) SendMessage(ctx context.Context, u legacy.UserID, r model.Send
 	if err != nil {
 		return "", err
 	}
+	return a.send(ctx, op, u, chat, r)
+}
+
+// send is SendMessage into a chat that u may send into, a member or not.
+func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat legacy.ChatRow, r model.SendMsgRequest) (model.MsgId, error) {
 	if dismissed(chat) {
 		return "", refuse(op, model.Conflict, "the conversation has been dismissed")
 	}
 	if !chat.MaySpeak(u) {
 		return "", refuse(op, model.NotAllowed, "you may not speak in this conversation")
+	}
+	if err := a.checkFile(ctx, op, u, r); err != nil {
+		return "", err
 	}
 	d, err := a.draft(op, u, legacy.ChatGID(chat.GID), r)
 	if err != nil {
@@ -43,8 +51,8 @@ func (a *Adapter) SendMessage(ctx context.Context, u legacy.UserID, r model.Send
 	if err != nil {
 		return "", err
 	}
-	if heard && a.links != nil {
-		// The sender's link hears it too, in its order among the others.
+	if heard && a.links != nil && chat.Has(u) {
+		// The sender's link hears it too, in its order among the others. One of a chat that he is not in it passes over.
 		return a.message(d.CGID, row).MsgId, nil
 	}
 	m, err := a.stored(context.WithoutCancel(ctx), chat, row)
@@ -159,7 +167,7 @@ func (a *Adapter) look(ctx context.Context, op string, d legacy.DraftRow) (row l
 func (a *Adapter) stored(ctx context.Context, chat legacy.ChatRow, row legacy.MessageRow) (model.MsgData, error) {
 	gid := legacy.ChatGID(chat.GID)
 	m := a.message(gid, row)
-	a.chats.putLast(gid, row, row.Date.Unix(a.zone))
+	a.chats.putLast(gid, row, stamp{active: row.Date.Unix(a.zone)})
 	return m, a.sink(ctx, messageEvent(m, gid, row, audience(chat)))
 }
 

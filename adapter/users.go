@@ -1,150 +1,102 @@
 package adapter
 
 import (
+	"cmp"
 	"context"
-	"errors"
-	"strings"
-	"sync"
-	"time"
-
-	"golang.org/x/sync/singleflight"
+	"maps"
+	"slices"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
-const (
-	// usersFresh is how long the list of users is believed. A user made in the back office is seen after that at the
-	// latest; one who is asked for and not in it makes us look again at once.
-	usersFresh = time.Minute
-	// usersAgain bounds those looks. Without it anybody who guesses sessions makes legacy list its users each time.
-	usersAgain = 2 * time.Second
-)
-
-// users is the list of users as legacy answered it last; deleted and locked ones are not in it.
-type users struct {
-	load func(ctx context.Context) ([]legacy.UserRow, error)
-	tell func(ctx context.Context, row legacy.UserRow) error // of a user who is new or changed
-	once singleflight.Group
-
-	mu   sync.Mutex
-	at   time.Time
-	byID map[legacy.UserID]legacy.UserRow
-}
-
-func (a *Adapter) loadUsers(ctx context.Context) ([]legacy.UserRow, error) {
+func (a *Adapter) loadUsers(ctx context.Context) ([]legacy.UserRow, legacy.Directory, error) {
 	const op = "list users"
 	r, err := a.read(ctx, op, legacy.Chat(0, "userGetlist", ""))
+	if err != nil {
+		return nil, legacy.Directory{}, err
+	}
+	var rows []legacy.UserRow
+	return rows, r.Directory, spoken(op, r, &rows)
+}
+
+// usersByID asks legacy for some users, deleted and locked ones too; those it never had are not in the answer.
+func (a *Adapter) usersByID(ctx context.Context, op string, list []legacy.UserID) ([]legacy.UserRow, error) {
+	r, err := a.read(ctx, op, legacy.Chat(0, "userGetlist", list))
 	if err != nil {
 		return nil, err
 	}
 	var rows []legacy.UserRow
-	return rows, spoken(op, r, &rows)
-}
-
-// refresh loads the list and tells of those in it that are new or changed; of none the first time.
-func (us *users) refresh(ctx context.Context) error {
-	// The load is shared, so it must not end with the request that happened to come first.
-	_, err, _ := us.once.Do("", func() (any, error) {
-		ctx := context.WithoutCancel(ctx)
-		rows, err := us.load(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, row := range us.replace(rows) {
-			err = errors.Join(err, us.tell(ctx, row))
-		}
+	if err := spoken(op, r, &rows); err != nil {
 		return nil, err
-	})
-	return err
+	}
+	return slices.DeleteFunc(rows, func(row legacy.UserRow) bool { return !slices.Contains(list, legacy.UserID(row.ID)) }), nil
 }
 
-// replace takes a new list and returns what is news in it.
-func (us *users) replace(rows []legacy.UserRow) (changed []legacy.UserRow) {
-	byID := make(map[legacy.UserID]legacy.UserRow, len(rows))
-	us.mu.Lock()
-	defer us.mu.Unlock()
-	for _, row := range rows {
-		u := legacy.UserID(row.ID)
-		byID[u] = row
-		if old, known := us.byID[u]; us.byID != nil && (!known || old != row) {
-			changed = append(changed, row)
+// Users lists everybody, or those of the given sessions: of these also the ones whose account is deleted or locked, and
+// nobody for a session that no user has.
+func (a *Adapter) Users(ctx context.Context, list []model.Session) (model.Users, error) {
+	const op = "list users"
+	wanted, err := parseSessions(list)
+	if err != nil {
+		return model.Users{}, err
+	}
+	rows, dir, err := a.users.all(ctx)
+	if err != nil {
+		return model.Users{}, err
+	}
+	if len(wanted) > 0 {
+		if rows, err = a.pick(ctx, op, rows, wanted); err != nil {
+			return model.Users{}, err
 		}
 	}
-	us.byID, us.at = byID, time.Now()
-	return changed
-}
-
-// find returns the first user for whom match says yes, looking at legacy's list again when need be.
-func (us *users) find(ctx context.Context, match func(map[legacy.UserID]legacy.UserRow) (legacy.UserRow, bool)) (legacy.UserRow, bool, error) {
-	us.mu.Lock()
-	age := time.Since(us.at)
-	row, ok := match(us.byID)
-	us.mu.Unlock()
-	if (ok && age < usersFresh) || (!ok && age < usersAgain) {
-		return row, ok, nil
+	found := model.Users{Users: make([]model.User, len(rows)), Roles: []model.Role{}, Departments: []model.Department{}}
+	for i, row := range rows {
+		found.Users[i] = facadeUser(row)
 	}
-	if err := us.refresh(ctx); err != nil {
-		return row, ok, err
-	}
-	us.mu.Lock()
-	defer us.mu.Unlock()
-	row, ok = match(us.byID)
-	return row, ok, nil
-}
-
-func (us *users) get(ctx context.Context, u legacy.UserID) (legacy.UserRow, bool, error) {
-	return us.find(ctx, func(m map[legacy.UserID]legacy.UserRow) (legacy.UserRow, bool) {
-		row, ok := m[u]
-		return row, ok
-	})
-}
-
-// getAccount finds an account the way legacy's sign-in does: without case and trailing blanks, the exact spelling first.
-func (us *users) getAccount(ctx context.Context, account string) (legacy.UserRow, bool, error) {
-	account = strings.TrimRight(account, " ")
-	return us.find(ctx, func(m map[legacy.UserID]legacy.UserRow) (found legacy.UserRow, ok bool) {
-		for _, row := range m {
-			if string(row.Account) == account {
-				return row, true
-			}
-			if strings.EqualFold(string(row.Account), account) {
-				found, ok = row, true
-			}
+	for _, code := range slices.Sorted(maps.Keys(dir.Roles)) {
+		if code != "" { // the label of having none
+			found.Roles = append(found.Roles, model.Role{Role: code, Name: string(dir.Roles[code])})
 		}
-		return found, ok
+	}
+	for _, d := range dir.Depts {
+		found.Departments = append(found.Departments, model.Department{Dept: int64(d.ID), Name: string(d.Name), Parent: int64(d.Parent), Order: int64(d.Order)})
+	}
+	slices.SortFunc(found.Departments, func(x, y model.Department) int { return cmp.Compare(x.Dept, y.Dept) })
+	return found, nil
+}
+
+// pick takes the wanted users from all, and asks for those who are not in it.
+func (a *Adapter) pick(ctx context.Context, op string, all []legacy.UserRow, wanted []legacy.UserID) ([]legacy.UserRow, error) {
+	rows := slices.DeleteFunc(all, func(row legacy.UserRow) bool { return !slices.Contains(wanted, legacy.UserID(row.ID)) })
+	missing := slices.DeleteFunc(wanted, func(u legacy.UserID) bool {
+		return slices.ContainsFunc(rows, func(row legacy.UserRow) bool { return legacy.UserID(row.ID) == u })
 	})
-}
-
-// put keeps what legacy said of one user, and says whether that is news.
-func (us *users) put(row legacy.UserRow) (news bool) {
-	us.mu.Lock()
-	defer us.mu.Unlock()
-	u := legacy.UserID(row.ID)
-	if us.byID == nil || us.byID[u] == row {
-		return us.byID == nil
+	if len(missing) == 0 {
+		return rows, nil
 	}
-	us.byID[u] = row
-	return true
-}
-
-// fill takes a list that came unasked, where none is known yet.
-func (us *users) fill(rows []legacy.UserRow) {
-	us.mu.Lock()
-	known := us.byID != nil
-	us.mu.Unlock()
-	if !known {
-		us.replace(rows)
-	}
+	gone, err := a.usersByID(ctx, op, missing)
+	rows = append(rows, gone...)
+	slices.SortFunc(rows, func(x, y legacy.UserRow) int { return cmp.Compare(x.ID, y.ID) })
+	return rows, err
 }
 
 // User returns a user that legacy knows and has not locked; else NotFound.
 func (a *Adapter) User(ctx context.Context, u legacy.UserID) (model.User, error) {
+	row, err := a.userRow(ctx, "get user", u)
+	return facadeUser(row), err
+}
+
+func (a *Adapter) userRow(ctx context.Context, op string, u legacy.UserID) (legacy.UserRow, error) {
 	row, ok, err := a.users.get(ctx, u)
 	if err == nil && !ok {
-		err = refuse("get user", model.NotFound, "no such user: %s", u)
+		err = noSuchUser(op, u)
 	}
-	return facadeUser(row), err
+	return row, err
+}
+
+func noSuchUser(op string, u legacy.UserID) *Error {
+	return refuse(op, model.NotFound, "no such user: %s", u)
 }
 
 // Me returns a user, and how his connection to the server is.
@@ -200,7 +152,7 @@ func facadeUser(row legacy.UserRow) model.User {
 		Session: legacy.UserID(row.ID).String(), Account: string(row.Account), RealName: string(row.Realname),
 		Avatar: string(row.Avatar), Role: string(row.Role), Dept: int64(row.Dept), Status: string(row.Status),
 		Admin: string(row.Admin), Gender: string(row.Gender), Email: string(row.Email), Mobile: string(row.Mobile),
-		Phone: string(row.Phone), QQ: string(row.QQ), Site: string(row.Site),
+		Phone: string(row.Phone), QQ: string(row.QQ), Site: string(row.Site), Deleted: row.Deleted != 0,
 	}
 }
 

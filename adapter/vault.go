@@ -38,16 +38,22 @@ var errNoCredentials = errors.New("no credentials are kept")
 // newVault takes the operator's secret, of any length. Without one it makes its own: what is sealed is then lost with the
 // process, and users sign in again.
 func newVault(secret string, secrets Secrets) (*vault, error) {
-	key := sha256.Sum256([]byte("xuangate credentials\x00" + secret))
-	if secret == "" {
-		rand.Read(key[:]) // never fails: it ends the process instead
-	}
+	key := derive(secret, "credentials")
 	block, err := aes.NewCipher(key[:])
 	if err != nil {
 		return nil, err
 	}
 	aead, err := cipher.NewGCM(block)
 	return &vault{aead: aead, secrets: secrets}, err
+}
+
+// derive makes a key for one purpose of the operator's secret, or one at random where there is none.
+func derive(secret, purpose string) (key [sha256.Size]byte) {
+	if secret == "" {
+		rand.Read(key[:]) // never fails: it ends the process instead
+		return key
+	}
+	return sha256.Sum256([]byte("xuangate " + purpose + "\x00" + secret))
 }
 
 // keep seals credentials for one user; for another they do not open.

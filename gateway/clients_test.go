@@ -193,7 +193,7 @@ func (w *world) stall(t *testing.T, token login.Token) func() *listener {
 
 func TestManyClients(t *testing.T) {
 	w := newWorld(t, func(c *Config) {
-		c.Events, c.StreamsPerUser = eventlog.NewMemory(eventlog.MemoryOptions{}), 300
+		c.Events, c.Streams.User = eventlog.NewMemory(eventlog.MemoryOptions{}), 300
 	})
 	a, b := w.signIn(alice, 1), w.signIn(bob, 1)
 	w.open(t, model.ProtocolSse, a, "")

@@ -38,6 +38,24 @@ func (s rest) GetConversationDetail(ctx context.Context, r server.GetConversatio
 	return server.GetConversationDetail200JSONResponse{Data: conversation}, nil
 }
 
+// GetConversations answers POST /get_conversations.
+func (s rest) GetConversations(ctx context.Context, _ server.GetConversationsRequestObject) (server.GetConversationsResponseObject, error) {
+	list, err := s.legacy.Conversations(ctx, caller(ctx).User)
+	if err != nil {
+		return nil, err
+	}
+	return server.GetConversations200JSONResponse{Data: list}, nil
+}
+
+// GetPublicConversations answers POST /get_public_conversations.
+func (s rest) GetPublicConversations(ctx context.Context, _ server.GetPublicConversationsRequestObject) (server.GetPublicConversationsResponseObject, error) {
+	list, err := s.legacy.PublicConversations(ctx, caller(ctx).User)
+	if err != nil {
+		return nil, err
+	}
+	return server.GetPublicConversations200JSONResponse{Data: list}, nil
+}
+
 // CreateConversation answers POST /create_conversation.
 func (s rest) CreateConversation(ctx context.Context, r server.CreateConversationRequestObject) (server.CreateConversationResponseObject, error) {
 	id, err := s.legacy.CreateConversation(ctx, caller(ctx).User, *r.Body)
@@ -47,22 +65,6 @@ func (s rest) CreateConversation(ctx context.Context, r server.CreateConversatio
 	return server.CreateConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(id)}, nil
 }
 
-// JoinConversation answers POST /join_conversation.
-func (s rest) JoinConversation(ctx context.Context, r server.JoinConversationRequestObject) (server.JoinConversationResponseObject, error) {
-	if err := s.legacy.JoinConversation(ctx, caller(ctx).User, r.Body.ConversationId); err != nil {
-		return nil, err
-	}
-	return server.JoinConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(r.Body.ConversationId)}, nil
-}
-
-// LeaveConversation answers POST /leave_conversation.
-func (s rest) LeaveConversation(ctx context.Context, r server.LeaveConversationRequestObject) (server.LeaveConversationResponseObject, error) {
-	if err := s.legacy.LeaveConversation(ctx, caller(ctx).User, r.Body.ConversationId); err != nil {
-		return nil, err
-	}
-	return server.LeaveConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(r.Body.ConversationId)}, nil
-}
-
 // InnerCreateConversation answers POST /inner/create_conversation.
 func (s rest) InnerCreateConversation(ctx context.Context, r server.InnerCreateConversationRequestObject) (server.InnerCreateConversationResponseObject, error) {
 	id, err := s.legacy.InnerCreateConversation(ctx, *r.Body)
@@ -70,22 +72,6 @@ func (s rest) InnerCreateConversation(ctx context.Context, r server.InnerCreateC
 		return nil, err
 	}
 	return server.InnerCreateConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(id)}, nil
-}
-
-// InnerKickoutConversation answers POST /inner/kickout_conversation.
-func (s rest) InnerKickoutConversation(ctx context.Context, r server.InnerKickoutConversationRequestObject) (server.InnerKickoutConversationResponseObject, error) {
-	if err := s.legacy.InnerKickout(ctx, r.Body.ConversationId, r.Body.Sessions); err != nil {
-		return nil, err
-	}
-	return server.InnerKickoutConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(r.Body.ConversationId)}, nil
-}
-
-// InnerJoinConversation answers POST /inner/join_conversation.
-func (s rest) InnerJoinConversation(ctx context.Context, r server.InnerJoinConversationRequestObject) (server.InnerJoinConversationResponseObject, error) {
-	if err := s.legacy.InnerJoin(ctx, r.Body.ConversationId, r.Body.Sessions); err != nil {
-		return nil, err
-	}
-	return server.InnerJoinConversation200JSONResponse{ConversationRefReplyJSONResponse: refTo(r.Body.ConversationId)}, nil
 }
 
 // InnerSetArchiveConversations answers POST /inner/set_archive_conversations.

@@ -30,11 +30,11 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h.Set(echo.HeaderAccessControlAllowOrigin, origin)
 		if !preflight {
-			h.Set(echo.HeaderAccessControlExposeHeaders, "X-Request-Id, Retry-After")
+			h.Set(echo.HeaderAccessControlExposeHeaders, "X-Request-Id, Retry-After, Content-Disposition, Content-Range, ETag")
 			return next(c)
 		}
-		h.Set(echo.HeaderAccessControlAllowMethods, "GET, POST")
-		h.Set(echo.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, Last-Event-ID, X-Request-Id")
+		h.Set(echo.HeaderAccessControlAllowMethods, "GET, HEAD, POST")
+		h.Set(echo.HeaderAccessControlAllowHeaders, "Authorization, Content-Type, If-None-Match, If-Range, Last-Event-ID, Range, X-Request-Id")
 		h.Set(echo.HeaderAccessControlMaxAge, "600")
 		return c.NoContent(http.StatusNoContent)
 	}

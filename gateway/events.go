@@ -34,7 +34,8 @@ type transport interface {
 	interval() time.Duration
 	// reset tells that something was missed for good, and where to go on from.
 	reset(at eventlog.Position) error
-	// end is the last word to a login that has ended: why is kickoff, revoked or expired.
+	// end is the last word of a stream that is not to come back: its login has ended, why is kickoff, revoked or expired, or
+	// the user has too many, superseded.
 	end(why model.EventKind, at eventlog.Position) error
 	// restart is the last word of a server that goes out of service: come back after a while, and go on from at.
 	restart(at eventlog.Position, after time.Duration) error
@@ -72,6 +73,9 @@ func (d *delivery) advance(ctx context.Context) (time.Time, error) {
 	for more := true; more; {
 		if context.Cause(ctx) == errDraining {
 			return time.Time{}, last(d.out.restart(d.after, reconnectFirst+rand.N(reconnectLast-reconnectFirst)))
+		}
+		if context.Cause(ctx) == errSuperseded {
+			return time.Time{}, last(d.out.end(model.EventKindSuperseded, d.after))
 		}
 		if ctx.Err() != nil {
 			return time.Time{}, errEnded // the client has gone

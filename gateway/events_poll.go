@@ -13,6 +13,10 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 )
 
+// maxPoll is about the most bytes that one poll's answer holds; the rest comes with the next poll. Without it a client that
+// was away makes us hold a hundred of the longest messages in one piece.
+const maxPoll = 1 << 20
+
 // errAnswered ends a poll that has its answer.
 var errAnswered = errors.New("the poll is answered")
 
@@ -34,7 +38,7 @@ func (s *Server) servePoll(ctx context.Context, c echo.Context, sub subscription
 func (t *poll) interval() time.Duration { return t.timeout }
 
 func (t *poll) send(entries []*eventlog.Entry, at eventlog.Position) error {
-	recordOf(t.c.Request().Context()).events = len(entries)
+	rec := recordOf(t.c.Request().Context())
 	b := buffers.Get().(*[]byte)
 	defer recycle(b)
 	*b = append(*b, `{"code":0,"data":{"`...)
@@ -44,10 +48,15 @@ func (t *poll) send(entries []*eventlog.Entry, at eventlog.Position) error {
 		*b = append(*b, `Msg":[`...)
 	}
 	for i, e := range entries {
+		rec.events++
 		if i > 0 {
 			*b = append(*b, ',')
 		}
 		*b = e.Append(*b, t.all)
+		if len(*b) > maxPoll {
+			at = e.At
+			break
+		}
 	}
 	*b = at.Append(append(*b, `],"Position":"`...))
 	*b = append(*b, "\"}}\n"...)
@@ -66,8 +75,11 @@ func (t *poll) reset(at eventlog.Position) error {
 }
 
 func (t *poll) end(why model.EventKind, _ eventlog.Position) error {
-	if why == model.EventKindKickoff {
+	switch why {
+	case model.EventKindKickoff:
 		return login.ErrReplaced
+	case model.EventKindSuperseded:
+		return refuse(model.TooManyRequests, "you have opened more streams and polls than you may have at a time; this was the oldest")
 	}
 	return login.ErrUnknown
 }

@@ -30,8 +30,9 @@ const (
 
 // Close codes of our own.
 const (
-	closeKickoff = 4001
-	closeEnded   = 4002
+	closeKickoff    = 4001
+	closeEnded      = 4002
+	closeSuperseded = 4003
 )
 
 // upgrader takes small buffers, and write buffers only while something is written: an idle connection has next to none.
@@ -166,8 +167,11 @@ func (t *ws) reset(at eventlog.Position) error {
 
 func (t *ws) end(why model.EventKind, _ eventlog.Position) error {
 	code := closeEnded
-	if why == model.EventKindKickoff {
+	switch why {
+	case model.EventKindKickoff:
 		code = closeKickoff
+	case model.EventKindSuperseded:
+		code = closeSuperseded
 	}
 	return t.close(code, string(why))
 }

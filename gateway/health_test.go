@@ -23,7 +23,7 @@ func TestHealth(t *testing.T) {
 	t.Run("not ready once draining", func(t *testing.T) {
 		w := newWorld(t, nil)
 		require.Contains(t, string(w.ask(w.request(http.MethodGet, "/readyz", "", nil)).data), `"ok"`)
-		w.server.Drain(t.Context())
+		w.server.Drain(t.Context(), 0)
 		a := w.ask(w.request(http.MethodGet, "/readyz", "", nil))
 		require.Equal(t, http.StatusServiceUnavailable, a.status)
 		require.Contains(t, string(a.data), `"draining"`)

@@ -70,6 +70,24 @@ func (s rest) GetConversationLastoneMsg(ctx context.Context, r server.GetConvers
 	return server.GetConversationLastoneMsg200JSONResponse{MessagesReplyJSONResponse: reply}, nil
 }
 
+// GetConversationMsgs answers POST /get_conversation_msgs.
+func (s rest) GetConversationMsgs(ctx context.Context, r server.GetConversationMsgsRequestObject) (server.GetConversationMsgsResponseObject, error) {
+	reply, err := messages(s.legacy.MessagesPage(ctx, caller(ctx).User, *r.Body))
+	if err != nil {
+		return nil, err
+	}
+	return server.GetConversationMsgs200JSONResponse{MessagesReplyJSONResponse: reply}, nil
+}
+
+// InnerSendMsg answers POST /inner/send_msg.
+func (s rest) InnerSendMsg(ctx context.Context, r server.InnerSendMsgRequestObject) (server.InnerSendMsgResponseObject, error) {
+	id, err := s.legacy.InnerSendMessage(ctx, *r.Body)
+	if err != nil {
+		return nil, err
+	}
+	return server.InnerSendMsg200JSONResponse{Data: model.SentMsg{MsgID: id}}, nil
+}
+
 func messages(list model.Messages, err error) (server.MessagesReplyJSONResponse, error) {
 	return server.MessagesReplyJSONResponse{Data: list}, err
 }

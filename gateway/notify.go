@@ -34,7 +34,7 @@ func (s *Server) notify(c echo.Context, p model.NotifyParams) error {
 	}
 
 	u := caller(ctx).User
-	ctx, one, err := s.streams.enter(ctx, u)
+	ctx, one, err := s.streams.enter(ctx, u, recordOf(ctx).client)
 	if err != nil {
 		return err
 	}

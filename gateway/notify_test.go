@@ -104,19 +104,26 @@ func TestNotify(t *testing.T) {
 		})
 	})
 
-	t.Run("a user may not open more streams than allowed, another may", func(t *testing.T) {
-		w := newWorld(t, func(c *Config) { c.StreamsPerUser = 2 })
+	t.Run("a poll's answer is bounded, and the next one has the rest", func(t *testing.T) {
+		w := newWorld(t, nil)
 		token := w.signIn(alice, 1)
-		first := w.open(t, model.ProtocolSse, token, "")
-		w.open(t, model.ProtocolWs, token, "")
-		for _, p := range transports {
-			require.Contains(t, w.open(t, p, token, "").next(t).end, "10009 ")
+		at, err := w.events.End(t.Context())
+		require.NoError(t, err)
+		for range 40 {
+			w.tell(strings.Repeat("x", 60_000), alice)
 		}
-		w.open(t, model.ProtocolSse, w.signIn(bob, 1), "")
-		first.close()
-		eventually(t, func() bool {
-			return w.ask(w.request(http.MethodGet, "/notify?protoc=poll&timeout=0", token, nil)).code == model.OK
-		})
+		for _, all := range []string{"", "&events=all"} {
+			after, n := at.String(), 0
+			for rounds := 0; n < 40; rounds++ {
+				require.Less(t, rounds, 4)
+				a := w.ask(w.request(http.MethodGet, "/notify?protoc=poll&timeout=0&after="+after+all, token, nil))
+				require.Less(t, len(a.data), maxPoll+100_000)
+				var got struct{ Position string }
+				require.NoError(t, json.Unmarshal(a.data, &got))
+				n, after = n+strings.Count(string(a.data), `"Content"`), got.Position
+			}
+			require.Equal(t, 40, n)
+		}
 	})
 
 	t.Run("no proxy may keep or hold back what it passes", func(t *testing.T) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/routers"
@@ -19,9 +20,12 @@ type operation struct {
 	bearer     bool // a token in the header
 	queryToken bool // or in the query
 	innerKey   bool
+	// media is what its body must be, "" where it has none. Only a body of JSON is read and checked before the operation.
+	media string
 }
 
-// readOperations reads the embedded document. Operations are found by method and path, with a blank between.
+// readOperations reads the embedded document. Operations are found by method and path as the router has it, /files/:id, with
+// a blank between.
 func readOperations() (map[string]*operation, error) {
 	spec, err := server.GetSpec()
 	if err != nil {
@@ -37,16 +41,28 @@ func readOperations() (map[string]*operation, error) {
 			asks := func(scheme string) bool {
 				return slices.ContainsFunc(security, func(r openapi3.SecurityRequirement) bool { _, ok := r[scheme]; return ok })
 			}
-			list[method+" "+path] = &operation{
+			list[method+" "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = &operation{
 				id:         op.OperationID,
 				route:      &routers.Route{Spec: spec, Path: path, PathItem: item, Method: method, Operation: op},
 				bearer:     asks("bearer"),
 				queryToken: asks("token"),
 				innerKey:   asks("innerKey"),
+				media:      mediaOf(op),
 			}
 		}
 	}
 	return list, nil
+}
+
+// mediaOf is the one media type of an operation's body.
+func mediaOf(op *openapi3.Operation) string {
+	if op.RequestBody == nil {
+		return ""
+	}
+	for media := range op.RequestBody.Value.Content {
+		return media
+	}
+	return ""
 }
 
 // operationOf is the operation a request is routed to, or nil.

@@ -53,6 +53,7 @@ type attendance struct {
 	missed  bool              // coming online failed: open streams may have passed by what waited, and must reload
 	due     time.Time         // when to go offline, once there is no stream; when to try again to come online, if there is
 	backoff time.Duration
+	showing chan struct{} // closed when the call that shows a chosen status has ended, for which going offline waits; nil if none is
 }
 
 func newPresence(a *adapter.Adapter, events eventlog.Log, log *slog.Logger) *presence {
@@ -148,7 +149,7 @@ func (p *presence) dueUsers() []legacy.UserID {
 	for u := range p.pending {
 		a := p.users[u]
 		switch {
-		case a.busy != nil:
+		case a.busy != nil || a.showing != nil:
 		case a.online == (a.streams > 0):
 			delete(p.pending, u)
 			if !a.online {
@@ -165,7 +166,7 @@ func (p *presence) dueUsers() []legacy.UserID {
 func (p *presence) settle(ctx context.Context, u legacy.UserID) {
 	p.mu.Lock()
 	a := p.users[u]
-	if a == nil || a.busy != nil || a.online == (a.streams > 0) || time.Now().Before(a.due) || ctx.Err() != nil {
+	if a == nil || a.busy != nil || a.showing != nil || a.online == (a.streams > 0) || time.Now().Before(a.due) || ctx.Err() != nil {
 		p.mu.Unlock()
 		return
 	}
@@ -282,15 +283,8 @@ func (p *presence) part(ctx context.Context, u legacy.UserID) error {
 		p.mu.Unlock()
 		return nil
 	}
-	for a.busy != nil {
-		busy := a.busy
-		p.mu.Unlock()
-		select {
-		case <-busy:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		p.mu.Lock()
+	if err := p.await(ctx, a); err != nil {
+		return err
 	}
 	if !a.online {
 		p.mu.Unlock()

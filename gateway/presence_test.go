@@ -12,6 +12,7 @@ import (
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -277,5 +278,63 @@ func TestSubscribe(t *testing.T) {
 		require.NoError(t, err)
 		defer w.server.presence.leave(alice, time.Time{})
 		require.True(t, sub.lost)
+	})
+}
+
+func TestChosenStatus(t *testing.T) {
+	choose := func(w *world, token login.Token, status string) answer {
+		return w.ask(w.request(http.MethodPost, "/set_status", token, map[string]string{"status": status}))
+	}
+	// The statuses that legacy was told of alice.
+	statuses := func(w *world) (list []string) {
+		w.legacy.mu.Lock()
+		defer w.legacy.mu.Unlock()
+		for _, c := range w.legacy.calls {
+			if c.Method == "userchange" && c.User == alice {
+				list = append(list, c.Params.([]any)[0].(map[string]string)["status"])
+			}
+		}
+		return list
+	}
+	echo := func(w *world) {
+		w.legacy.answer("userchange", func(c legacy.Call) (string, error) {
+			return success("userchange", userRow(c.User, c.Params.([]any)[0].(map[string]string)["status"]))
+		})
+	}
+	inTime(t, "shown at once with a stream, and again when the user comes back", func(t *testing.T, w *world) {
+		echo(w)
+		token := w.signIn(alice, 1)
+		l := w.open(t, model.ProtocolSse, token, "")
+		require.Equal(t, model.OK, choose(w, token, "busy").code)
+		l.close()
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, w.goings())
+		w.open(t, model.ProtocolSse, token, "")
+		synctest.Wait()
+		require.Equal(t, []string{"online", "busy", "busy"}, statuses(w))
+	})
+	inTime(t, "without a stream nothing is told until one opens", func(t *testing.T, w *world) {
+		echo(w)
+		token := w.signIn(alice, 1)
+		require.Equal(t, model.OK, choose(w, token, "away").code)
+		require.Empty(t, statuses(w))
+		w.open(t, model.ProtocolSse, token, "")
+		synctest.Wait()
+		require.Equal(t, []string{"away"}, statuses(w))
+	})
+	inTime(t, "going offline waits for it, or the user would be online for good", func(t *testing.T, w *world) {
+		token := w.signIn(alice, 1)
+		w.open(t, model.ProtocolSse, token, "").close()
+		time.Sleep(linger - time.Second)
+		w.legacy.answer("userchange", func(c legacy.Call) (string, error) {
+			time.Sleep(900 * time.Millisecond)
+			require.Zero(t, w.goings())
+			time.Sleep(50 * time.Millisecond)
+			return success("userchange", userRow(c.User, "busy"))
+		})
+		time.Sleep(500 * time.Millisecond)
+		require.Equal(t, model.OK, choose(w, token, "busy").code)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, 1, w.goings())
 	})
 }

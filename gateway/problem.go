@@ -85,8 +85,8 @@ func frameworkProblem(err *echo.HTTPError) problem {
 		return of(model.NotFound, "no such operation; /openapi.json lists them")
 	case http.StatusMethodNotAllowed:
 		return of(model.MethodNotAllowed, "method not allowed; the header Allow lists those that are")
-	case http.StatusUnsupportedMediaType:
-		p := of(model.InvalidParameter, "body: must be JSON; send Content-Type: application/json")
+	case http.StatusUnsupportedMediaType, http.StatusRequestedRangeNotSatisfiable:
+		p := of(model.InvalidParameter, fmt.Sprint(err.Message))
 		p.status = err.Code
 		return p
 	case http.StatusBadRequest:

@@ -70,7 +70,7 @@ func TestNewProblem(t *testing.T) {
 
 // TestEveryCode reaches each code of the document by a request.
 func TestEveryCode(t *testing.T) {
-	w := newWorld(t, func(c *Config) { c.StreamsPerUser = 1 })
+	w := newWorld(t, func(c *Config) { c.Streams.Address = 1 })
 	token := w.signIn(alice, 1)
 	replaced := w.signIn(alice, 2)
 	w.signIn(alice, 2)

@@ -47,8 +47,8 @@ type Config struct {
 	// Origins are the web origins, such as https://chat.example.com, whose pages may call us and open WebSockets, besides
 	// our own. Default: none.
 	Origins []string
-	// StreamsPerUser bounds the open streams and polls of one user. Default 100.
-	StreamsPerUser int
+	// Streams bound the open streams and polls. Defaults: 50,000 on this server, 100 of one user, 10,000 from one address.
+	Streams StreamLimits
 }
 
 // A Server answers the facade's operations. Run must be running while it serves.
@@ -66,6 +66,8 @@ type Server struct {
 	operations    map[string]*operation
 	public, inner http.Handler
 	streams       *streams
+	uploads       *transfers
+	downloads     *transfers
 	presence      *presence
 	health        health
 }
@@ -90,7 +92,11 @@ func New(c Config) (*Server, error) {
 		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
 		origins:        c.Origins,
 		operations:     operations,
-		streams:        newStreams(cmp.Or(c.StreamsPerUser, 100)),
+		streams: newStreams(StreamLimits{
+			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
+		}),
+		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
+		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
 	}
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow
@@ -120,9 +126,9 @@ func (s *Server) Run(ctx context.Context) error {
 	<-ctx.Done()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
-	s.streams.end()
+	s.streams.endAll()
 	s.presence.stop(limit)
-	s.streams.drain(limit)
+	s.streams.drain(limit, 0)
 	select {
 	case <-calls:
 		return nil
@@ -135,10 +141,10 @@ func (s *Server) Run(ctx context.Context) error {
 // keeps the process from exiting.
 const shutdownTimeout = 2 * time.Second
 
-// Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end with a
-// hint when to reconnect. Calls go on being answered. It returns when all streams are gone, or when ctx ends; WebSockets that
-// do not take our last word until then are cut.
-func (s *Server) Drain(ctx context.Context) { s.streams.drain(ctx) }
+// Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end, one after
+// the other over at most spread, with a hint when to reconnect. Calls go on being answered. It returns when all streams are
+// gone, or when ctx ends; WebSockets that do not take our last word until then are cut.
+func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.drain(ctx, spread) }
 
 func (s *Server) handler(serves func(path string) bool) http.Handler {
 	e := echo.New()
@@ -148,14 +154,14 @@ func (s *Server) handler(serves func(path string) bool) http.Handler {
 	return e
 }
 
-// rest has the operations that take JSON and answer JSON. The two that do not are in handlers, so those of the embedded
+// rest has the operations that take JSON and answer JSON. Those that do not are in handlers, so the ones of the embedded
 // interface, which is nil, are never reached.
 type rest struct {
 	*Server
 	server.StrictServerInterface
 }
 
-// handlers are the strict operations, and the two that write their answers themselves.
+// handlers are the strict operations, and those that read their bodies or write their answers themselves: these and files.go's.
 type handlers struct {
 	server.ServerInterface
 	server *Server
@@ -173,7 +179,7 @@ func (h handlers) OpenapiJson(c echo.Context) error {
 	return c.JSONBlob(http.StatusOK, document)
 }
 
-// subset registers only the routes that one listener serves. The document has no other methods than these two.
+// subset registers only the routes that one listener serves. The document has no other methods than these three.
 type subset struct {
 	server.EchoRouter
 	serves func(path string) bool
@@ -184,6 +190,13 @@ func (r subset) GET(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *
 		return nil
 	}
 	return r.EchoRouter.GET(path, h, m...)
+}
+
+func (r subset) HEAD(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {
+	if !r.serves(path) {
+		return nil
+	}
+	return r.EchoRouter.HEAD(path, h, m...)
 }
 
 func (r subset) POST(path string, h echo.HandlerFunc, m ...echo.MiddlewareFunc) *echo.Route {

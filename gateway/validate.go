@@ -34,11 +34,18 @@ const (
 	drainTimeout = 2 * time.Second
 )
 
-var validation = &openapi3filter.Options{
-	// The handler must get the very value that was checked: decoding again would match names in any case.
-	KeepValidatedValue: true,
-	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, // authenticate has been here
-}
+var (
+	validation = &openapi3filter.Options{
+		// The handler must get the very value that was checked: decoding again would match names in any case.
+		KeepValidatedValue: true,
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, // authenticate has been here
+	}
+	// bodyless is for bodies that their operation reads itself, as they come.
+	bodyless = &openapi3filter.Options{
+		ExcludeRequestBody: true,
+		AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+	}
+)
 
 // validate checks a request against the document before its operation sees it.
 func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
@@ -47,7 +54,10 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 		if op == nil {
 			return next(c)
 		}
-		if op.route.Operation.RequestBody != nil {
+		options, checked := validation, r.WithContext(r.Context())
+		checked.Body = http.NoBody // of what is not JSON: the validator would read all of it into memory, for nothing
+		switch op.media {
+		case echo.MIMEApplicationJSON:
 			body, err := readBody(c)
 			if err != nil {
 				return err
@@ -56,15 +66,39 @@ func (s *Server) validate(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 			r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-		} else if r.ContentLength > maxBody {
-			return tooLarge(c)
+			checked = r
+		case "":
+			if r.ContentLength > maxBody {
+				return tooLarge(c)
+			}
+		default:
+			options = bodyless
+			if err := checkMedia(r, op.media); err != nil {
+				return err
+			}
 		}
-		input := &openapi3filter.RequestValidationInput{Request: r, Route: op.route, Options: validation}
+		input := &openapi3filter.RequestValidationInput{Request: checked, Route: op.route, PathParams: pathParams(c), Options: options}
 		if err := openapi3filter.ValidateRequest(r.Context(), input); err != nil {
 			return refuse(model.InvalidParameter, "%s", sentence(err))
 		}
 		return next(c)
 	}
+}
+
+func pathParams(c echo.Context) map[string]string {
+	params := map[string]string{}
+	for _, name := range c.ParamNames() {
+		params[name] = c.Param(name)
+	}
+	return params
+}
+
+// checkMedia refuses a body of another media type.
+func checkMedia(r *http.Request, want string) error {
+	if media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || media != want {
+		return echo.NewHTTPError(http.StatusUnsupportedMediaType, "body: send Content-Type: "+want)
+	}
+	return nil
 }
 
 func readBody(c echo.Context) ([]byte, error) {
@@ -87,19 +121,22 @@ func readBody(c echo.Context) ([]byte, error) {
 	return body, nil
 }
 
-// tooLarge refuses a body, after reading on for a while so that the client gets to the answer.
 func tooLarge(c echo.Context) error {
-	r := c.Request()
-	if r.Header.Get("Expect") == "" { // else the client waits for our word before it sends
-		control := http.NewResponseController(c.Response())
-		_ = control.SetReadDeadline(time.Now().Add(drainTimeout))
-		if _, err := io.CopyN(io.Discard, r.Body, maxDrain); err == io.EOF {
-			_ = control.SetReadDeadline(time.Time{})
-		} else {
-			c.Response().Header().Set(echo.HeaderConnection, "close")
-		}
+	if c.Request().Header.Get("Expect") == "" { // else the client waits for our word before it sends
+		drain(c)
 	}
 	return refuse(model.TooLarge, "body: larger than %d bytes", maxBody)
+}
+
+// drain reads on for a while what is not wanted, so that the client gets to the answer.
+func drain(c echo.Context) {
+	control := http.NewResponseController(c.Response())
+	_ = control.SetReadDeadline(time.Now().Add(drainTimeout))
+	if _, err := io.CopyN(io.Discard, c.Request().Body, maxDrain); err == io.EOF {
+		_ = control.SetReadDeadline(time.Time{})
+	} else {
+		c.Response().Header().Set(echo.HeaderConnection, "close")
+	}
 }
 
 // checkJSON refuses what the decoder would take with a shrug: another media type, a second value after the first, and
@@ -108,8 +145,8 @@ func checkJSON(r *http.Request, body []byte) error {
 	if len(body) == 0 {
 		return nil
 	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)); err != nil || media != echo.MIMEApplicationJSON {
-		return echo.ErrUnsupportedMediaType
+	if err := checkMedia(r, echo.MIMEApplicationJSON); err != nil {
+		return err
 	}
 	if !utf8.Valid(body) {
 		return refuse(model.InvalidParameter, "body: must be UTF-8")

@@ -49,10 +49,17 @@ type Response struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	Directory
+	// Version is the backend's own, which it writes into each answer; a push has none.
+	Version Text `json:"v"`
 	// Unsure is set where the wire does not tell whose answer this is: a failure may be somebody else's, and a success
 	// without data was never sent to the caller. What is so must then be asked for.
 	Unsure bool `json:"-"`
 }
+
+// MaxFrame is the largest call in bytes of JSON that an xxd takes: its limit of 20,480 bytes counts the padded ciphertext
+// (LEGACY).
+const MaxFrame = 20479
 
 // TooLargeError says that a call does not fit into what the server takes in one piece; it was not sent.
 type TooLargeError struct {
@@ -84,6 +91,9 @@ type Push struct {
 	Message Text            `json:"message"`
 	Data    json.RawMessage `json:"data"`
 	Pager   Pager           `json:"pager"`
+	// SessionID comes with the frame of that name alone; it opens files (recorded: 01_login_sequence).
+	SessionID Text `json:"sessionID"`
+	Directory
 }
 
 func (p Push) String() string { return p.Module + "/" + p.Method }
@@ -130,10 +140,21 @@ func decode(module, method string, data json.RawMessage, v any) error {
 	return nil
 }
 
+// ServerInfo is what an xxd tells of itself to who signs in (seed 004). APIScheme, ClientUpdate and Push are in its own form.
+type ServerInfo struct {
+	Version        Text            `json:"version"`
+	UploadFileSize Int             `json:"uploadFileSize"` // bytes; 0: it takes no files
+	APIScheme      json.RawMessage `json:"apiScheme"`
+	ClientUpdate   json.RawMessage `json:"clientUpdate"`
+	Push           json.RawMessage `json:"push"`
+}
+
 // Welcome is what a server tells of itself when a user signs in.
 type Welcome struct {
-	User     UserRow
-	Users    []UserRow
+	Server ServerInfo
+	User   UserRow
+	Users  []UserRow
+	Directory
 	Chats    []ChatRow
 	Messages []MessageRow // what waited for the user; the server has forgotten it by now
 	Notices  []NoticeRow

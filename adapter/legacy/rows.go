@@ -3,6 +3,7 @@ package legacy
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,7 +26,7 @@ type UserRow struct {
 	Status   Text `json:"status"`
 }
 
-// ChatRow is a chat. Star, Hide and Mute are the asking user's own marks; only getlist answers them.
+// ChatRow is a chat. Star, Hide, Mute and Category are the asking user's own marks; only getlist answers them.
 type ChatRow struct {
 	ID             Int   `json:"id"`
 	GID            Text  `json:"gid"`
@@ -38,11 +39,13 @@ type ChatRow struct {
 	CreatedBy      Text  `json:"createdBy"`
 	CreatedDate    Date  `json:"createdDate"`
 	EditedBy       Text  `json:"editedBy"`
+	EditedDate     Date  `json:"editedDate"`
 	LastActiveTime Date  `json:"lastActiveTime"`
 	DismissDate    Date  `json:"dismissDate"`
 	Star           Int   `json:"star"`
 	Hide           Int   `json:"hide"`
 	Mute           Int   `json:"mute"`
+	Category       Text  `json:"category"`
 	Members        Users `json:"members"`
 }
 
@@ -73,6 +76,33 @@ func (c ChatRow) MaySpeak(u UserID) bool {
 		list += "," + string(c.Admins)
 	}
 	return slices.Contains(strings.Split(list, ","), u.String())
+}
+
+// AdminList are the chat's admins in the order in which they stand there, as often as they do: legacy keeps duplicates
+// (recorded: 08_group_ops).
+func (c ChatRow) AdminList() []UserID { return userList(string(c.Admins)) }
+
+// CommitterList are those who may send where committers are set, each once; see MaySpeak.
+func (c ChatRow) CommitterList() []UserID {
+	list := strings.ReplaceAll(string(c.Committers), "$ADMINS", string(c.Admins))
+	users := userList(list)
+	seen := map[UserID]bool{}
+	return slices.DeleteFunc(users, func(u UserID) bool {
+		again := seen[u]
+		seen[u] = true
+		return again
+	})
+}
+
+// userList reads ids with commas between; what is no id is passed over.
+func userList(s string) []UserID {
+	var list []UserID
+	for _, field := range strings.Split(s, ",") {
+		if n, err := strconv.ParseInt(strings.TrimSpace(field), 10, 64); err == nil && n > 0 {
+			list = append(list, UserID(n))
+		}
+	}
+	return list
 }
 
 // MessageRow is a message, live or waiting; waiting rows carry their numbers as strings and their date as local time
@@ -123,13 +153,13 @@ type NoticeAction struct {
 	Label Text `json:"label"`
 	URL   Text `json:"url"`
 	Type  Text `json:"type"`
-	Icon  Text `json:"icon"`
+	Icon  Text `json:"icon,omitempty"`
 }
 
 // NoticeSender names the application that sent a notice. The server writes [] where there is none.
 type NoticeSender struct {
 	ID     Text `json:"id"`
-	Name   Text `json:"name"`
+	Name   Text `json:"name,omitempty"`
 	Avatar Text `json:"avatar"`
 }
 

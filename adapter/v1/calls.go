@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
@@ -34,14 +36,6 @@ var calls = map[string]rewrite{
 	"chat/settings":           settings,
 	"chat/userchange":         userChange,
 	"chat/getofflinemessages": nothing, // they came with the sign-in
-}
-
-// missing is what to call that which 1.0 has not, by the calls that need it.
-var missing = map[string]string{
-	"chat/mute": "muting", "chat/category": "categories", "chat/dismiss": "dismissing of conversations",
-	"chat/notify": "notices", "chat/getofflinenotify": "notices", "chat/extensions": "extensions", "entry/visit": "extensions",
-	"chat/gettodoes": "todos", "chat/upserttodo": "todos", "chat/uploadfile": "files by its chat port",
-	"chat/checkuserchange": "news of changed users",
 }
 
 // Call asks the server one thing in the name of the connection's user, whatever call.User says. Calls may overlap; they go
@@ -240,7 +234,7 @@ func settings(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 		if err != nil {
 			return legacy.Response{}, err
 		}
-		r, err := c.ask(ctx, "settings", p.text(0), string(text))
+		r, err := c.ask(ctx, "settings", p.text(0), ascii(text))
 		if r.Result == legacy.Success {
 			r.Data = text // 2.x echoes it
 		}
@@ -254,7 +248,22 @@ func settings(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 	return r, err
 }
 
-// userChange changes the user's own status or name, and answers him as he is then.
+// ascii is a JSON text in ASCII alone: 1.0 keeps it as it is, and its table has no room for what is above U+FFFF.
+func ascii(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(text) {
+		if r < utf8.RuneSelf {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+// userChange changes the user's own status or name, and answers him as he is then. What is so already is not asked for.
 func userChange(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 	text, err := json.Marshal(p.at(0))
 	if err != nil {
@@ -264,10 +273,8 @@ func userChange(c *Conn, ctx context.Context, p params) (legacy.Response, error)
 	if err := json.Unmarshal(text, &change); err != nil {
 		return legacy.Response{}, fmt.Errorf("a change that is no object: %w", err)
 	}
-	for field, value := range change {
-		if value != "" && field != "status" && field != "realname" {
-			return legacy.Response{}, unsupported("changing of a user's " + field)
-		}
+	if refused, err := c.unlike(ctx, change); err != nil || refused.Result != legacy.Success {
+		return refused, err
 	}
 	r := legacy.Response{Result: legacy.Success}
 	for field, method := range map[string]string{"status": "userChangeStatus", "realname": "userChangeName"} {
@@ -278,18 +285,48 @@ func userChange(c *Conn, ctx context.Context, p params) (legacy.Response, error)
 			return r, err
 		}
 	}
+	me, said, err := c.self(ctx)
+	if err != nil || said.Result != legacy.Success {
+		return said, err
+	}
+	r.Data, err = json.Marshal(me)
+	return r, err
+}
+
+// unlike says whether a change is of fields that 1.0 cannot change, by an error; what is so already is no change.
+func (c *Conn) unlike(ctx context.Context, change map[string]legacy.Text) (legacy.Response, error) {
+	var me row
+	for field, value := range change {
+		if field == "status" || field == "realname" || value == "" {
+			continue
+		}
+		if me == nil {
+			own, said, err := c.self(ctx)
+			if err != nil || said.Result != legacy.Success {
+				return said, err
+			}
+			me = own
+		}
+		if me.text(field) != string(value) {
+			return legacy.Response{}, unsupported("changing of a user's " + field)
+		}
+	}
+	return legacy.Response{Result: legacy.Success}, nil
+}
+
+// self is the user's own row, or what was said instead.
+func (c *Conn) self(ctx context.Context) (row, legacy.Response, error) {
 	all, err := c.ask(ctx, "userGetlist")
 	if err != nil || all.Result != legacy.Success {
-		return all, err
+		return nil, all, err
 	}
 	found, err := pick(all, func(u legacy.UserRow) bool { return legacy.UserID(u.ID) == c.user })
 	if err != nil {
-		return r, err
+		return nil, all, err
 	}
-	var rows []json.RawMessage
+	var rows []row
 	if err := json.Unmarshal(found, &rows); err != nil || len(rows) == 0 {
-		return r, fmt.Errorf("the list of users is without the one who asks (%w)", err)
+		return nil, all, fmt.Errorf("the list of users is without the one who asks (%w)", err)
 	}
-	r.Data = rows[0]
-	return r, nil
+	return rows[0], all, nil
 }

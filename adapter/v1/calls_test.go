@@ -103,7 +103,7 @@ func TestUsersChange(t *testing.T) {
 	require.Equal(t, legacy.Text("busy"), u.Status)
 	require.Equal(t, legacy.Text("Alice"), u.Realname)
 	require.Contains(t, string(until(t, bob, "userchange").Data), "busy")
-	u = as[legacy.UserRow](t, ask(t, alice, "userchange", map[string]string{"realname": "Alicia", "email": ""}))
+	u = as[legacy.UserRow](t, ask(t, alice, "userchange", map[string]string{"realname": "Alicia", "email": "", "account": "alice"}))
 	require.Equal(t, legacy.Text("Alicia"), u.Realname)
 	require.Contains(t, string(until(t, bob, "userchange").Data), "Alicia")
 	_, err := alice.Call(t.Context(), legacy.Chat(0, "userchange", map[string]string{"email": "a@example.com", "status": "away"}))
@@ -115,7 +115,7 @@ func TestUsersChange(t *testing.T) {
 func TestSettings(t *testing.T) {
 	_, alice, _ := team(t)
 	require.Equal(t, "null", string(ask(t, alice, "settings", "alice", "").Data))
-	value := map[string]any{"a": "猫", "n": []any{1.0, nil}}
+	value := map[string]any{"a": "猫 😀", "n": []any{1.0, nil}}
 	require.Equal(t, value, as[map[string]any](t, ask(t, alice, "settings", "alice", value)))
 	require.Equal(t, value, as[map[string]any](t, ask(t, alice, "settings", "alice", "")))
 }

@@ -108,7 +108,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 	if err := json.Unmarshal(a.Data, &w.User); err != nil || w.User.ID <= 0 || a.SID == "" {
 		return w, fmt.Errorf("a login's answer that names no user: %.100q", a.Data)
 	}
-	c.user, c.sid = legacy.UserID(w.User.ID), a.SID
+	c.user, c.sid, w.Server.Version = legacy.UserID(w.User.ID), a.SID, version
 	for listed := false; !listed; {
 		line, err := c.read()
 		if err != nil {

@@ -81,7 +81,7 @@ func readContents(data json.RawMessage) json.RawMessage {
 	return text
 }
 
-// A row is a message as the server wrote it.
+// A row is a message, or a user, as the server wrote it.
 type row map[string]json.RawMessage
 
 func (r row) text(field string) string {

@@ -19,8 +19,6 @@ import (
 )
 
 const (
-	// maxFrame is the largest JSON that xxd takes: its limit of 20,480 bytes counts the padded ciphertext (LEGACY).
-	maxFrame = 20479
 	// loginTimeout bounds the way from the dial to the sixth login frame, five backend calls in series.
 	loginTimeout = 15 * time.Second
 	writeTimeout = 10 * time.Second
@@ -36,6 +34,7 @@ type Conn struct {
 	key   legacy.Key
 	user  legacy.UserID
 	quiet time.Duration
+	files files
 
 	turn chan struct{} // holds one token while nobody writes
 	news chan struct{} // holds one token when there may be pushes to read
@@ -68,7 +67,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		return nil, legacy.Welcome{}, fmt.Errorf("connect to xxd: %w", err)
 	}
 	c := &Conn{
-		ws: ws, key: key, quiet: s.silence,
+		ws: ws, key: key, quiet: s.silence, files: files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.turn <- struct{}{}
@@ -80,6 +79,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	if err != nil {
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
+	welcome.Server = info.ServerInfo
 	go c.run()
 	return c, welcome, nil
 }
@@ -117,7 +117,10 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 			if err == nil && c.user <= 0 {
 				err = fmt.Errorf("refused: %s%s", p.Message, p.Data)
 			}
+		case "sessionid":
+			c.files.session = string(p.SessionID)
 		case "usergetlist":
+			w.Directory = p.Directory
 			err = p.Decode(&w.Users)
 		case "getlist":
 			err = p.Decode(&w.Chats)

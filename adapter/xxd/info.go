@@ -14,13 +14,9 @@ import (
 
 // Info is what xxd tells of itself to who knows a password (seed 004; recorded: 01_login_sequence).
 type Info struct {
-	Version        legacy.Text     `json:"version"`
-	Token          legacy.Text     `json:"token"` // the AES key of all its websockets until it restarts
-	UploadFileSize legacy.Int      `json:"uploadFileSize"`
-	ChatPort       legacy.Int      `json:"chatPort"`
-	APIScheme      json.RawMessage `json:"apiScheme"`
-	ClientUpdate   json.RawMessage `json:"clientUpdate"`
-	Push           json.RawMessage `json:"push"`
+	legacy.ServerInfo
+	Token    legacy.Text `json:"token"` // the AES key of all its websockets until it restarts
+	ChatPort legacy.Int  `json:"chatPort"`
 }
 
 const (

@@ -7,6 +7,7 @@
 package xxd
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -35,6 +36,8 @@ type Config struct {
 
 	// Silence is how long xxd may say nothing before the connection counts as dead; it pings every 18 s. Default 45 s.
 	Silence time.Duration
+	// Stall is how long the transfer of a file may stand still because of xxd. Default 30 s.
+	Stall time.Duration
 }
 
 // Server is one xxd. It holds no connection and may be used from any goroutine.
@@ -43,6 +46,7 @@ type Server struct {
 	name    string
 	device  string
 	silence time.Duration
+	stall   time.Duration
 	tls     *tls.Config
 	http    *http.Client
 }
@@ -57,12 +61,11 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{base: base, name: c.ServerName, device: c.Device, silence: c.Silence, tls: trust}
-	if s.device == "" {
-		s.device = "desktop"
-	}
-	if s.silence == 0 {
-		s.silence = 45 * time.Second
+	s := &Server{
+		base: base, name: c.ServerName, tls: trust,
+		device:  cmp.Or(c.Device, "desktop"),
+		silence: cmp.Or(c.Silence, 45*time.Second),
+		stall:   cmp.Or(c.Stall, 30*time.Second),
 	}
 	s.http = &http.Client{
 		Transport: &http.Transport{

@@ -50,6 +50,8 @@ type Store interface {
 	Revoke(ctx context.Context, t Token) (Login, error)
 	// Replace ends all of a user's logins as another sign-in would, and returns them.
 	Replace(ctx context.Context, u legacy.UserID) ([]Login, error)
+	// Dismiss ends a user's logins, or with platforms only those on them, as Revoke would, and returns them.
+	Dismiss(ctx context.Context, u legacy.UserID, platforms ...int) ([]Login, error)
 	// Live says whether the user has a login.
 	Live(ctx context.Context, u legacy.UserID) (bool, error)
 	// Keep keeps what a user signs in with at the chat server, sealed: the store could not read it. Kept returns it, nil for

@@ -7,7 +7,50 @@ import (
 	"encoding/json"
 
 	"github.com/oapi-codegen/runtime"
+	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for Capability.
+const (
+	CapabilityActForAnyUser        Capability = "act_for_any_user"
+	CapabilityApplicationAPI       Capability = "application_api"
+	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
+	CapabilityCategory             Capability = "category"
+	CapabilityDismiss              Capability = "dismiss"
+	CapabilityExtensions           Capability = "extensions"
+	CapabilityFiles                Capability = "files"
+	CapabilityMute                 Capability = "mute"
+	CapabilityProfile              Capability = "profile"
+	CapabilityTodos                Capability = "todos"
+)
+
+// Valid indicates whether the value is a known member of the Capability enum.
+func (e Capability) Valid() bool {
+	switch e {
+	case CapabilityActForAnyUser:
+		return true
+	case CapabilityApplicationAPI:
+		return true
+	case CapabilityBesideDesktopClients:
+		return true
+	case CapabilityCategory:
+		return true
+	case CapabilityDismiss:
+		return true
+	case CapabilityExtensions:
+		return true
+	case CapabilityFiles:
+		return true
+	case CapabilityMute:
+		return true
+	case CapabilityProfile:
+		return true
+	case CapabilityTodos:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for Code.
 const (
@@ -77,14 +120,17 @@ func (e Code) Valid() bool {
 
 // Defines values for ConversationEventChanged.
 const (
-	ChangedAdmins     ConversationEventChanged = "admins"
-	ChangedArchived   ConversationEventChanged = "archived"
-	ChangedCommitters ConversationEventChanged = "committers"
-	ChangedCreated    ConversationEventChanged = "created"
-	ChangedDismissed  ConversationEventChanged = "dismissed"
-	ChangedMembers    ConversationEventChanged = "members"
-	ChangedPublic     ConversationEventChanged = "public"
-	ChangedRenamed    ConversationEventChanged = "renamed"
+	ChangedAdmins      ConversationEventChanged = "admins"
+	ChangedArchived    ConversationEventChanged = "archived"
+	ChangedCategorized ConversationEventChanged = "categorized"
+	ChangedCommitters  ConversationEventChanged = "committers"
+	ChangedCreated     ConversationEventChanged = "created"
+	ChangedDismissed   ConversationEventChanged = "dismissed"
+	ChangedMembers     ConversationEventChanged = "members"
+	ChangedMuted       ConversationEventChanged = "muted"
+	ChangedPublic      ConversationEventChanged = "public"
+	ChangedRenamed     ConversationEventChanged = "renamed"
+	ChangedStarred     ConversationEventChanged = "starred"
 )
 
 // Valid indicates whether the value is a known member of the ConversationEventChanged enum.
@@ -94,6 +140,8 @@ func (e ConversationEventChanged) Valid() bool {
 		return true
 	case ChangedArchived:
 		return true
+	case ChangedCategorized:
+		return true
 	case ChangedCommitters:
 		return true
 	case ChangedCreated:
@@ -102,9 +150,13 @@ func (e ConversationEventChanged) Valid() bool {
 		return true
 	case ChangedMembers:
 		return true
+	case ChangedMuted:
+		return true
 	case ChangedPublic:
 		return true
 	case ChangedRenamed:
+		return true
+	case ChangedStarred:
 		return true
 	default:
 		return false
@@ -121,6 +173,7 @@ const (
 	EventKindPosition     EventKind = "position"
 	EventKindReset        EventKind = "reset"
 	EventKindRevoked      EventKind = "revoked"
+	EventKindSuperseded   EventKind = "superseded"
 	EventKindUpstream     EventKind = "upstream"
 	EventKindUser         EventKind = "user"
 )
@@ -143,6 +196,8 @@ func (e EventKind) Valid() bool {
 	case EventKindReset:
 		return true
 	case EventKindRevoked:
+		return true
+	case EventKindSuperseded:
 		return true
 	case EventKindUpstream:
 		return true
@@ -189,6 +244,156 @@ func (e Protocol) Valid() bool {
 	case ProtocolSse:
 		return true
 	case ProtocolWs:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SaveTodoRequestStatus.
+const (
+	TodoClosed SaveTodoRequestStatus = "closed"
+	TodoDoing  SaveTodoRequestStatus = "doing"
+	TodoDone   SaveTodoRequestStatus = "done"
+	TodoWait   SaveTodoRequestStatus = "wait"
+)
+
+// Valid indicates whether the value is a known member of the SaveTodoRequestStatus enum.
+func (e SaveTodoRequestStatus) Valid() bool {
+	switch e {
+	case TodoClosed:
+		return true
+	case TodoDoing:
+		return true
+	case TodoDone:
+		return true
+	case TodoWait:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ServerInfoMode.
+const (
+	ModeV1  ServerInfoMode = "v1"
+	ModeXxb ServerInfoMode = "xxb"
+	ModeXxd ServerInfoMode = "xxd"
+)
+
+// Valid indicates whether the value is a known member of the ServerInfoMode enum.
+func (e ServerInfoMode) Valid() bool {
+	switch e {
+	case ModeV1:
+		return true
+	case ModeXxb:
+		return true
+	case ModeXxd:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SetStatusRequestStatus.
+const (
+	StatusAway   SetStatusRequestStatus = "away"
+	StatusBusy   SetStatusRequestStatus = "busy"
+	StatusOnline SetStatusRequestStatus = "online"
+)
+
+// Valid indicates whether the value is a known member of the SetStatusRequestStatus enum.
+func (e SetStatusRequestStatus) Valid() bool {
+	switch e {
+	case StatusAway:
+		return true
+	case StatusBusy:
+		return true
+	case StatusOnline:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TodosRequestOrder.
+const (
+	DateAsc  TodosRequestOrder = "date_asc"
+	DateDesc TodosRequestOrder = "date_desc"
+	IdAsc    TodosRequestOrder = "id_asc"
+	IdDesc   TodosRequestOrder = "id_desc"
+	PriAsc   TodosRequestOrder = "pri_asc"
+	PriDesc  TodosRequestOrder = "pri_desc"
+)
+
+// Valid indicates whether the value is a known member of the TodosRequestOrder enum.
+func (e TodosRequestOrder) Valid() bool {
+	switch e {
+	case DateAsc:
+		return true
+	case DateDesc:
+		return true
+	case IdAsc:
+		return true
+	case IdDesc:
+		return true
+	case PriAsc:
+		return true
+	case PriDesc:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TodosRequestStatus.
+const (
+	TodosAll      TodosRequestStatus = "all"
+	TodosClosed   TodosRequestStatus = "closed"
+	TodosDoing    TodosRequestStatus = "doing"
+	TodosDone     TodosRequestStatus = "done"
+	TodosUnclosed TodosRequestStatus = "unclosed"
+	TodosUndone   TodosRequestStatus = "undone"
+	TodosWait     TodosRequestStatus = "wait"
+)
+
+// Valid indicates whether the value is a known member of the TodosRequestStatus enum.
+func (e TodosRequestStatus) Valid() bool {
+	switch e {
+	case TodosAll:
+		return true
+	case TodosClosed:
+		return true
+	case TodosDoing:
+		return true
+	case TodosDone:
+		return true
+	case TodosUnclosed:
+		return true
+	case TodosUndone:
+		return true
+	case TodosWait:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for UpdateMeRequestGender.
+const (
+	GenderFemale  UpdateMeRequestGender = "f"
+	GenderMale    UpdateMeRequestGender = "m"
+	GenderUnknown UpdateMeRequestGender = "u"
+)
+
+// Valid indicates whether the value is a known member of the UpdateMeRequestGender enum.
+func (e UpdateMeRequestGender) Valid() bool {
+	switch e {
+	case GenderFemale:
+		return true
+	case GenderMale:
+		return true
+	case GenderUnknown:
 		return true
 	default:
 		return false
@@ -337,6 +542,179 @@ type ArchiveResult struct {
 	Failed []ArchiveFailure `json:"Failed"`
 }
 
+// CallAnswer The envelope around `data`.
+type CallAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data What the chat server answers, in its own form.
+	//
+	// Example: {"gid":"87ba7679-b682-47e7-8499-0385dda22b66","members":[4,5]}
+	Data interface{} `json:"data,omitempty,omitzero"`
+}
+
+// CallRequest A call of the chat server.
+type CallRequest struct {
+	// Call Module and method.
+	//
+	// Example: chat/members
+	Call string `json:"call"`
+
+	// Params Exactly the params of the method, in their order.
+	//
+	// Example: ["87ba7679-b682-47e7-8499-0385dda22b66"]
+	Params []interface{} `json:"params,omitempty,omitzero"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"session,omitempty,omitzero"`
+}
+
+// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (modes xxd and v1).
+// `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
+// conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
+//
+// Example: act_for_any_user
+type Capability string
+
+// ChatGroup A group.
+type ChatGroup struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"ConversationId"`
+
+	// Name Its name.
+	//
+	// Example: 研发部
+	Name string `json:"Name"`
+}
+
+// ChatGroups The groups of the chat server.
+type ChatGroups struct {
+	// Conversations The groups, by id.
+	//
+	// Example: [{"ConversationId":"87ba7679-b682-47e7-8499-0385dda22b66","Name":"研发部"}]
+	Conversations []ChatGroup `json:"Conversations"`
+}
+
+// ChatGroupsAnswer The envelope around `data`.
+type ChatGroupsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The groups of the chat server.
+	Data ChatGroups `json:"data"`
+}
+
+// ChatUser A user by name.
+type ChatUser struct {
+	// Name The name to show.
+	//
+	// Example: Alice
+	Name string `json:"Name"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"Session"`
+}
+
+// ChatUsers Users by name.
+type ChatUsers struct {
+	// Users The users, by session.
+	//
+	// Example: [{"Name":"Alice","Session":"4"}]
+	Users []ChatUser `json:"Users"`
+}
+
+// ChatUsersAnswer The envelope around `data`.
+type ChatUsersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Users by name.
+	Data ChatUsers `json:"data"`
+}
+
+// ChatUsersRequest Whose members to list.
+type ChatUsersRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id,omitempty,omitzero"`
+}
+
 // Code What came of it. 0: it worked.
 //
 // | code | HTTP | meaning |
@@ -364,6 +742,21 @@ type Code int
 
 // Conversation A conversation as the caller sees it.
 type Conversation struct {
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Category The category the caller has put it into; empty for none.
+	//
+	// Example:
+	Category string `json:"Category"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
+
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
@@ -399,6 +792,19 @@ type Conversation struct {
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
 
+	// IsMute The caller has muted it.
+	//
+	// Example: false
+	IsMute bool `json:"IsMute"`
+
+	// IsStar The caller has starred it.
+	//
+	// Example: false
+	IsStar bool `json:"IsStar"`
+
+	// LastMsg A message.
+	LastMsg MsgData `json:"LastMsg,omitempty,omitzero"`
+
 	// LastMsgID The last message's id; empty when there is none.
 	//
 	// Example: 22222-333E-NVN2-9L4
@@ -428,6 +834,11 @@ type Conversation struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationAnswer The envelope around `data`.
@@ -464,6 +875,16 @@ type ConversationAnswer struct {
 
 // ConversationBase What is the same for every member.
 type ConversationBase struct {
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
+
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
@@ -523,14 +944,34 @@ type ConversationBase struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationEvent A conversation that came to be or changed.
 type ConversationEvent struct {
-	// Changed What changed.
+	// Admins Its admins. Creators and super admins manage conversations without being named here.
+	//
+	// Example: []
+	Admins []Session `json:"Admins"`
+
+	// Category With a mark that you set yourself, the category you have it in now; empty for none.
+	//
+	// Example: 项目
+	Category *string `json:"Category,omitempty"`
+
+	// Changed What changed. `archived`, `starred`, `muted` and `categorized` are marks of your own, which nobody else is told of.
 	//
 	// Example: ["members"]
 	Changed []ConversationEventChanged `json:"Changed"`
+
+	// Committers Those who may speak; empty, everybody may.
+	//
+	// Example: []
+	Committers []Session `json:"Committers"`
 
 	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 	//
@@ -557,7 +998,7 @@ type ConversationEvent struct {
 	// Example: alice
 	Creator string `json:"Creator"`
 
-	// IsArchive Only with `archived`, whether you have it archived now. Archiving is each member's own mark.
+	// IsArchive Only where one of your own marks changed, whether you have it archived now.
 	//
 	// Example: true
 	IsArchive *bool `json:"IsArchive,omitempty"`
@@ -567,6 +1008,16 @@ type ConversationEvent struct {
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
 
+	// IsMute With a mark that you set yourself, whether you have it muted now.
+	//
+	// Example: false
+	IsMute *bool `json:"IsMute,omitempty"`
+
+	// IsStar With a mark that you set yourself, whether you have it starred now.
+	//
+	// Example: true
+	IsStar *bool `json:"IsStar,omitempty"`
+
 	// LastMsgID The last message's id; empty when there is none.
 	//
 	// Example: 22222-333E-NVN2-9L4
@@ -596,15 +1047,177 @@ type ConversationEvent struct {
 	//
 	// Example: false
 	Public bool `json:"Public"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject"`
 }
 
 // ConversationEventChanged defines model for ConversationEvent.Changed.
 type ConversationEventChanged string
 
+// ConversationFile A file, and the message about it.
+type ConversationFile struct {
+	// FromSession The message's sender.
+	//
+	// Example: 4
+	FromSession string `json:"FromSession"`
+
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// MsgId A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	MsgId MsgId `json:"MsgId"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// SendTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	SendTime Time `json:"SendTime"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Type 3 image, 4 file.
+	//
+	// Example: 4
+	Type int64 `json:"Type"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// ConversationFiles Files, newest first.
+type ConversationFiles struct {
+	// Files The files.
+	//
+	// Example: [{"FromSession":"4","Id":"AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE","MsgId":"22222-333E-NVN2-9L4","Name":"周报.pdf","SendTime":1795313275000000,"Size":48210,"Time":1795313274000000,"Type":4,"Url":"/files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE"}]
+	Files []ConversationFile `json:"Files"`
+
+	// HasMore There are earlier messages to look at.
+	//
+	// Example: false
+	HasMore bool `json:"HasMore"`
+
+	// Next With `HasMore`, the `before` to go on with.
+	//
+	// Example: 22222-322E-NVN2-9R3
+	Next string `json:"Next,omitempty,omitzero"`
+}
+
+// ConversationFilesAnswer The envelope around `data`.
+type ConversationFilesAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Files, newest first.
+	Data ConversationFiles `json:"data"`
+}
+
+// ConversationFilesRequest Whose files, and how many.
+type ConversationFilesRequest struct {
+	// Before A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	Before MsgId `json:"before,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Limit How many files at most.
+	//
+	// Example: 50
+	Limit int `json:"limit,omitempty,omitzero"`
+}
+
 // ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
 //
 // Example: 87ba7679-b682-47e7-8499-0385dda22b66
 type ConversationId = string
+
+// ConversationMembers Who is in a conversation.
+type ConversationMembers struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"ConversationId"`
+
+	// Members The members.
+	//
+	// Example: ["4","5"]
+	Members []Session `json:"Members"`
+}
+
+// ConversationMsgsPageRequest Which messages of a conversation.
+type ConversationMsgsPageRequest struct {
+	// After A MsgId: only messages after it. Not together with `before`.
+	//
+	// Example: 22222-322E-NVN2-9R3
+	After string `json:"after,omitempty,omitzero"`
+
+	// Before A MsgId: only messages before it. Not together with `after`.
+	//
+	// Example: 22222-333E-NVN2-9L4
+	Before string `json:"before,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Desc Newest first. Which messages are answered does not depend on it.
+	//
+	// Example: false
+	Desc Desc `json:"desc,omitempty,omitzero"`
+
+	// Limit How many messages at most.
+	//
+	// Example: 50
+	Limit int `json:"limit,omitempty,omitzero"`
+}
 
 // ConversationMsgsRequest Names a conversation, and the order of the answer.
 type ConversationMsgsRequest struct {
@@ -690,6 +1303,51 @@ type ConversationSessionsRequest struct {
 // Example: 0
 type ConversationType = int64
 
+// Conversations The caller's conversations.
+type Conversations struct {
+	// Conversations The conversations, the system one first.
+	//
+	// Example: []
+	Conversations []Conversation `json:"Conversations"`
+
+	// Partial Some last messages could not be looked up in time.
+	//
+	// Example: false
+	Partial bool `json:"Partial,omitempty,omitzero"`
+}
+
+// ConversationsAnswer The envelope around `data`.
+type ConversationsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The caller's conversations.
+	Data Conversations `json:"data"`
+}
+
 // CreateConversationRequest What to create. The caller is always a member.
 type CreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
@@ -711,6 +1369,34 @@ type CreateConversationRequest struct {
 	//
 	// Example: false
 	Public bool `json:"public,omitempty,omitzero"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"subject,omitempty,omitzero"`
+}
+
+// Department A department.
+type Department struct {
+	// Dept Its number, as User.Dept has it.
+	//
+	// Example: 101
+	Dept int64 `json:"Dept"`
+
+	// Name The name to show.
+	//
+	// Example: 研发部
+	Name string `json:"Name"`
+
+	// Order Its place among those beside it, lower first.
+	//
+	// Example: 10
+	Order int64 `json:"Order"`
+
+	// Parent Number of the department that it belongs to, 0 for none.
+	//
+	// Example: 0
+	Parent int64 `json:"Parent"`
 }
 
 // Desc Newest first. Which messages are answered does not depend on it.
@@ -760,7 +1446,7 @@ type Event struct {
 	Data Event_Data `json:"Data,omitempty,omitzero"`
 
 	// Event `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
-	// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
+	// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended; `superseded`: the session has opened more streams than it may have, and the oldest ends.
 	//
 	//
 	// Example: message
@@ -780,10 +1466,144 @@ type Event_Data struct {
 }
 
 // EventKind `message`, `conversation`, `user` (presence, profile), `notification` and `upstream` carry data. `position` only moves the position on;
-// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended.
+// `reset`: the position asked for is lost, reload; `kickoff`: signed in elsewhere on this platform; `revoked` and `expired`: the token has ended; `superseded`: the session has opened more streams than it may have, and the oldest ends.
 //
 // Example: message
 type EventKind string
+
+// Extension An application of the site.
+type Extension struct {
+	// AbbrName A short form of that, or empty.
+	//
+	// Example: 客户
+	AbbrName string `json:"AbbrName"`
+
+	// DisplayName Its name to people.
+	//
+	// Example: 客户管理
+	DisplayName string `json:"DisplayName"`
+
+	// Download Where its package for the desktop client is, or empty.
+	//
+	// Example:
+	Download string `json:"Download"`
+
+	// Entries Of an application that may sign users in, all applications and where they are.
+	//
+	// Example: [{"EntryId":2,"Url":"https://crm.example.com/"}]
+	Entries []ExtensionEntry `json:"Entries,omitempty,omitzero"`
+
+	// EntryId Its number.
+	//
+	// Example: 2
+	EntryId int64 `json:"EntryId"`
+
+	// Logo URL of its picture, or empty.
+	//
+	// Example:
+	Logo string `json:"Logo"`
+
+	// Md5 MD5 of that package, or empty.
+	//
+	// Example:
+	Md5 string `json:"Md5"`
+
+	// Name Its name to programs.
+	//
+	// Example: crm
+	Name string `json:"Name"`
+
+	// WebViewUrl Where it is, without anybody signed in.
+	//
+	// Example: https://crm.example.com/
+	WebViewUrl string `json:"WebViewUrl"`
+}
+
+// ExtensionEntry Where an application is.
+type ExtensionEntry struct {
+	// EntryId The application's number.
+	//
+	// Example: 2
+	EntryId int64 `json:"EntryId"`
+
+	// Url Its address.
+	//
+	// Example: https://crm.example.com/
+	Url string `json:"Url"`
+}
+
+// Extensions The site's applications.
+type Extensions struct {
+	// Extensions The applications.
+	//
+	// Example: [{"AbbrName":"客户","DisplayName":"客户管理","Download":"","EntryId":2,"Logo":"","Md5":"","Name":"crm","WebViewUrl":"https://crm.example.com/"}]
+	Extensions []Extension `json:"Extensions"`
+}
+
+// ExtensionsAnswer The envelope around `data`.
+type ExtensionsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The site's applications.
+	Data Extensions `json:"data"`
+}
+
+// File A file in the chat server. In a message only where it is about one.
+type File struct {
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// FileId A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+//
+// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+type FileId = string
 
 // GetTokenRequest Whom the token is for; exactly one of `session` and `account`.
 type GetTokenRequest struct {
@@ -853,6 +1673,19 @@ type HealthAnswer struct {
 	Data Health `json:"data"`
 }
 
+// HideRequest A conversation and whether it is archived.
+type HideRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Hide true archives it, false brings it back.
+	//
+	// Example: true
+	Hide bool `json:"hide"`
+}
+
 // InnerCreateConversationRequest What to create, and all its members.
 type InnerCreateConversationRequest struct {
 	// ConversationType 0 group, 1 one-to-one, 2 system, 3 project, 4 product, 5 robot, 15 another (see `ConversationTypeName`).
@@ -870,10 +1703,48 @@ type InnerCreateConversationRequest struct {
 	// Example: 周报
 	Name ConversationName `json:"name,omitempty,omitzero"`
 
+	// Owner The session that creates it, and is a member; left out, the operator creates it.
+	//
+	// Example: 4
+	Owner string `json:"owner,omitempty,omitzero"`
+
 	// Sessions Users by their sessions.
 	//
 	// Example: ["5","6"]
 	Sessions Sessions `json:"sessions"`
+}
+
+// InnerSendMsgRequest A message, where it goes, and who says it.
+type InnerSendMsgRequest struct {
+	// ClientMsgId Your own id of this message, unique among the sender's messages in the conversation. Makes the request safe to repeat.
+	//
+	// Example: a-1
+	ClientMsgId string `json:"client_msg_id,omitempty,omitzero"`
+
+	// Content The message. How long it may be depends on the chat server: 65,535 bytes of UTF-8, less behind an xxd.
+	//
+	// Example: 值班表已更新
+	Content string `json:"content"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Session The member who says it; left out, the operator.
+	//
+	// Example: 4
+	Session string `json:"session,omitempty,omitzero"`
+
+	// Status As at sending; 0 unless the sender chose another. 1 and 2 also mark broadcasts and notices of the chat server itself.
+	//
+	// Example: 0
+	Status MsgStatus `json:"status,omitempty,omitzero"`
+
+	// Type 0 text (Markdown), 1 plain, 2 emotion, 3 image, 4 file, 5 object. Any other number is kept as it was sent.
+	//
+	// Example: 1
+	Type MsgType `json:"type,omitempty,omitzero"`
 }
 
 // Joined Membership.
@@ -1057,6 +1928,11 @@ type Me struct {
 	// Example:
 	Avatar string `json:"Avatar"`
 
+	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	//
+	// Example: false
+	Deleted bool `json:"Deleted,omitempty,omitzero"`
+
 	// Dept Department id, 0 for none.
 	//
 	// Example: 101
@@ -1153,9 +2029,41 @@ type MeAnswer struct {
 	Data Me `json:"data"`
 }
 
+// MembersAnswer The envelope around `data`.
+type MembersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Who is in a conversation.
+	Data ConversationMembers `json:"data"`
+}
+
 // Messages Messages, in the order asked for.
 type Messages struct {
-	// HasMore The range holds more messages than one answer takes.
+	// HasMore There are more than one answer takes: in the range, or on the side of the cursor that was asked for.
 	//
 	// Example: false
 	HasMore bool `json:"HasMore,omitempty,omitzero"`
@@ -1218,7 +2126,7 @@ type MsgAnchorRequest struct {
 
 // MsgData A message.
 type MsgData struct {
-	// Content The message.
+	// Content The message. Of an image or a file it is the JSON that desktop clients write; read `File` instead.
 	//
 	// Example: 消息内容
 	Content string `json:"Content"`
@@ -1227,6 +2135,9 @@ type MsgData struct {
 	//
 	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
 	ConversationID ConversationId `json:"ConversationID"`
+
+	// File A file in the chat server. In a message only where it is about one.
+	File File `json:"File,omitempty,omitzero"`
 
 	// FromSession The sender's session; "0" for the chat server itself.
 	//
@@ -1341,6 +2252,19 @@ type MsgStatus = int64
 //
 // Example: 1
 type MsgType = int64
+
+// MuteRequest A conversation and whether it is mute.
+type MuteRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Mute true mutes it, false lets it ring again.
+	//
+	// Example: true
+	Mute bool `json:"mute"`
+}
 
 // Notification A notice of the chat server or of an application, for one user.
 type Notification struct {
@@ -1526,6 +2450,229 @@ type Problem struct {
 // Protocol A transport of `/notify`.
 type Protocol string
 
+// PublicConversation A group that anybody may join.
+type PublicConversation struct {
+	// ConversationID A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationID ConversationId `json:"ConversationID"`
+
+	// CreateTime Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	CreateTime Time `json:"CreateTime"`
+
+	// Creator Account name of the creator.
+	//
+	// Example: alice
+	Creator string `json:"Creator"`
+
+	// Joined Whether the caller is a member.
+	//
+	// Example: false
+	Joined bool `json:"Joined"`
+
+	// MemberCount How many members it has.
+	//
+	// Example: 2
+	MemberCount int `json:"MemberCount"`
+
+	// Name Its name.
+	//
+	// Example: 周报
+	Name string `json:"Name"`
+
+	// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+	//
+	// Example: 0
+	Subject Subject `json:"Subject,omitempty,omitzero"`
+}
+
+// PublicConversations Groups that anybody may join.
+type PublicConversations struct {
+	// Conversations The groups.
+	//
+	// Example: [{"ConversationID":"87ba7679-b682-47e7-8499-0385dda22b66","CreateTime":1698119710000000,"Creator":"alice","Joined":false,"MemberCount":2,"Name":"周报"}]
+	Conversations []PublicConversation `json:"Conversations"`
+}
+
+// PublicConversationsAnswer The envelope around `data`.
+type PublicConversationsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Groups that anybody may join.
+	Data PublicConversations `json:"data"`
+}
+
+// RenameRequest A conversation and its new name.
+type RenameRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Name At most 60 characters, not all of them blank. The chat server cannot keep emoji in names (10006).
+	//
+	// Example: 周报
+	Name string `json:"name"`
+}
+
+// RevokeTokensRequest Whose tokens; exactly one of `session` and `account`.
+type RevokeTokensRequest struct {
+	// Account The account name, instead of `session`.
+	//
+	// Example: alice
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Platform Only the tokens of this platform.
+	//
+	// Example: 1
+	Platform *int `json:"platform,omitempty"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"session,omitempty,omitzero"`
+}
+
+// Revoked What came of it.
+type Revoked struct {
+	// Revoked How many tokens ended.
+	//
+	// Example: 2
+	Revoked int `json:"Revoked"`
+}
+
+// RevokedAnswer The envelope around `data`.
+type RevokedAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data What came of it.
+	Data Revoked `json:"data"`
+}
+
+// Role A role of users.
+type Role struct {
+	// Name The name to show.
+	//
+	// Example: 研发
+	Name string `json:"Name"`
+
+	// Role Its code, as User.Role has it.
+	//
+	// Example: dev
+	Role string `json:"Role"`
+}
+
+// SaveSettingsRequest What to keep.
+type SaveSettingsRequest struct {
+	// Settings Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+	//
+	// Example: {"theme":"dark"}
+	Settings SettingsObject `json:"settings"`
+}
+
+// SaveTodoRequest A todo, or what to change of it.
+type SaveTodoRequest struct {
+	// Begin When it begins, hour and minute, or empty.
+	//
+	// Example: 0930
+	Begin *string `json:"begin,omitempty"`
+
+	// Date The day, year-month-day.
+	//
+	// Example: 2026-12-01
+	Date string `json:"date,omitempty,omitzero"`
+
+	// Delete Delete it. Goes with `id` alone.
+	//
+	// Example: false
+	Delete bool `json:"delete,omitempty,omitzero"`
+
+	// Desc More about it.
+	//
+	// Example:
+	Desc *string `json:"desc,omitempty"`
+
+	// End When it ends, hour and minute, or empty.
+	//
+	// Example: 1000
+	End *string `json:"end,omitempty"`
+
+	// Id The todo to change or delete; left out, a new one is made.
+	//
+	// Example: 7
+	Id int64 `json:"id,omitempty,omitzero"`
+
+	// Name What to do.
+	//
+	// Example: 周报
+	Name string `json:"name,omitempty,omitzero"`
+
+	// Pri Priority, 0 for none.
+	//
+	// Example: 1
+	Pri *int `json:"pri,omitempty"`
+
+	// Status How far it is.
+	//
+	// Example: done
+	Status SaveTodoRequestStatus `json:"status,omitempty,omitzero"`
+}
+
+// SaveTodoRequestStatus How far it is.
+//
+// Example: done
+type SaveTodoRequestStatus string
+
 // SendMsgAnswer The envelope around `data`.
 type SendMsgAnswer struct {
 	// Code What came of it. 0: it worked.
@@ -1586,12 +2733,197 @@ type SendMsgRequest struct {
 	Type MsgType `json:"type,omitempty,omitzero"`
 }
 
+// SendNotificationAction A button of a notice.
+type SendNotificationAction struct {
+	// Icon An icon.
+	//
+	// Example: mdi-open-in-new
+	Icon string `json:"icon,omitempty,omitzero"`
+
+	// Label The button's text.
+	//
+	// Example: Open
+	Label string `json:"label"`
+
+	// Type How it looks: normal, primary, success, danger, warning, info, important, special. Anything else is normal.
+	//
+	// Example: primary
+	Type string `json:"type,omitempty,omitzero"`
+
+	// Url What it opens.
+	//
+	// Example: https://example.com/task/1
+	Url string `json:"url"`
+}
+
+// SendNotificationRequest A notice, and whom it is for. Exactly one of `sessions` and `conversation_id`.
+type SendNotificationRequest struct {
+	// Actions Buttons.
+	//
+	// Example: [{"label":"Open","type":"primary","url":"https://example.com/task/1"}]
+	Actions []SendNotificationAction `json:"actions,omitempty,omitzero"`
+
+	// Content Its text.
+	//
+	// Example: **今天**
+	Content string `json:"content,omitempty,omitzero"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id,omitempty,omitzero"`
+
+	// Sender The application behind a notice.
+	Sender SendNotificationSender `json:"sender,omitempty,omitzero"`
+
+	// Sessions The users it is for.
+	//
+	// Example: ["4","5"]
+	Sessions []Session `json:"sessions,omitempty,omitzero"`
+
+	// Subtitle A second line.
+	//
+	// Example: 周报
+	Subtitle string `json:"subtitle,omitempty,omitzero"`
+
+	// Title Its title.
+	//
+	// Example: 新任务
+	Title string `json:"title"`
+
+	// Type What the text is, as a message's type: 0 Markdown, 1 plain.
+	//
+	// Example: 0
+	Type int64 `json:"type"`
+
+	// Url Where it leads.
+	//
+	// Example: https://example.com/task/1
+	Url string `json:"url,omitempty,omitzero"`
+}
+
+// SendNotificationSender The application behind a notice.
+type SendNotificationSender struct {
+	// Avatar URL of its picture.
+	//
+	// Example: https://example.com/todo.png
+	Avatar string `json:"avatar"`
+
+	// Id Names the application.
+	//
+	// Example: todo
+	Id string `json:"id"`
+
+	// Name Its name to people.
+	//
+	// Example: Todo
+	Name string `json:"name,omitempty,omitzero"`
+}
+
 // SentMsg The stored message.
 type SentMsg struct {
 	// MsgID A message. Ids of one conversation sort, as strings, in the order the chat server stored the messages.
 	//
 	// Example: 22222-333E-NVN2-9L4
 	MsgID MsgId `json:"MsgID"`
+}
+
+// ServerInfo The chat server, its limits, and what can be done here.
+type ServerInfo struct {
+	// ApiScheme What the chat server answers for its own API's definition: an object, a version, true for that it is the one we know, or false for none. Only when asked for.
+	//
+	// Example: true
+	ApiScheme interface{} `json:"ApiScheme,omitempty,omitzero"`
+
+	// Capabilities What can be done here and not everywhere.
+	//
+	// Example: ["act_for_any_user"]
+	Capabilities []Capability `json:"Capabilities"`
+
+	// ClientUpdate The desktop client that the chat server recommends, in its own form.
+	//
+	// Example: {"desc":"3.0.1 更新了,推荐升级!","version":"3.0.1"}
+	ClientUpdate interface{} `json:"ClientUpdate,omitempty,omitzero"`
+
+	// MaxContent The longest message in bytes of UTF-8 (10008).
+	//
+	// Example: 65535
+	MaxContent int `json:"MaxContent"`
+
+	// MaxFrame The most that one request to the chat server may hold in bytes, with everything around a message; 0: no limit of its own.
+	//
+	// Example: 0
+	MaxFrame int `json:"MaxFrame"`
+
+	// MaxSettings The most that /save_settings keeps, in bytes as described there.
+	//
+	// Example: 16384
+	MaxSettings int `json:"MaxSettings"`
+
+	// Mode How this gateway stands beside the chat server.
+	//
+	// Example: xxb
+	Mode ServerInfoMode `json:"Mode"`
+
+	// Push How mobile clients are woken, in the chat server's own form.
+	//
+	// Example: {}
+	Push interface{} `json:"Push,omitempty,omitzero"`
+
+	// UploadFileSize The largest file in bytes; 0: none can be uploaded.
+	//
+	// Example: 33554432
+	UploadFileSize int64 `json:"UploadFileSize"`
+
+	// Version The chat server's version, as it tells it.
+	//
+	// Example: v2.4.0
+	Version string `json:"Version"`
+}
+
+// ServerInfoMode How this gateway stands beside the chat server.
+//
+// Example: xxb
+type ServerInfoMode string
+
+// ServerInfoAnswer The envelope around `data`.
+type ServerInfoAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The chat server, its limits, and what can be done here.
+	Data ServerInfo `json:"data"`
+}
+
+// ServerInfoRequest What to tell beside the usual.
+type ServerInfoRequest struct {
+	// ApiScheme Tell `ApiScheme` too, which may be some hundred kilobytes.
+	//
+	// Example: false
+	ApiScheme bool `json:"api_scheme,omitempty,omitzero"`
 }
 
 // Session A user, by the chat server's user id in decimal.
@@ -1604,10 +2936,304 @@ type Session = string
 // Example: ["5","6"]
 type Sessions = []Session
 
+// SetAdminsRequest The system conversation and all its admins.
+type SetAdminsRequest struct {
+	// Admins All its admins; whoever is not named is none any more. The chat server keeps 255 characters of ids and commas.
+	//
+	// Example: ["7"]
+	Admins []Session `json:"admins"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetCategoryRequest A conversation and where it is put.
+type SetCategoryRequest struct {
+	// Category At most 40 characters; empty for none. No emoji, as in names.
+	//
+	// Example: 项目
+	Category string `json:"category"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetCommittersRequest A conversation and those who may speak there.
+type SetCommittersRequest struct {
+	// Committers The members who may speak; empty: all may. The chat server keeps 255 characters of ids and commas.
+	//
+	// Example: ["4","5"]
+	Committers []Session `json:"committers"`
+
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+}
+
+// SetPublicRequest A group, and whether anybody may join it.
+type SetPublicRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Public Whether anybody may join.
+	//
+	// Example: true
+	Public bool `json:"public"`
+}
+
+// SetStatusRequest What to be seen as.
+type SetStatusRequest struct {
+	// Status The status. Offline is who has no connection; it cannot be chosen.
+	//
+	// Example: busy
+	Status SetStatusRequestStatus `json:"status"`
+}
+
+// SetStatusRequestStatus The status. Offline is who has no connection; it cannot be chosen.
+//
+// Example: busy
+type SetStatusRequestStatus string
+
+// Settings The caller's settings.
+type Settings struct {
+	// Settings Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+	//
+	// Example: {"theme":"dark"}
+	Settings SettingsObject `json:"Settings"`
+}
+
+// SettingsAnswer The envelope around `data`.
+type SettingsAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data The caller's settings.
+	Data Settings `json:"data"`
+}
+
+// SettingsObject Any JSON object. Whole numbers from 9,007,199,254,740,992 on must be written as texts.
+//
+// Example: {"theme":"dark"}
+type SettingsObject map[string]interface{}
+
+// StarRequest A conversation and the star on it.
+type StarRequest struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// Star true stars it, false takes the star away.
+	//
+	// Example: true
+	Star bool `json:"star"`
+}
+
+// Subject Number of what the conversation is about in the application behind the chat server, such as a product; 0 for nothing.
+//
+// Example: 0
+type Subject = int64
+
 // Time Unix time in microseconds; 0 where the chat server knows none.
 //
 // Example: 1698119710000000
 type Time = int64
+
+// Todo Something to do. The chat server keeps all of it as texts.
+type Todo struct {
+	// Begin When it begins, hour and minute, or empty.
+	//
+	// Example: 0930
+	Begin string `json:"Begin"`
+
+	// Date The day, year-month-day.
+	//
+	// Example: 2026-12-01
+	Date string `json:"Date"`
+
+	// Desc More about it, or empty.
+	//
+	// Example:
+	Desc string `json:"Desc"`
+
+	// End When it ends, hour and minute, or empty.
+	//
+	// Example: 1000
+	End string `json:"End"`
+
+	// Id The todo.
+	//
+	// Example: 7
+	Id int64 `json:"Id"`
+
+	// Name What to do.
+	//
+	// Example: 周报
+	Name string `json:"Name"`
+
+	// Pri Priority, 0 for none.
+	//
+	// Example: 0
+	Pri string `json:"Pri"`
+
+	// Status wait, doing, done or closed.
+	//
+	// Example: wait
+	Status string `json:"Status"`
+
+	// Type custom, or what it belongs to.
+	//
+	// Example: custom
+	Type string `json:"Type"`
+}
+
+// TodoRef Names a todo.
+type TodoRef struct {
+	// Id The todo.
+	//
+	// Example: 7
+	Id int64 `json:"Id"`
+}
+
+// TodoRefAnswer The envelope around `data`.
+type TodoRefAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Names a todo.
+	Data TodoRef `json:"data"`
+}
+
+// Todos One page of todos.
+type Todos struct {
+	// HasMore The page is full: another may follow.
+	//
+	// Example: false
+	HasMore bool `json:"HasMore"`
+
+	// Todos The todos.
+	//
+	// Example: [{"Begin":"0930","Date":"2026-12-01","Desc":"","End":"","Id":7,"Name":"周报","Pri":"0","Status":"wait","Type":"custom"}]
+	Todos []Todo `json:"Todos"`
+}
+
+// TodosAnswer The envelope around `data`.
+type TodosAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data One page of todos.
+	Data Todos `json:"data"`
+}
+
+// TodosRequest Which todos, and in what order.
+type TodosRequest struct {
+	// Limit How many todos a page has.
+	//
+	// Example: 20
+	Limit int `json:"limit,omitempty,omitzero"`
+
+	// Order By date, age or priority.
+	//
+	// Example: date_asc
+	Order TodosRequestOrder `json:"order,omitempty,omitzero"`
+
+	// Page Which page, from 1 on.
+	//
+	// Example: 1
+	Page int `json:"page,omitempty,omitzero"`
+
+	// Status Those of one status; `unclosed` all but the closed ones, `undone` neither done nor closed.
+	//
+	// Example: unclosed
+	Status TodosRequestStatus `json:"status,omitempty,omitzero"`
+}
+
+// TodosRequestOrder By date, age or priority.
+//
+// Example: date_asc
+type TodosRequestOrder string
+
+// TodosRequestStatus Those of one status; `unclosed` all but the closed ones, `undone` neither done nor closed.
+//
+// Example: unclosed
+type TodosRequestStatus string
 
 // TokenAnswer The envelope around `data`.
 type TokenAnswer struct {
@@ -1641,6 +3267,142 @@ type TokenAnswer struct {
 	//
 	// Example: xg_pQ7mE0…
 	Data string `json:"data"`
+}
+
+// UpdateMeRequest The fields to change, at least one.
+type UpdateMeRequest struct {
+	// Address Postal address. The chat server stores it and shows it to nobody through this API.
+	//
+	// Example: 青岛市
+	Address string `json:"address,omitempty,omitzero"`
+
+	// Avatar The picture, as a path on the chat server's site. The answer has its whole address.
+	//
+	// Example: /data/upload/alice.png
+	Avatar string `json:"avatar,omitempty,omitzero"`
+
+	// Email E-mail address.
+	//
+	// Example: alice@example.com
+	Email string `json:"email,omitempty,omitzero"`
+
+	// Gender m, f or u.
+	//
+	// Example: f
+	Gender UpdateMeRequestGender `json:"gender,omitempty,omitzero"`
+
+	// Mobile Mobile number.
+	//
+	// Example: 13800000000
+	Mobile string `json:"mobile,omitempty,omitzero"`
+
+	// Phone Phone number.
+	//
+	// Example: 010-8000-1234
+	Phone string `json:"phone,omitempty,omitzero"`
+
+	// Qq QQ number.
+	//
+	// Example: 10001
+	Qq string `json:"qq,omitempty,omitzero"`
+
+	// Realname The name to show, where the chat server lets users change it.
+	//
+	// Example: Alice
+	Realname string `json:"realname,omitempty,omitzero"`
+
+	// Site Website.
+	//
+	// Example: https://alice.example.com
+	Site string `json:"site,omitempty,omitzero"`
+}
+
+// UpdateMeRequestGender m, f or u.
+//
+// Example: f
+type UpdateMeRequestGender string
+
+// UploadFileForm The form, its parts in this order.
+type UploadFileForm struct {
+	// ConversationId A conversation. At most 40 printable ASCII characters without spaces, spelt exactly as we answer it; anything else is not found.
+	//
+	// Example: 87ba7679-b682-47e7-8499-0385dda22b66
+	ConversationId ConversationId `json:"conversation_id"`
+
+	// File The file, with its filename.
+	//
+	// Example: (bytes)
+	File openapi_types.File `json:"file"`
+}
+
+// UploadedFile A file that was uploaded, and what to send for others to hear of it.
+type UploadedFile struct {
+	// Content The `content` of the message, as it is.
+	//
+	// Example: {"id":2,"time":1795313274,"name":"周报.pdf","size":48210,"type":"application/pdf","send":true,"xuangate":"AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE"}
+	Content string `json:"Content"`
+
+	// Id A file. Opaque; it holds as long as the gateway's `secret_key` does, and where none is set until the gateway is started anew. Every message about the file tells it again.
+	//
+	// Example: AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Id FileId `json:"Id"`
+
+	// Name What it is called.
+	//
+	// Example: 周报.pdf
+	Name string `json:"Name"`
+
+	// Size Bytes; in messages, as the sender's client says, and 0 where it does not.
+	//
+	// Example: 48210
+	Size int64 `json:"Size"`
+
+	// Time Unix time in microseconds; 0 where the chat server knows none.
+	//
+	// Example: 1698119710000000
+	Time Time `json:"Time"`
+
+	// Type The `type` of the message: 3 for an image, else 4.
+	//
+	// Example: 4
+	Type int64 `json:"Type"`
+
+	// Url Where to download it, relative to this API; with the token in the header.
+	//
+	// Example: /files/AQZ0ZWFtLTEEtJqPrA1hLnBuZ2Y0ZjE2ZGI3NTU0YTdmYWE
+	Url string `json:"Url"`
+}
+
+// UploadedFileAnswer The envelope around `data`.
+type UploadedFileAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data A file that was uploaded, and what to send for others to hear of it.
+	Data UploadedFile `json:"data"`
 }
 
 // Upstream A change of your own connection to the chat server.
@@ -1677,6 +3439,11 @@ type User struct {
 	//
 	// Example:
 	Avatar string `json:"Avatar"`
+
+	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	//
+	// Example: false
+	Deleted bool `json:"Deleted,omitempty,omitzero"`
 
 	// Dept Department id, 0 for none.
 	//
@@ -1734,6 +3501,149 @@ type User struct {
 	Status string `json:"Status"`
 }
 
+// UserAnswer The envelope around `data`.
+type UserAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data A user of the chat server.
+	Data User `json:"data"`
+}
+
+// Users Users, and what their Role and Dept mean.
+type Users struct {
+	// Departments The departments, by number.
+	//
+	// Example: [{"Dept":101,"Name":"研发部","Order":10,"Parent":0}]
+	Departments []Department `json:"Departments"`
+
+	// Roles What a user may be, by code.
+	//
+	// Example: [{"Name":"研发","Role":"dev"}]
+	Roles []Role `json:"Roles"`
+
+	// Users The users, by session.
+	//
+	// Example: [{"Account":"alice","Admin":"no","Avatar":"","Dept":101,"Email":"alice@example.com","Gender":"f","Mobile":"","Phone":"","QQ":"","RealName":"Alice","Role":"dev","Session":"4","Site":"","Status":"online"}]
+	Users []User `json:"Users"`
+}
+
+// UsersAnswer The envelope around `data`.
+type UsersAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Users, and what their Role and Dept mean.
+	Data Users `json:"data"`
+}
+
+// UsersRequest Whom to list; without sessions, everybody.
+type UsersRequest struct {
+	// Sessions The users asked for; left out or empty, everybody.
+	//
+	// Example: ["4","5"]
+	Sessions []Session `json:"sessions,omitempty,omitzero"`
+}
+
+// Visit Where to go.
+type Visit struct {
+	// Url An address that signs the caller in.
+	//
+	// Example: https://crm.example.com/orders?rid=6a1f0c…
+	Url string `json:"Url"`
+}
+
+// VisitAnswer The envelope around `data`.
+type VisitAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data Where to go.
+	Data Visit `json:"data"`
+}
+
+// VisitExtensionRequest What to open.
+type VisitExtensionRequest struct {
+	// EntryId The application, by its EntryId.
+	//
+	// Example: 2
+	EntryId int64 `json:"entry_id"`
+
+	// Referer The page to open, an http or https address on the application's own site. Left out, its first page.
+	//
+	// Example: https://crm.example.com/orders
+	Referer string `json:"referer,omitempty,omitzero"`
+}
+
 // ConversationRefReply The envelope around `data`.
 type ConversationRefReply = ConversationRefAnswer
 
@@ -1745,6 +3655,12 @@ type MessagesReply = MessagesAnswer
 
 // ProblemReply The envelope of an operation that did not work.
 type ProblemReply = Problem
+
+// SettingsReply The envelope around `data`.
+type SettingsReply = SettingsAnswer
+
+// UserReply The envelope around `data`.
+type UserReply = UserAnswer
 
 // ConversationBody Names a conversation.
 type ConversationBody = ConversationRequest
@@ -1782,6 +3698,9 @@ type CheckJoinedConversationJSONRequestBody = ConversationRequest
 // CreateConversationJSONRequestBody defines body for CreateConversation for application/json ContentType.
 type CreateConversationJSONRequestBody = CreateConversationRequest
 
+// DismissConversationJSONRequestBody defines body for DismissConversation for application/json ContentType.
+type DismissConversationJSONRequestBody = ConversationRequest
+
 // GetConversation30msgAfterTheIdJSONRequestBody defines body for GetConversation30msgAfterTheId for application/json ContentType.
 type GetConversation30msgAfterTheIdJSONRequestBody = MsgAnchorRequest
 
@@ -1791,14 +3710,29 @@ type GetConversation30msgBeforeTheIdJSONRequestBody = MsgAnchorRequest
 // GetConversationDetailJSONRequestBody defines body for GetConversationDetail for application/json ContentType.
 type GetConversationDetailJSONRequestBody = ConversationRequest
 
+// GetConversationFilesJSONRequestBody defines body for GetConversationFiles for application/json ContentType.
+type GetConversationFilesJSONRequestBody = ConversationFilesRequest
+
 // GetConversationLast30MsgJSONRequestBody defines body for GetConversationLast30Msg for application/json ContentType.
 type GetConversationLast30MsgJSONRequestBody = ConversationMsgsRequest
 
 // GetConversationLastoneMsgJSONRequestBody defines body for GetConversationLastoneMsg for application/json ContentType.
 type GetConversationLastoneMsgJSONRequestBody = ConversationMsgsRequest
 
+// GetConversationMembersJSONRequestBody defines body for GetConversationMembers for application/json ContentType.
+type GetConversationMembersJSONRequestBody = ConversationRequest
+
 // GetConversationMsgByRangeJSONRequestBody defines body for GetConversationMsgByRange for application/json ContentType.
 type GetConversationMsgByRangeJSONRequestBody = MsgRangeRequest
+
+// GetConversationMsgsJSONRequestBody defines body for GetConversationMsgs for application/json ContentType.
+type GetConversationMsgsJSONRequestBody = ConversationMsgsPageRequest
+
+// GetConversationsJSONRequestBody defines body for GetConversations for application/json ContentType.
+type GetConversationsJSONRequestBody = EmptyRequest
+
+// GetExtensionsJSONRequestBody defines body for GetExtensions for application/json ContentType.
+type GetExtensionsJSONRequestBody = EmptyRequest
 
 // GetJoinedConversationJSONRequestBody defines body for GetJoinedConversation for application/json ContentType.
 type GetJoinedConversationJSONRequestBody = JoinedConversationsRequest
@@ -1809,8 +3743,38 @@ type GetLastoneMsgidJSONRequestBody = ConversationRequest
 // GetMeJSONRequestBody defines body for GetMe for application/json ContentType.
 type GetMeJSONRequestBody = EmptyRequest
 
+// GetPublicConversationsJSONRequestBody defines body for GetPublicConversations for application/json ContentType.
+type GetPublicConversationsJSONRequestBody = EmptyRequest
+
+// GetServerInfoJSONRequestBody defines body for GetServerInfo for application/json ContentType.
+type GetServerInfoJSONRequestBody = ServerInfoRequest
+
+// GetSettingsJSONRequestBody defines body for GetSettings for application/json ContentType.
+type GetSettingsJSONRequestBody = EmptyRequest
+
+// GetTodosJSONRequestBody defines body for GetTodos for application/json ContentType.
+type GetTodosJSONRequestBody = TodosRequest
+
+// GetUsersJSONRequestBody defines body for GetUsers for application/json ContentType.
+type GetUsersJSONRequestBody = UsersRequest
+
+// HideConversationJSONRequestBody defines body for HideConversation for application/json ContentType.
+type HideConversationJSONRequestBody = HideRequest
+
+// InnerCallJSONRequestBody defines body for InnerCall for application/json ContentType.
+type InnerCallJSONRequestBody = CallRequest
+
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
+
+// InnerGetChatGroupsJSONRequestBody defines body for InnerGetChatGroups for application/json ContentType.
+type InnerGetChatGroupsJSONRequestBody = EmptyRequest
+
+// InnerGetChatUsersJSONRequestBody defines body for InnerGetChatUsers for application/json ContentType.
+type InnerGetChatUsersJSONRequestBody = ChatUsersRequest
+
+// InnerGetConversationMembersJSONRequestBody defines body for InnerGetConversationMembers for application/json ContentType.
+type InnerGetConversationMembersJSONRequestBody = ConversationRequest
 
 // InnerGetTokenJSONRequestBody defines body for InnerGetToken for application/json ContentType.
 type InnerGetTokenJSONRequestBody = GetTokenRequest
@@ -1821,8 +3785,20 @@ type InnerJoinConversationJSONRequestBody = ConversationSessionsRequest
 // InnerKickoutConversationJSONRequestBody defines body for InnerKickoutConversation for application/json ContentType.
 type InnerKickoutConversationJSONRequestBody = ConversationSessionsRequest
 
+// InnerRevokeTokensJSONRequestBody defines body for InnerRevokeTokens for application/json ContentType.
+type InnerRevokeTokensJSONRequestBody = RevokeTokensRequest
+
+// InnerSendMsgJSONRequestBody defines body for InnerSendMsg for application/json ContentType.
+type InnerSendMsgJSONRequestBody = InnerSendMsgRequest
+
+// InnerSendNotificationJSONRequestBody defines body for InnerSendNotification for application/json ContentType.
+type InnerSendNotificationJSONRequestBody = SendNotificationRequest
+
 // InnerSetArchiveConversationsJSONRequestBody defines body for InnerSetArchiveConversations for application/json ContentType.
 type InnerSetArchiveConversationsJSONRequestBody = ArchiveRequest
+
+// InviteMembersJSONRequestBody defines body for InviteMembers for application/json ContentType.
+type InviteMembersJSONRequestBody = ConversationSessionsRequest
 
 // JoinConversationJSONRequestBody defines body for JoinConversation for application/json ContentType.
 type JoinConversationJSONRequestBody = ConversationRequest
@@ -1833,8 +3809,50 @@ type LeaveConversationJSONRequestBody = ConversationRequest
 // LoginJSONRequestBody defines body for Login for application/json ContentType.
 type LoginJSONRequestBody = LoginRequest
 
+// MuteConversationJSONRequestBody defines body for MuteConversation for application/json ContentType.
+type MuteConversationJSONRequestBody = MuteRequest
+
+// RemoveMembersJSONRequestBody defines body for RemoveMembers for application/json ContentType.
+type RemoveMembersJSONRequestBody = ConversationSessionsRequest
+
+// RenameConversationJSONRequestBody defines body for RenameConversation for application/json ContentType.
+type RenameConversationJSONRequestBody = RenameRequest
+
+// SaveSettingsJSONRequestBody defines body for SaveSettings for application/json ContentType.
+type SaveSettingsJSONRequestBody = SaveSettingsRequest
+
+// SaveTodoJSONRequestBody defines body for SaveTodo for application/json ContentType.
+type SaveTodoJSONRequestBody = SaveTodoRequest
+
 // SendMsgJSONRequestBody defines body for SendMsg for application/json ContentType.
 type SendMsgJSONRequestBody = SendMsgRequest
+
+// SetConversationAdminsJSONRequestBody defines body for SetConversationAdmins for application/json ContentType.
+type SetConversationAdminsJSONRequestBody = SetAdminsRequest
+
+// SetConversationCategoryJSONRequestBody defines body for SetConversationCategory for application/json ContentType.
+type SetConversationCategoryJSONRequestBody = SetCategoryRequest
+
+// SetConversationCommittersJSONRequestBody defines body for SetConversationCommitters for application/json ContentType.
+type SetConversationCommittersJSONRequestBody = SetCommittersRequest
+
+// SetConversationPublicJSONRequestBody defines body for SetConversationPublic for application/json ContentType.
+type SetConversationPublicJSONRequestBody = SetPublicRequest
+
+// SetStatusJSONRequestBody defines body for SetStatus for application/json ContentType.
+type SetStatusJSONRequestBody = SetStatusRequest
+
+// StarConversationJSONRequestBody defines body for StarConversation for application/json ContentType.
+type StarConversationJSONRequestBody = StarRequest
+
+// UpdateMeJSONRequestBody defines body for UpdateMe for application/json ContentType.
+type UpdateMeJSONRequestBody = UpdateMeRequest
+
+// UploadFileMultipartRequestBody defines body for UploadFile for multipart/form-data ContentType.
+type UploadFileMultipartRequestBody = UploadFileForm
+
+// VisitExtensionJSONRequestBody defines body for VisitExtension for application/json ContentType.
+type VisitExtensionJSONRequestBody = VisitExtensionRequest
 
 // AsMsgData returns the union data inside the Event_Data as a MsgData
 func (t Event_Data) AsMsgData() (MsgData, error) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
@@ -31,6 +32,15 @@ type ServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx echo.Context) error
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx echo.Context) error
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx echo.Context, id FileId) error
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx echo.Context, id FileId) error
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx echo.Context) error
@@ -40,15 +50,30 @@ type ServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx echo.Context) error
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx echo.Context) error
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx echo.Context) error
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx echo.Context) error
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx echo.Context) error
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx echo.Context) error
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx echo.Context) error
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx echo.Context) error
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx echo.Context) error
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx echo.Context) error
@@ -58,9 +83,39 @@ type ServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx echo.Context) error
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx echo.Context) error
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx echo.Context) error
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx echo.Context) error
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx echo.Context) error
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx echo.Context) error
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx echo.Context) error
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx echo.Context) error
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx echo.Context) error
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx echo.Context) error
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx echo.Context) error
@@ -70,9 +125,21 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx echo.Context) error
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx echo.Context) error
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx echo.Context) error
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx echo.Context) error
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx echo.Context) error
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx echo.Context) error
@@ -88,6 +155,9 @@ type ServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx echo.Context) error
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx echo.Context) error
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx echo.Context, params NotifyParams) error
@@ -97,9 +167,48 @@ type ServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx echo.Context) error
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx echo.Context) error
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx echo.Context) error
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx echo.Context) error
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx echo.Context) error
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx echo.Context) error
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx echo.Context) error
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx echo.Context) error
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx echo.Context) error
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx echo.Context) error
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx echo.Context) error
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx echo.Context) error
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx echo.Context) error
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx echo.Context) error
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx echo.Context) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
@@ -122,6 +231,47 @@ func (w *ServerInterfaceWrapper) CreateConversation(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.CreateConversation(ctx)
+	return err
+}
+
+// DismissConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) DismissConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DismissConversation(ctx)
+	return err
+}
+
+// GetFile converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFile(ctx, id)
+	return err
+}
+
+// HeadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) HeadFile(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FileId
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HeadFile(ctx, id)
 	return err
 }
 
@@ -152,6 +302,15 @@ func (w *ServerInterfaceWrapper) GetConversationDetail(ctx echo.Context) error {
 	return err
 }
 
+// GetConversationFiles converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationFiles(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationFiles(ctx)
+	return err
+}
+
 // GetConversationLast30Msg converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationLast30Msg(ctx echo.Context) error {
 	var err error
@@ -170,12 +329,48 @@ func (w *ServerInterfaceWrapper) GetConversationLastoneMsg(ctx echo.Context) err
 	return err
 }
 
+// GetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMembers(ctx)
+	return err
+}
+
 // GetConversationMsgByRange converts echo context to params.
 func (w *ServerInterfaceWrapper) GetConversationMsgByRange(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetConversationMsgByRange(ctx)
+	return err
+}
+
+// GetConversationMsgs converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversationMsgs(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversationMsgs(ctx)
+	return err
+}
+
+// GetConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetConversations(ctx)
+	return err
+}
+
+// GetExtensions converts echo context to params.
+func (w *ServerInterfaceWrapper) GetExtensions(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetExtensions(ctx)
 	return err
 }
 
@@ -206,12 +401,102 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	return err
 }
 
+// GetPublicConversations converts echo context to params.
+func (w *ServerInterfaceWrapper) GetPublicConversations(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetPublicConversations(ctx)
+	return err
+}
+
+// GetServerInfo converts echo context to params.
+func (w *ServerInterfaceWrapper) GetServerInfo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetServerInfo(ctx)
+	return err
+}
+
+// GetSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) GetSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetSettings(ctx)
+	return err
+}
+
+// GetTodos converts echo context to params.
+func (w *ServerInterfaceWrapper) GetTodos(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetTodos(ctx)
+	return err
+}
+
+// GetUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) GetUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetUsers(ctx)
+	return err
+}
+
+// HideConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.HideConversation(ctx)
+	return err
+}
+
+// InnerCall converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerCall(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerCall(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerCreateConversation(ctx)
+	return err
+}
+
+// InnerGetChatGroups converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatGroups(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatGroups(ctx)
+	return err
+}
+
+// InnerGetChatUsers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetChatUsers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetChatUsers(ctx)
+	return err
+}
+
+// InnerGetConversationMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerGetConversationMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerGetConversationMembers(ctx)
 	return err
 }
 
@@ -242,12 +527,48 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 	return err
 }
 
+// InnerRevokeTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerRevokeTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerRevokeTokens(ctx)
+	return err
+}
+
+// InnerSendMsg converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendMsg(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendMsg(ctx)
+	return err
+}
+
+// InnerSendNotification converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerSendNotification(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerSendNotification(ctx)
+	return err
+}
+
 // InnerSetArchiveConversations converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerSetArchiveConversations(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerSetArchiveConversations(ctx)
+	return err
+}
+
+// InviteMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) InviteMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InviteMembers(ctx)
 	return err
 }
 
@@ -293,6 +614,15 @@ func (w *ServerInterfaceWrapper) Logout(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.Logout(ctx)
+	return err
+}
+
+// MuteConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) MuteConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.MuteConversation(ctx)
 	return err
 }
 
@@ -353,12 +683,129 @@ func (w *ServerInterfaceWrapper) Readyz(ctx echo.Context) error {
 	return err
 }
 
+// RemoveMembers converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveMembers(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveMembers(ctx)
+	return err
+}
+
+// RenameConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) RenameConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RenameConversation(ctx)
+	return err
+}
+
+// SaveSettings converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveSettings(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveSettings(ctx)
+	return err
+}
+
+// SaveTodo converts echo context to params.
+func (w *ServerInterfaceWrapper) SaveTodo(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SaveTodo(ctx)
+	return err
+}
+
 // SendMsg converts echo context to params.
 func (w *ServerInterfaceWrapper) SendMsg(ctx echo.Context) error {
 	var err error
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.SendMsg(ctx)
+	return err
+}
+
+// SetConversationAdmins converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationAdmins(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationAdmins(ctx)
+	return err
+}
+
+// SetConversationCategory converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCategory(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCategory(ctx)
+	return err
+}
+
+// SetConversationCommitters converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationCommitters(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationCommitters(ctx)
+	return err
+}
+
+// SetConversationPublic converts echo context to params.
+func (w *ServerInterfaceWrapper) SetConversationPublic(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetConversationPublic(ctx)
+	return err
+}
+
+// SetStatus converts echo context to params.
+func (w *ServerInterfaceWrapper) SetStatus(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.SetStatus(ctx)
+	return err
+}
+
+// StarConversation converts echo context to params.
+func (w *ServerInterfaceWrapper) StarConversation(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.StarConversation(ctx)
+	return err
+}
+
+// UpdateMe converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateMe(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateMe(ctx)
+	return err
+}
+
+// UploadFile converts echo context to params.
+func (w *ServerInterfaceWrapper) UploadFile(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UploadFile(ctx)
+	return err
+}
+
+// VisitExtension converts echo context to params.
+func (w *ServerInterfaceWrapper) VisitExtension(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.VisitExtension(ctx)
 	return err
 }
 
@@ -412,25 +859,61 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/login", wrapper.Login, options.OperationMiddlewares["login"]...)
 	router.POST(options.BaseURL+"/logout", wrapper.Logout, options.OperationMiddlewares["logout"]...)
 	router.POST(options.BaseURL+"/get_me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.POST(options.BaseURL+"/get_users", wrapper.GetUsers, options.OperationMiddlewares["getUsers"]...)
+	router.POST(options.BaseURL+"/update_me", wrapper.UpdateMe, options.OperationMiddlewares["updateMe"]...)
+	router.POST(options.BaseURL+"/set_status", wrapper.SetStatus, options.OperationMiddlewares["setStatus"]...)
+	router.POST(options.BaseURL+"/get_settings", wrapper.GetSettings, options.OperationMiddlewares["getSettings"]...)
+	router.POST(options.BaseURL+"/save_settings", wrapper.SaveSettings, options.OperationMiddlewares["saveSettings"]...)
+	router.POST(options.BaseURL+"/get_extensions", wrapper.GetExtensions, options.OperationMiddlewares["getExtensions"]...)
+	router.POST(options.BaseURL+"/visit_extension", wrapper.VisitExtension, options.OperationMiddlewares["visitExtension"]...)
+	router.POST(options.BaseURL+"/get_todos", wrapper.GetTodos, options.OperationMiddlewares["getTodos"]...)
+	router.POST(options.BaseURL+"/save_todo", wrapper.SaveTodo, options.OperationMiddlewares["saveTodo"]...)
+	router.POST(options.BaseURL+"/get_server_info", wrapper.GetServerInfo, options.OperationMiddlewares["getServerInfo"]...)
 	router.GET(options.BaseURL+"/notify", wrapper.Notify, options.OperationMiddlewares["notify"]...)
 	router.POST(options.BaseURL+"/send_msg", wrapper.SendMsg, options.OperationMiddlewares["sendMsg"]...)
 	router.POST(options.BaseURL+"/check_joined_conversation", wrapper.CheckJoinedConversation, options.OperationMiddlewares["checkJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_joined_conversation", wrapper.GetJoinedConversation, options.OperationMiddlewares["getJoinedConversation"]...)
 	router.POST(options.BaseURL+"/get_conversation_detail", wrapper.GetConversationDetail, options.OperationMiddlewares["getConversationDetail"]...)
+	router.POST(options.BaseURL+"/get_conversations", wrapper.GetConversations, options.OperationMiddlewares["getConversations"]...)
+	router.POST(options.BaseURL+"/get_public_conversations", wrapper.GetPublicConversations, options.OperationMiddlewares["getPublicConversations"]...)
 	router.POST(options.BaseURL+"/join_conversation", wrapper.JoinConversation, options.OperationMiddlewares["joinConversation"]...)
 	router.POST(options.BaseURL+"/create_conversation", wrapper.CreateConversation, options.OperationMiddlewares["createConversation"]...)
 	router.POST(options.BaseURL+"/leave_conversation", wrapper.LeaveConversation, options.OperationMiddlewares["leaveConversation"]...)
+	router.POST(options.BaseURL+"/get_conversation_members", wrapper.GetConversationMembers, options.OperationMiddlewares["getConversationMembers"]...)
+	router.POST(options.BaseURL+"/invite_members", wrapper.InviteMembers, options.OperationMiddlewares["inviteMembers"]...)
+	router.POST(options.BaseURL+"/remove_members", wrapper.RemoveMembers, options.OperationMiddlewares["removeMembers"]...)
+	router.POST(options.BaseURL+"/rename_conversation", wrapper.RenameConversation, options.OperationMiddlewares["renameConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_public", wrapper.SetConversationPublic, options.OperationMiddlewares["setConversationPublic"]...)
+	router.POST(options.BaseURL+"/set_conversation_admins", wrapper.SetConversationAdmins, options.OperationMiddlewares["setConversationAdmins"]...)
+	router.POST(options.BaseURL+"/set_conversation_committers", wrapper.SetConversationCommitters, options.OperationMiddlewares["setConversationCommitters"]...)
+	router.POST(options.BaseURL+"/dismiss_conversation", wrapper.DismissConversation, options.OperationMiddlewares["dismissConversation"]...)
+	router.POST(options.BaseURL+"/star_conversation", wrapper.StarConversation, options.OperationMiddlewares["starConversation"]...)
+	router.POST(options.BaseURL+"/hide_conversation", wrapper.HideConversation, options.OperationMiddlewares["hideConversation"]...)
+	router.POST(options.BaseURL+"/mute_conversation", wrapper.MuteConversation, options.OperationMiddlewares["muteConversation"]...)
+	router.POST(options.BaseURL+"/set_conversation_category", wrapper.SetConversationCategory, options.OperationMiddlewares["setConversationCategory"]...)
 	router.POST(options.BaseURL+"/get_lastone_msgid", wrapper.GetLastoneMsgid, options.OperationMiddlewares["getLastoneMsgid"]...)
 	router.POST(options.BaseURL+"/get_conversation_msg_by_range", wrapper.GetConversationMsgByRange, options.OperationMiddlewares["getConversationMsgByRange"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_before_the_id", wrapper.GetConversation30msgBeforeTheId, options.OperationMiddlewares["getConversation30msgBeforeTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_30msg_after_the_id", wrapper.GetConversation30msgAfterTheId, options.OperationMiddlewares["getConversation30msgAfterTheId"]...)
 	router.POST(options.BaseURL+"/get_conversation_last_30_msg", wrapper.GetConversationLast30Msg, options.OperationMiddlewares["getConversationLast30Msg"]...)
 	router.POST(options.BaseURL+"/get_conversation_lastone_msg", wrapper.GetConversationLastoneMsg, options.OperationMiddlewares["getConversationLastoneMsg"]...)
+	router.POST(options.BaseURL+"/get_conversation_msgs", wrapper.GetConversationMsgs, options.OperationMiddlewares["getConversationMsgs"]...)
+	router.POST(options.BaseURL+"/upload_file", wrapper.UploadFile, options.OperationMiddlewares["uploadFile"]...)
+	router.GET(options.BaseURL+"/files/:id", wrapper.GetFile, options.OperationMiddlewares["getFile"]...)
+	router.HEAD(options.BaseURL+"/files/:id", wrapper.HeadFile, options.OperationMiddlewares["headFile"]...)
+	router.POST(options.BaseURL+"/get_conversation_files", wrapper.GetConversationFiles, options.OperationMiddlewares["getConversationFiles"]...)
 	router.POST(options.BaseURL+"/inner/get_token", wrapper.InnerGetToken, options.OperationMiddlewares["innerGetToken"]...)
 	router.POST(options.BaseURL+"/inner/create_conversation", wrapper.InnerCreateConversation, options.OperationMiddlewares["innerCreateConversation"]...)
 	router.POST(options.BaseURL+"/inner/kickout_conversation", wrapper.InnerKickoutConversation, options.OperationMiddlewares["innerKickoutConversation"]...)
 	router.POST(options.BaseURL+"/inner/join_conversation", wrapper.InnerJoinConversation, options.OperationMiddlewares["innerJoinConversation"]...)
+	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
+	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/revoke_tokens", wrapper.InnerRevokeTokens, options.OperationMiddlewares["innerRevokeTokens"]...)
+	router.POST(options.BaseURL+"/inner/call", wrapper.InnerCall, options.OperationMiddlewares["innerCall"]...)
+	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
+	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
 	router.GET(options.BaseURL+"/livez", wrapper.Livez, options.OperationMiddlewares["livez"]...)
 	router.GET(options.BaseURL+"/readyz", wrapper.Readyz, options.OperationMiddlewares["readyz"]...)
 	router.GET(options.BaseURL+"/openapi.json", wrapper.OpenapiJson, options.OperationMiddlewares["openapiJson"]...)
@@ -452,6 +935,10 @@ type ProblemReplyJSONResponse struct {
 
 	Headers ProblemReplyResponseHeaders
 }
+
+type SettingsReplyJSONResponse SettingsAnswer
+
+type UserReplyJSONResponse UserAnswer
 
 type CheckJoinedConversationRequestObject struct {
 	Body *CheckJoinedConversationJSONRequestBody
@@ -530,6 +1017,234 @@ type CreateConversationdefaultJSONResponse struct {
 }
 
 func (response CreateConversationdefaultJSONResponse) VisitCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationRequestObject struct {
+	Body *DismissConversationJSONRequestBody
+}
+
+type DismissConversationResponseObject interface {
+	VisitDismissConversationResponse(w http.ResponseWriter) error
+}
+
+type DismissConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response DismissConversation200JSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DismissConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response DismissConversationdefaultJSONResponse) VisitDismissConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type GetFileResponseObject interface {
+	VisitGetFileResponse(w http.ResponseWriter) error
+}
+
+type GetFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile200AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile200ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile200AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile206ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type GetFile206AsteriskResponse struct {
+	Body          io.Reader
+	Headers       GetFile206ResponseHeaders
+	ContentType   string
+	ContentLength int64
+}
+
+func (response GetFile206AsteriskResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", response.ContentType)
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(206)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetFile304Response struct {
+}
+
+func (response GetFile304Response) VisitGetFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetFile416JSONResponse Problem
+
+func (response GetFile416JSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(416)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetFiledefaultJSONResponse) VisitGetFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HeadFileRequestObject struct {
+	Id FileId `json:"id"`
+}
+
+type HeadFileResponseObject interface {
+	VisitHeadFileResponse(w http.ResponseWriter) error
+}
+
+type HeadFile200ResponseHeaders struct {
+	ContentDisposition *string
+	ETag               *string
+}
+
+type HeadFile200Response struct {
+	Headers HeadFile200ResponseHeaders
+}
+
+func (response HeadFile200Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	w.WriteHeader(200)
+	return nil
+}
+
+type HeadFile304Response struct {
+}
+
+func (response HeadFile304Response) VisitHeadFileResponse(w http.ResponseWriter) error {
+	w.WriteHeader(304)
+	return nil
+}
+
+type HeadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HeadFiledefaultJSONResponse) VisitHeadFileResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -685,6 +1400,52 @@ func (response GetConversationDetaildefaultJSONResponse) VisitGetConversationDet
 	return err
 }
 
+type GetConversationFilesRequestObject struct {
+	Body *GetConversationFilesJSONRequestBody
+}
+
+type GetConversationFilesResponseObject interface {
+	VisitGetConversationFilesResponse(w http.ResponseWriter) error
+}
+
+type GetConversationFiles200JSONResponse ConversationFilesAnswer
+
+func (response GetConversationFiles200JSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationFilesdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationFilesdefaultJSONResponse) VisitGetConversationFilesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationLast30MsgRequestObject struct {
 	Body *GetConversationLast30MsgJSONRequestBody
 }
@@ -777,6 +1538,52 @@ func (response GetConversationLastoneMsgdefaultJSONResponse) VisitGetConversatio
 	return err
 }
 
+type GetConversationMembersRequestObject struct {
+	Body *GetConversationMembersJSONRequestBody
+}
+
+type GetConversationMembersResponseObject interface {
+	VisitGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMembers200JSONResponse MembersAnswer
+
+func (response GetConversationMembers200JSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMembersdefaultJSONResponse) VisitGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetConversationMsgByRangeRequestObject struct {
 	Body *GetConversationMsgByRangeJSONRequestBody
 }
@@ -806,6 +1613,144 @@ type GetConversationMsgByRangedefaultJSONResponse struct {
 }
 
 func (response GetConversationMsgByRangedefaultJSONResponse) VisitGetConversationMsgByRangeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsRequestObject struct {
+	Body *GetConversationMsgsJSONRequestBody
+}
+
+type GetConversationMsgsResponseObject interface {
+	VisitGetConversationMsgsResponse(w http.ResponseWriter) error
+}
+
+type GetConversationMsgs200JSONResponse struct{ MessagesReplyJSONResponse }
+
+func (response GetConversationMsgs200JSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationMsgsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationMsgsdefaultJSONResponse) VisitGetConversationMsgsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsRequestObject struct {
+	Body *GetConversationsJSONRequestBody
+}
+
+type GetConversationsResponseObject interface {
+	VisitGetConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetConversations200JSONResponse ConversationsAnswer
+
+func (response GetConversations200JSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetConversationsdefaultJSONResponse) VisitGetConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsRequestObject struct {
+	Body *GetExtensionsJSONRequestBody
+}
+
+type GetExtensionsResponseObject interface {
+	VisitGetExtensionsResponse(w http.ResponseWriter) error
+}
+
+type GetExtensions200JSONResponse ExtensionsAnswer
+
+func (response GetExtensions200JSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetExtensionsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetExtensionsdefaultJSONResponse) VisitGetExtensionsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -961,6 +1906,330 @@ func (response GetMedefaultJSONResponse) VisitGetMeResponse(w http.ResponseWrite
 	return err
 }
 
+type GetPublicConversationsRequestObject struct {
+	Body *GetPublicConversationsJSONRequestBody
+}
+
+type GetPublicConversationsResponseObject interface {
+	VisitGetPublicConversationsResponse(w http.ResponseWriter) error
+}
+
+type GetPublicConversations200JSONResponse PublicConversationsAnswer
+
+func (response GetPublicConversations200JSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPublicConversationsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetPublicConversationsdefaultJSONResponse) VisitGetPublicConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfoRequestObject struct {
+	Body *GetServerInfoJSONRequestBody
+}
+
+type GetServerInfoResponseObject interface {
+	VisitGetServerInfoResponse(w http.ResponseWriter) error
+}
+
+type GetServerInfo200JSONResponse ServerInfoAnswer
+
+func (response GetServerInfo200JSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetServerInfodefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetServerInfodefaultJSONResponse) VisitGetServerInfoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsRequestObject struct {
+	Body *GetSettingsJSONRequestBody
+}
+
+type GetSettingsResponseObject interface {
+	VisitGetSettingsResponse(w http.ResponseWriter) error
+}
+
+type GetSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response GetSettings200JSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetSettingsdefaultJSONResponse) VisitGetSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosRequestObject struct {
+	Body *GetTodosJSONRequestBody
+}
+
+type GetTodosResponseObject interface {
+	VisitGetTodosResponse(w http.ResponseWriter) error
+}
+
+type GetTodos200JSONResponse TodosAnswer
+
+func (response GetTodos200JSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetTodosdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetTodosdefaultJSONResponse) VisitGetTodosResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersRequestObject struct {
+	Body *GetUsersJSONRequestBody
+}
+
+type GetUsersResponseObject interface {
+	VisitGetUsersResponse(w http.ResponseWriter) error
+}
+
+type GetUsers200JSONResponse UsersAnswer
+
+func (response GetUsers200JSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response GetUsersdefaultJSONResponse) VisitGetUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationRequestObject struct {
+	Body *HideConversationJSONRequestBody
+}
+
+type HideConversationResponseObject interface {
+	VisitHideConversationResponse(w http.ResponseWriter) error
+}
+
+type HideConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response HideConversation200JSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HideConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response HideConversationdefaultJSONResponse) VisitHideConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCallRequestObject struct {
+	Body *InnerCallJSONRequestBody
+}
+
+type InnerCallResponseObject interface {
+	VisitInnerCallResponse(w http.ResponseWriter) error
+}
+
+type InnerCall200JSONResponse CallAnswer
+
+func (response InnerCall200JSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCalldefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerCalldefaultJSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -992,6 +2261,144 @@ type InnerCreateConversationdefaultJSONResponse struct {
 }
 
 func (response InnerCreateConversationdefaultJSONResponse) VisitInnerCreateConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsRequestObject struct {
+	Body *InnerGetChatGroupsJSONRequestBody
+}
+
+type InnerGetChatGroupsResponseObject interface {
+	VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatGroups200JSONResponse ChatGroupsAnswer
+
+func (response InnerGetChatGroups200JSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatGroupsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatGroupsdefaultJSONResponse) VisitInnerGetChatGroupsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersRequestObject struct {
+	Body *InnerGetChatUsersJSONRequestBody
+}
+
+type InnerGetChatUsersResponseObject interface {
+	VisitInnerGetChatUsersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetChatUsers200JSONResponse ChatUsersAnswer
+
+func (response InnerGetChatUsers200JSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetChatUsersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetChatUsersdefaultJSONResponse) VisitInnerGetChatUsersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersRequestObject struct {
+	Body *InnerGetConversationMembersJSONRequestBody
+}
+
+type InnerGetConversationMembersResponseObject interface {
+	VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error
+}
+
+type InnerGetConversationMembers200JSONResponse MembersAnswer
+
+func (response InnerGetConversationMembers200JSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerGetConversationMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerGetConversationMembersdefaultJSONResponse) VisitInnerGetConversationMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1151,6 +2558,144 @@ func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutCon
 	return err
 }
 
+type InnerRevokeTokensRequestObject struct {
+	Body *InnerRevokeTokensJSONRequestBody
+}
+
+type InnerRevokeTokensResponseObject interface {
+	VisitInnerRevokeTokensResponse(w http.ResponseWriter) error
+}
+
+type InnerRevokeTokens200JSONResponse RevokedAnswer
+
+func (response InnerRevokeTokens200JSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerRevokeTokensdefaultJSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgRequestObject struct {
+	Body *InnerSendMsgJSONRequestBody
+}
+
+type InnerSendMsgResponseObject interface {
+	VisitInnerSendMsgResponse(w http.ResponseWriter) error
+}
+
+type InnerSendMsg200JSONResponse SendMsgAnswer
+
+func (response InnerSendMsg200JSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendMsgdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendMsgdefaultJSONResponse) VisitInnerSendMsgResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationRequestObject struct {
+	Body *InnerSendNotificationJSONRequestBody
+}
+
+type InnerSendNotificationResponseObject interface {
+	VisitInnerSendNotificationResponse(w http.ResponseWriter) error
+}
+
+type InnerSendNotification200JSONResponse EmptyAnswer
+
+func (response InnerSendNotification200JSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerSendNotificationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerSendNotificationdefaultJSONResponse) VisitInnerSendNotificationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerSetArchiveConversationsRequestObject struct {
 	Body *InnerSetArchiveConversationsJSONRequestBody
 }
@@ -1180,6 +2725,54 @@ type InnerSetArchiveConversationsdefaultJSONResponse struct {
 }
 
 func (response InnerSetArchiveConversationsdefaultJSONResponse) VisitInnerSetArchiveConversationsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersRequestObject struct {
+	Body *InviteMembersJSONRequestBody
+}
+
+type InviteMembersResponseObject interface {
+	VisitInviteMembersResponse(w http.ResponseWriter) error
+}
+
+type InviteMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response InviteMembers200JSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InviteMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InviteMembersdefaultJSONResponse) VisitInviteMembersResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -1429,6 +3022,54 @@ func (response LogoutdefaultJSONResponse) VisitLogoutResponse(w http.ResponseWri
 	return err
 }
 
+type MuteConversationRequestObject struct {
+	Body *MuteConversationJSONRequestBody
+}
+
+type MuteConversationResponseObject interface {
+	VisitMuteConversationResponse(w http.ResponseWriter) error
+}
+
+type MuteConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response MuteConversation200JSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type MuteConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response MuteConversationdefaultJSONResponse) VisitMuteConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type NotifyRequestObject struct {
 	Params NotifyParams
 }
@@ -1630,6 +3271,194 @@ func (response ReadyzdefaultJSONResponse) VisitReadyzResponse(w http.ResponseWri
 	return err
 }
 
+type RemoveMembersRequestObject struct {
+	Body *RemoveMembersJSONRequestBody
+}
+
+type RemoveMembersResponseObject interface {
+	VisitRemoveMembersResponse(w http.ResponseWriter) error
+}
+
+type RemoveMembers200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RemoveMembers200JSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveMembersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RemoveMembersdefaultJSONResponse) VisitRemoveMembersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationRequestObject struct {
+	Body *RenameConversationJSONRequestBody
+}
+
+type RenameConversationResponseObject interface {
+	VisitRenameConversationResponse(w http.ResponseWriter) error
+}
+
+type RenameConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response RenameConversation200JSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RenameConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response RenameConversationdefaultJSONResponse) VisitRenameConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsRequestObject struct {
+	Body *SaveSettingsJSONRequestBody
+}
+
+type SaveSettingsResponseObject interface {
+	VisitSaveSettingsResponse(w http.ResponseWriter) error
+}
+
+type SaveSettings200JSONResponse struct{ SettingsReplyJSONResponse }
+
+func (response SaveSettings200JSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveSettingsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveSettingsdefaultJSONResponse) VisitSaveSettingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTodoRequestObject struct {
+	Body *SaveTodoJSONRequestBody
+}
+
+type SaveTodoResponseObject interface {
+	VisitSaveTodoResponse(w http.ResponseWriter) error
+}
+
+type SaveTodo200JSONResponse TodoRefAnswer
+
+func (response SaveTodo200JSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SaveTododefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SaveTododefaultJSONResponse) VisitSaveTodoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type SendMsgRequestObject struct {
 	Body *SendMsgJSONRequestBody
 }
@@ -1676,6 +3505,430 @@ func (response SendMsgdefaultJSONResponse) VisitSendMsgResponse(w http.ResponseW
 	return err
 }
 
+type SetConversationAdminsRequestObject struct {
+	Body *SetConversationAdminsJSONRequestBody
+}
+
+type SetConversationAdminsResponseObject interface {
+	VisitSetConversationAdminsResponse(w http.ResponseWriter) error
+}
+
+type SetConversationAdmins200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationAdmins200JSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationAdminsdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationAdminsdefaultJSONResponse) VisitSetConversationAdminsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategoryRequestObject struct {
+	Body *SetConversationCategoryJSONRequestBody
+}
+
+type SetConversationCategoryResponseObject interface {
+	VisitSetConversationCategoryResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCategory200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCategory200JSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCategorydefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCategorydefaultJSONResponse) VisitSetConversationCategoryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersRequestObject struct {
+	Body *SetConversationCommittersJSONRequestBody
+}
+
+type SetConversationCommittersResponseObject interface {
+	VisitSetConversationCommittersResponse(w http.ResponseWriter) error
+}
+
+type SetConversationCommitters200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationCommitters200JSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationCommittersdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationCommittersdefaultJSONResponse) VisitSetConversationCommittersResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicRequestObject struct {
+	Body *SetConversationPublicJSONRequestBody
+}
+
+type SetConversationPublicResponseObject interface {
+	VisitSetConversationPublicResponse(w http.ResponseWriter) error
+}
+
+type SetConversationPublic200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response SetConversationPublic200JSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetConversationPublicdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetConversationPublicdefaultJSONResponse) VisitSetConversationPublicResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusRequestObject struct {
+	Body *SetStatusJSONRequestBody
+}
+
+type SetStatusResponseObject interface {
+	VisitSetStatusResponse(w http.ResponseWriter) error
+}
+
+type SetStatus200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response SetStatus200JSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetStatusdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response SetStatusdefaultJSONResponse) VisitSetStatusResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationRequestObject struct {
+	Body *StarConversationJSONRequestBody
+}
+
+type StarConversationResponseObject interface {
+	VisitStarConversationResponse(w http.ResponseWriter) error
+}
+
+type StarConversation200JSONResponse struct {
+	ConversationRefReplyJSONResponse
+}
+
+func (response StarConversation200JSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StarConversationdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response StarConversationdefaultJSONResponse) VisitStarConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMeRequestObject struct {
+	Body *UpdateMeJSONRequestBody
+}
+
+type UpdateMeResponseObject interface {
+	VisitUpdateMeResponse(w http.ResponseWriter) error
+}
+
+type UpdateMe200JSONResponse struct{ UserReplyJSONResponse }
+
+func (response UpdateMe200JSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateMedefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UpdateMedefaultJSONResponse) VisitUpdateMeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFileRequestObject struct {
+	Body *multipart.Reader
+}
+
+type UploadFileResponseObject interface {
+	VisitUploadFileResponse(w http.ResponseWriter) error
+}
+
+type UploadFile200JSONResponse UploadedFileAnswer
+
+func (response UploadFile200JSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UploadFiledefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response UploadFiledefaultJSONResponse) VisitUploadFileResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensionRequestObject struct {
+	Body *VisitExtensionJSONRequestBody
+}
+
+type VisitExtensionResponseObject interface {
+	VisitVisitExtensionResponse(w http.ResponseWriter) error
+}
+
+type VisitExtension200JSONResponse VisitAnswer
+
+func (response VisitExtension200JSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type VisitExtensiondefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response VisitExtensiondefaultJSONResponse) VisitVisitExtensionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CheckJoinedConversation Is the caller a member of a conversation
@@ -1684,6 +3937,15 @@ type StrictServerInterface interface {
 	// CreateConversation Create a group, or open a one-to-one conversation
 	// (POST /create_conversation)
 	CreateConversation(ctx context.Context, request CreateConversationRequestObject) (CreateConversationResponseObject, error)
+	// DismissConversation Dismiss a group for good
+	// (POST /dismiss_conversation)
+	DismissConversation(ctx context.Context, request DismissConversationRequestObject) (DismissConversationResponseObject, error)
+	// GetFile Download a file
+	// (GET /files/{id})
+	GetFile(ctx context.Context, request GetFileRequestObject) (GetFileResponseObject, error)
+	// HeadFile What a download would answer
+	// (HEAD /files/{id})
+	HeadFile(ctx context.Context, request HeadFileRequestObject) (HeadFileResponseObject, error)
 	// GetConversation30msgAfterTheId The 30 messages after an id
 	// (POST /get_conversation_30msg_after_the_id)
 	GetConversation30msgAfterTheId(ctx context.Context, request GetConversation30msgAfterTheIdRequestObject) (GetConversation30msgAfterTheIdResponseObject, error)
@@ -1693,15 +3955,30 @@ type StrictServerInterface interface {
 	// GetConversationDetail One conversation
 	// (POST /get_conversation_detail)
 	GetConversationDetail(ctx context.Context, request GetConversationDetailRequestObject) (GetConversationDetailResponseObject, error)
+	// GetConversationFiles The files and images of a conversation
+	// (POST /get_conversation_files)
+	GetConversationFiles(ctx context.Context, request GetConversationFilesRequestObject) (GetConversationFilesResponseObject, error)
 	// GetConversationLast30Msg The last 30 messages
 	// (POST /get_conversation_last_30_msg)
 	GetConversationLast30Msg(ctx context.Context, request GetConversationLast30MsgRequestObject) (GetConversationLast30MsgResponseObject, error)
 	// GetConversationLastoneMsg The last message
 	// (POST /get_conversation_lastone_msg)
 	GetConversationLastoneMsg(ctx context.Context, request GetConversationLastoneMsgRequestObject) (GetConversationLastoneMsgResponseObject, error)
+	// GetConversationMembers Who is in a conversation
+	// (POST /get_conversation_members)
+	GetConversationMembers(ctx context.Context, request GetConversationMembersRequestObject) (GetConversationMembersResponseObject, error)
 	// GetConversationMsgByRange The messages between two ids, both included
 	// (POST /get_conversation_msg_by_range)
 	GetConversationMsgByRange(ctx context.Context, request GetConversationMsgByRangeRequestObject) (GetConversationMsgByRangeResponseObject, error)
+	// GetConversationMsgs Read a conversation page by page
+	// (POST /get_conversation_msgs)
+	GetConversationMsgs(ctx context.Context, request GetConversationMsgsRequestObject) (GetConversationMsgsResponseObject, error)
+	// GetConversations The caller's conversations, whole
+	// (POST /get_conversations)
+	GetConversations(ctx context.Context, request GetConversationsRequestObject) (GetConversationsResponseObject, error)
+	// GetExtensions The site's applications
+	// (POST /get_extensions)
+	GetExtensions(ctx context.Context, request GetExtensionsRequestObject) (GetExtensionsResponseObject, error)
 	// GetJoinedConversation The conversations the caller is a member of
 	// (POST /get_joined_conversation)
 	GetJoinedConversation(ctx context.Context, request GetJoinedConversationRequestObject) (GetJoinedConversationResponseObject, error)
@@ -1711,9 +3988,39 @@ type StrictServerInterface interface {
 	// GetMe Who the caller is
 	// (POST /get_me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// GetPublicConversations The groups that anybody may join
+	// (POST /get_public_conversations)
+	GetPublicConversations(ctx context.Context, request GetPublicConversationsRequestObject) (GetPublicConversationsResponseObject, error)
+	// GetServerInfo The chat server, its limits, and what can be done here
+	// (POST /get_server_info)
+	GetServerInfo(ctx context.Context, request GetServerInfoRequestObject) (GetServerInfoResponseObject, error)
+	// GetSettings What this API's clients keep of the caller
+	// (POST /get_settings)
+	GetSettings(ctx context.Context, request GetSettingsRequestObject) (GetSettingsResponseObject, error)
+	// GetTodos The caller's todos
+	// (POST /get_todos)
+	GetTodos(ctx context.Context, request GetTodosRequestObject) (GetTodosResponseObject, error)
+	// GetUsers Everybody, or those of some sessions
+	// (POST /get_users)
+	GetUsers(ctx context.Context, request GetUsersRequestObject) (GetUsersResponseObject, error)
+	// HideConversation Archive a conversation for oneself, or bring it back
+	// (POST /hide_conversation)
+	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx context.Context, request InnerCallRequestObject) (InnerCallResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
+	// InnerGetChatGroups All groups of the chat server
+	// (POST /inner/get_chat_groups)
+	InnerGetChatGroups(ctx context.Context, request InnerGetChatGroupsRequestObject) (InnerGetChatGroupsResponseObject, error)
+	// InnerGetChatUsers The members of a group, or everybody
+	// (POST /inner/get_chat_users)
+	InnerGetChatUsers(ctx context.Context, request InnerGetChatUsersRequestObject) (InnerGetChatUsersResponseObject, error)
+	// InnerGetConversationMembers Who is in a conversation, for whoever asks
+	// (POST /inner/get_conversation_members)
+	InnerGetConversationMembers(ctx context.Context, request InnerGetConversationMembersRequestObject) (InnerGetConversationMembersResponseObject, error)
 	// InnerGetToken A token for a session, without its password
 	// (POST /inner/get_token)
 	InnerGetToken(ctx context.Context, request InnerGetTokenRequestObject) (InnerGetTokenResponseObject, error)
@@ -1723,9 +4030,21 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx context.Context, request InnerRevokeTokensRequestObject) (InnerRevokeTokensResponseObject, error)
+	// InnerSendMsg Send a message as the operator, or as a user
+	// (POST /inner/send_msg)
+	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
+	// InnerSendNotification Send a notice to users or to a group
+	// (POST /inner/send_notification)
+	InnerSendNotification(ctx context.Context, request InnerSendNotificationRequestObject) (InnerSendNotificationResponseObject, error)
 	// InnerSetArchiveConversations Archive conversations, or bring them back, for every member
 	// (POST /inner/set_archive_conversations)
 	InnerSetArchiveConversations(ctx context.Context, request InnerSetArchiveConversationsRequestObject) (InnerSetArchiveConversationsResponseObject, error)
+	// InviteMembers Take users into a group
+	// (POST /invite_members)
+	InviteMembers(ctx context.Context, request InviteMembersRequestObject) (InviteMembersResponseObject, error)
 	// JoinConversation Join a public group
 	// (POST /join_conversation)
 	JoinConversation(ctx context.Context, request JoinConversationRequestObject) (JoinConversationResponseObject, error)
@@ -1741,6 +4060,9 @@ type StrictServerInterface interface {
 	// Logout End the token this request carries
 	// (POST /logout)
 	Logout(ctx context.Context, request LogoutRequestObject) (LogoutResponseObject, error)
+	// MuteConversation Mute a conversation for oneself, or let it ring again
+	// (POST /mute_conversation)
+	MuteConversation(ctx context.Context, request MuteConversationRequestObject) (MuteConversationResponseObject, error)
 	// Notify Hear what happens (SSE, WebSocket or long poll)
 	// (GET /notify)
 	Notify(ctx context.Context, request NotifyRequestObject) (NotifyResponseObject, error)
@@ -1750,9 +4072,48 @@ type StrictServerInterface interface {
 	// Readyz Should this node get traffic
 	// (GET /readyz)
 	Readyz(ctx context.Context, request ReadyzRequestObject) (ReadyzResponseObject, error)
+	// RemoveMembers Remove members from a group
+	// (POST /remove_members)
+	RemoveMembers(ctx context.Context, request RemoveMembersRequestObject) (RemoveMembersResponseObject, error)
+	// RenameConversation Give a conversation another name
+	// (POST /rename_conversation)
+	RenameConversation(ctx context.Context, request RenameConversationRequestObject) (RenameConversationResponseObject, error)
+	// SaveSettings Keep settings of the caller
+	// (POST /save_settings)
+	SaveSettings(ctx context.Context, request SaveSettingsRequestObject) (SaveSettingsResponseObject, error)
+	// SaveTodo Make, change or delete a todo
+	// (POST /save_todo)
+	SaveTodo(ctx context.Context, request SaveTodoRequestObject) (SaveTodoResponseObject, error)
 	// SendMsg Send a message
 	// (POST /send_msg)
 	SendMsg(ctx context.Context, request SendMsgRequestObject) (SendMsgResponseObject, error)
+	// SetConversationAdmins Say who the admins of the system conversation are
+	// (POST /set_conversation_admins)
+	SetConversationAdmins(ctx context.Context, request SetConversationAdminsRequestObject) (SetConversationAdminsResponseObject, error)
+	// SetConversationCategory Put a conversation into a category of one's own
+	// (POST /set_conversation_category)
+	SetConversationCategory(ctx context.Context, request SetConversationCategoryRequestObject) (SetConversationCategoryResponseObject, error)
+	// SetConversationCommitters Say who may speak in a conversation
+	// (POST /set_conversation_committers)
+	SetConversationCommitters(ctx context.Context, request SetConversationCommittersRequestObject) (SetConversationCommittersResponseObject, error)
+	// SetConversationPublic Open a group to everybody, or close it
+	// (POST /set_conversation_public)
+	SetConversationPublic(ctx context.Context, request SetConversationPublicRequestObject) (SetConversationPublicResponseObject, error)
+	// SetStatus Be seen as online, away or busy
+	// (POST /set_status)
+	SetStatus(ctx context.Context, request SetStatusRequestObject) (SetStatusResponseObject, error)
+	// StarConversation Star a conversation, or take the star away
+	// (POST /star_conversation)
+	StarConversation(ctx context.Context, request StarConversationRequestObject) (StarConversationResponseObject, error)
+	// UpdateMe Change one's own profile
+	// (POST /update_me)
+	UpdateMe(ctx context.Context, request UpdateMeRequestObject) (UpdateMeResponseObject, error)
+	// UploadFile Upload a file for a conversation
+	// (POST /upload_file)
+	UploadFile(ctx context.Context, request UploadFileRequestObject) (UploadFileResponseObject, error)
+	// VisitExtension An address that opens an application with the caller signed in
+	// (POST /visit_extension)
+	VisitExtension(ctx context.Context, request VisitExtensionRequestObject) (VisitExtensionResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -1853,6 +4214,102 @@ func (sh *strictHandler) CreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(CreateConversationResponseObject); ok {
 		return validResponse.VisitCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DismissConversation operation middleware
+func (sh *strictHandler) DismissConversation(ctx echo.Context) error {
+	var request DismissConversationRequestObject
+
+	var body DismissConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DismissConversation(ctx.Request().Context(), request.(DismissConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DismissConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DismissConversationResponseObject); ok {
+		return validResponse.VisitDismissConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFile operation middleware
+func (sh *strictHandler) GetFile(ctx echo.Context, id FileId) error {
+	var request GetFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFile(ctx.Request().Context(), request.(GetFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFileResponseObject); ok {
+		return validResponse.VisitGetFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HeadFile operation middleware
+func (sh *strictHandler) HeadFile(ctx echo.Context, id FileId) error {
+	var request HeadFileRequestObject
+
+	request.Id = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HeadFile(ctx.Request().Context(), request.(HeadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HeadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HeadFileResponseObject); ok {
+		return validResponse.VisitHeadFileResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -1997,6 +4454,52 @@ func (sh *strictHandler) GetConversationDetail(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationFiles operation middleware
+func (sh *strictHandler) GetConversationFiles(ctx echo.Context) error {
+	var request GetConversationFilesRequestObject
+
+	var body GetConversationFilesJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationFiles(ctx.Request().Context(), request.(GetConversationFilesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationFiles")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationFilesResponseObject); ok {
+		return validResponse.VisitGetConversationFilesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationLast30Msg operation middleware
 func (sh *strictHandler) GetConversationLast30Msg(ctx echo.Context) error {
 	var request GetConversationLast30MsgRequestObject
@@ -2089,6 +4592,52 @@ func (sh *strictHandler) GetConversationLastoneMsg(ctx echo.Context) error {
 	return nil
 }
 
+// GetConversationMembers operation middleware
+func (sh *strictHandler) GetConversationMembers(ctx echo.Context) error {
+	var request GetConversationMembersRequestObject
+
+	var body GetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMembers(ctx.Request().Context(), request.(GetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMembersResponseObject); ok {
+		return validResponse.VisitGetConversationMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // GetConversationMsgByRange operation middleware
 func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 	var request GetConversationMsgByRangeRequestObject
@@ -2129,6 +4678,150 @@ func (sh *strictHandler) GetConversationMsgByRange(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(GetConversationMsgByRangeResponseObject); ok {
 		return validResponse.VisitGetConversationMsgByRangeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversationMsgs operation middleware
+func (sh *strictHandler) GetConversationMsgs(ctx echo.Context) error {
+	var request GetConversationMsgsRequestObject
+
+	var body GetConversationMsgsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversationMsgs(ctx.Request().Context(), request.(GetConversationMsgsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversationMsgs")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationMsgsResponseObject); ok {
+		return validResponse.VisitGetConversationMsgsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetConversations operation middleware
+func (sh *strictHandler) GetConversations(ctx echo.Context) error {
+	var request GetConversationsRequestObject
+
+	var body GetConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetConversations(ctx.Request().Context(), request.(GetConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConversationsResponseObject); ok {
+		return validResponse.VisitGetConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetExtensions operation middleware
+func (sh *strictHandler) GetExtensions(ctx echo.Context) error {
+	var request GetExtensionsRequestObject
+
+	var body GetExtensionsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetExtensions(ctx.Request().Context(), request.(GetExtensionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetExtensions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetExtensionsResponseObject); ok {
+		return validResponse.VisitGetExtensionsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2279,6 +4972,343 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// GetPublicConversations operation middleware
+func (sh *strictHandler) GetPublicConversations(ctx echo.Context) error {
+	var request GetPublicConversationsRequestObject
+
+	var body GetPublicConversationsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPublicConversations(ctx.Request().Context(), request.(GetPublicConversationsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPublicConversations")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetPublicConversationsResponseObject); ok {
+		return validResponse.VisitGetPublicConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetServerInfo operation middleware
+func (sh *strictHandler) GetServerInfo(ctx echo.Context) error {
+	var request GetServerInfoRequestObject
+
+	var body GetServerInfoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetServerInfo(ctx.Request().Context(), request.(GetServerInfoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetServerInfo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetServerInfoResponseObject); ok {
+		return validResponse.VisitGetServerInfoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetSettings operation middleware
+func (sh *strictHandler) GetSettings(ctx echo.Context) error {
+	var request GetSettingsRequestObject
+
+	var body GetSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSettings(ctx.Request().Context(), request.(GetSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetSettingsResponseObject); ok {
+		return validResponse.VisitGetSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetTodos operation middleware
+func (sh *strictHandler) GetTodos(ctx echo.Context) error {
+	var request GetTodosRequestObject
+
+	var body GetTodosJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetTodos(ctx.Request().Context(), request.(GetTodosRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetTodos")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetTodosResponseObject); ok {
+		return validResponse.VisitGetTodosResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetUsers operation middleware
+func (sh *strictHandler) GetUsers(ctx echo.Context) error {
+	var request GetUsersRequestObject
+
+	var body GetUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetUsers(ctx.Request().Context(), request.(GetUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetUsersResponseObject); ok {
+		return validResponse.VisitGetUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// HideConversation operation middleware
+func (sh *strictHandler) HideConversation(ctx echo.Context) error {
+	var request HideConversationRequestObject
+
+	var body HideConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HideConversation(ctx.Request().Context(), request.(HideConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HideConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(HideConversationResponseObject); ok {
+		return validResponse.VisitHideConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerCall operation middleware
+func (sh *strictHandler) InnerCall(ctx echo.Context) error {
+	var request InnerCallRequestObject
+
+	var body InnerCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerCall(ctx.Request().Context(), request.(InnerCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerCallResponseObject); ok {
+		return validResponse.VisitInnerCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -2319,6 +5349,150 @@ func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerCreateConversationResponseObject); ok {
 		return validResponse.VisitInnerCreateConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatGroups operation middleware
+func (sh *strictHandler) InnerGetChatGroups(ctx echo.Context) error {
+	var request InnerGetChatGroupsRequestObject
+
+	var body InnerGetChatGroupsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatGroups(ctx.Request().Context(), request.(InnerGetChatGroupsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatGroups")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatGroupsResponseObject); ok {
+		return validResponse.VisitInnerGetChatGroupsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetChatUsers operation middleware
+func (sh *strictHandler) InnerGetChatUsers(ctx echo.Context) error {
+	var request InnerGetChatUsersRequestObject
+
+	var body InnerGetChatUsersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			return err
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetChatUsers(ctx.Request().Context(), request.(InnerGetChatUsersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetChatUsers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetChatUsersResponseObject); ok {
+		return validResponse.VisitInnerGetChatUsersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerGetConversationMembers operation middleware
+func (sh *strictHandler) InnerGetConversationMembers(ctx echo.Context) error {
+	var request InnerGetConversationMembersRequestObject
+
+	var body InnerGetConversationMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerGetConversationMembers(ctx.Request().Context(), request.(InnerGetConversationMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerGetConversationMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerGetConversationMembersResponseObject); ok {
+		return validResponse.VisitInnerGetConversationMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2463,6 +5637,144 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerRevokeTokens operation middleware
+func (sh *strictHandler) InnerRevokeTokens(ctx echo.Context) error {
+	var request InnerRevokeTokensRequestObject
+
+	var body InnerRevokeTokensJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerRevokeTokens(ctx.Request().Context(), request.(InnerRevokeTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerRevokeTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerRevokeTokensResponseObject); ok {
+		return validResponse.VisitInnerRevokeTokensResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendMsg operation middleware
+func (sh *strictHandler) InnerSendMsg(ctx echo.Context) error {
+	var request InnerSendMsgRequestObject
+
+	var body InnerSendMsgJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendMsg(ctx.Request().Context(), request.(InnerSendMsgRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendMsg")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendMsgResponseObject); ok {
+		return validResponse.VisitInnerSendMsgResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerSendNotification operation middleware
+func (sh *strictHandler) InnerSendNotification(ctx echo.Context) error {
+	var request InnerSendNotificationRequestObject
+
+	var body InnerSendNotificationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerSendNotification(ctx.Request().Context(), request.(InnerSendNotificationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerSendNotification")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerSendNotificationResponseObject); ok {
+		return validResponse.VisitInnerSendNotificationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerSetArchiveConversations operation middleware
 func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 	var request InnerSetArchiveConversationsRequestObject
@@ -2503,6 +5815,52 @@ func (sh *strictHandler) InnerSetArchiveConversations(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerSetArchiveConversationsResponseObject); ok {
 		return validResponse.VisitInnerSetArchiveConversationsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InviteMembers operation middleware
+func (sh *strictHandler) InviteMembers(ctx echo.Context) error {
+	var request InviteMembersRequestObject
+
+	var body InviteMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InviteMembers(ctx.Request().Context(), request.(InviteMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InviteMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InviteMembersResponseObject); ok {
+		return validResponse.VisitInviteMembersResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2693,6 +6051,52 @@ func (sh *strictHandler) Logout(ctx echo.Context) error {
 	return nil
 }
 
+// MuteConversation operation middleware
+func (sh *strictHandler) MuteConversation(ctx echo.Context) error {
+	var request MuteConversationRequestObject
+
+	var body MuteConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.MuteConversation(ctx.Request().Context(), request.(MuteConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "MuteConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(MuteConversationResponseObject); ok {
+		return validResponse.VisitMuteConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Notify operation middleware
 func (sh *strictHandler) Notify(ctx echo.Context, params NotifyParams) error {
 	var request NotifyRequestObject
@@ -2764,6 +6168,190 @@ func (sh *strictHandler) Readyz(ctx echo.Context) error {
 	return nil
 }
 
+// RemoveMembers operation middleware
+func (sh *strictHandler) RemoveMembers(ctx echo.Context) error {
+	var request RemoveMembersRequestObject
+
+	var body RemoveMembersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveMembers(ctx.Request().Context(), request.(RemoveMembersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveMembers")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveMembersResponseObject); ok {
+		return validResponse.VisitRemoveMembersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RenameConversation operation middleware
+func (sh *strictHandler) RenameConversation(ctx echo.Context) error {
+	var request RenameConversationRequestObject
+
+	var body RenameConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RenameConversation(ctx.Request().Context(), request.(RenameConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RenameConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RenameConversationResponseObject); ok {
+		return validResponse.VisitRenameConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveSettings operation middleware
+func (sh *strictHandler) SaveSettings(ctx echo.Context) error {
+	var request SaveSettingsRequestObject
+
+	var body SaveSettingsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveSettings(ctx.Request().Context(), request.(SaveSettingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveSettings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveSettingsResponseObject); ok {
+		return validResponse.VisitSaveSettingsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SaveTodo operation middleware
+func (sh *strictHandler) SaveTodo(ctx echo.Context) error {
+	var request SaveTodoRequestObject
+
+	var body SaveTodoJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SaveTodo(ctx.Request().Context(), request.(SaveTodoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SaveTodo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SaveTodoResponseObject); ok {
+		return validResponse.VisitSaveTodoResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // SendMsg operation middleware
 func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	var request SendMsgRequestObject
@@ -2810,179 +6398,780 @@ func (sh *strictHandler) SendMsg(ctx echo.Context) error {
 	return nil
 }
 
+// SetConversationAdmins operation middleware
+func (sh *strictHandler) SetConversationAdmins(ctx echo.Context) error {
+	var request SetConversationAdminsRequestObject
+
+	var body SetConversationAdminsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationAdmins(ctx.Request().Context(), request.(SetConversationAdminsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationAdmins")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationAdminsResponseObject); ok {
+		return validResponse.VisitSetConversationAdminsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCategory operation middleware
+func (sh *strictHandler) SetConversationCategory(ctx echo.Context) error {
+	var request SetConversationCategoryRequestObject
+
+	var body SetConversationCategoryJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCategory(ctx.Request().Context(), request.(SetConversationCategoryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCategory")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCategoryResponseObject); ok {
+		return validResponse.VisitSetConversationCategoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationCommitters operation middleware
+func (sh *strictHandler) SetConversationCommitters(ctx echo.Context) error {
+	var request SetConversationCommittersRequestObject
+
+	var body SetConversationCommittersJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationCommitters(ctx.Request().Context(), request.(SetConversationCommittersRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationCommitters")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationCommittersResponseObject); ok {
+		return validResponse.VisitSetConversationCommittersResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetConversationPublic operation middleware
+func (sh *strictHandler) SetConversationPublic(ctx echo.Context) error {
+	var request SetConversationPublicRequestObject
+
+	var body SetConversationPublicJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetConversationPublic(ctx.Request().Context(), request.(SetConversationPublicRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetConversationPublic")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetConversationPublicResponseObject); ok {
+		return validResponse.VisitSetConversationPublicResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// SetStatus operation middleware
+func (sh *strictHandler) SetStatus(ctx echo.Context) error {
+	var request SetStatusRequestObject
+
+	var body SetStatusJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetStatus(ctx.Request().Context(), request.(SetStatusRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetStatus")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(SetStatusResponseObject); ok {
+		return validResponse.VisitSetStatusResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// StarConversation operation middleware
+func (sh *strictHandler) StarConversation(ctx echo.Context) error {
+	var request StarConversationRequestObject
+
+	var body StarConversationJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StarConversation(ctx.Request().Context(), request.(StarConversationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StarConversation")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(StarConversationResponseObject); ok {
+		return validResponse.VisitStarConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateMe operation middleware
+func (sh *strictHandler) UpdateMe(ctx echo.Context) error {
+	var request UpdateMeRequestObject
+
+	var body UpdateMeJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateMe(ctx.Request().Context(), request.(UpdateMeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateMe")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateMeResponseObject); ok {
+		return validResponse.VisitUpdateMeResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UploadFile operation middleware
+func (sh *strictHandler) UploadFile(ctx echo.Context) error {
+	var request UploadFileRequestObject
+
+	if reader, err := ctx.Request().MultipartReader(); err != nil {
+		return err
+	} else {
+		request.Body = reader
+	}
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UploadFile(ctx.Request().Context(), request.(UploadFileRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UploadFile")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UploadFileResponseObject); ok {
+		return validResponse.VisitUploadFileResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// VisitExtension operation middleware
+func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
+	var request VisitExtensionRequestObject
+
+	var body VisitExtensionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.VisitExtension(ctx.Request().Context(), request.(VisitExtensionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "VisitExtension")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(VisitExtensionResponseObject); ok {
+		return validResponse.VisitVisitExtensionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // Base64 encoded, compressed with deflate, json marshaled OpenAPI spec.
 // Stored as a slice of fixed-width chunks rather than one concatenated
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7H3ZjhtJttivBNIDSGokKdYqiYULmNqma1pbq6Tbfd1VLgYzg2RMZUawM4LF4qgL6Ptgw7gvhl/m3Q+e",
-	"6xcvTwaM668Zu8e/YZwTEbkxkkyWSt3q8W1gOCoyM5ZzTpwtzvIhiGQ6k4IJrYL+hyBj38+Z0o9lzBl+",
-	"8USKS5YpqrkUj2W8hO8iKTQTGv5JZ7OER/jr/d8rKeA7dkXTWcLsk/nb5zwO+sHDByP64PDBo87o8OFu",
-	"Z/8Be9B5uP/oUae39/Agjunu7ujwMLgOAxVNWUphjN9kbBz0g39xv1jpffOrul9e3Vuz9OD6+jrEffCM",
-	"xUFfZ3N2HVb28VJN1M+2lzCImYqC/pgmit1oY7Dc9ps7YUpxKX7ODSo7ZdD/LjgIwuAwOLvRRt3S12/2",
-	"pZoMRDSV2S+DwjBI1cS8vAv/dfb29p51Xv3tq93Ooxf77Uk338a63eI3aiaFWj2Nb9n4LZslbUBwk8M0",
-	"Hgi1YJlZFuw/4zP4JegH76aMlEFJuCYLqkgsBSNadgEIXzKa6OntLtCM2byuL+WC6ClXRMiYEa5wIS+Z",
-	"UnTCVNulVMglZkG/FwYx1bi4l2oS9L9DNJghgr/8j3/3l7//bz/923/z03/9n0H1IB4/bU9fzzOZWuoP",
-	"+sF+gFR+3ERjYXDCRPyOpyzo7xw+eriz8+jBTs/8FwYnmuq5wnW/W87gkeuz6/ZkacG1HvupfSokMomZ",
-	"0mTMM6VDIjMi2CL/giy4npIhvD9EZLzJ5Chh6e2ShR3Ut9ZjTWIeEyE1Wcjs4ogMAadDQkVM9JSRL9+9",
-	"e0MUAowouiSL6TIkQ5ZlMhvCF4osplQTLUksu0EYTBmNWYZH8S3T2bIzGGuWwZ/Veb+BfQNKdnEq+Nej",
-	"kFB4mEzlgqRULIlikRSxgtF1tiR0QrmASYpd57S4GwYacRlwodkEERMG33Ys7+gAqdTX8IqmTJnzYKU6",
-	"4YLIeUYSOVENEwWHv9398vW3/+rvfvfk27cv9h6/Gbx/9vhvv3p8cjAI8jUonXExAXgXdIUwGWTRlF8y",
-	"SzsrKwLKYeKSJXLGCM3kXMRkCGdrCKuZZXLGMm31DnP2NjGsmAFVueO57lm7tLdMzRMdVFntd2Y2O9BZ",
-	"vk85+j2LNMxg335OeTLP2OrOBlV+qIFoIjlPDOmNYLc4QEzGMiNKpmwk4+Xqrp9ssesKr4m3Ye7HMbz/",
-	"DKjcQ7pTXFdBEUISNY+mlR2u0gLwJKcF1Id8LjOymMoU5EQFKorpI5KwsSZyrsliykTxiPkZ4SWkg1a+",
-	"qu9AyQgDrlmqNm3dMdbrfNE0y+hyhQhqIAoNNhyg1pCFk+DAxeKYw/s0eVNCrFUc6oA2nMWSBvDOEcCS",
-	"jGh04TsQFd1F+Y9X+SlVg1grWdQWqKv0lNKrY/PmDoihlAv3Zx3uYcDVud326jZA8XFAUSFB2BnIqBw0",
-	"+a7g4Xz4kZQJo8JzumugqyxgLWKRW3jOCJxvmjIix3apXExWcQb8gsVN75dPAqhOR4SlM70054AmCehU",
-	"VRS2RU6NXW0ifLtMHyAcQ1qzf667pNdHHVBmFyzunopT8QMBlkp+MBL2B5IyKoC2fzgVP3Q6nfx/8CRI",
-	"xx3yA9nv9cgPhItLmvCYzGhGU6ZZdoSSWjHQFCLmpDKPpiR/e5f8QA56e+QHfDSC1SmWXbKMRFRYCGeM",
-	"RlMWHxWy1srjYUmSD4sx93BF8AkD0CSRCxYXP+/jlPueKbWUF/BBEmk3jC8c4Hj7drwxCD+jL8HoJGXp",
-	"iGXF04f49CMCcBTjhEdaGWUKYaGpRn4Bf9ARTzgQHOCivpZ8vAe43B1cLldkPlM6YzQlKWDJAimWgMT8",
-	"lYewhB0EKmyGZhNW/Agr2999ZH9EdcYqGaothHd6OEHPgnAmFTfGBOjvCDyWkQs200ckY4mkoLFlcj4x",
-	"MJhypWW2JHDcDLcrBjbEdIBkp6cy9mFwx5Lcjp1eywuGc8/FhZALERJ2NYMDAnDO2KW8KL+7l7+r+ESw",
-	"GDQrlii2mLKMEdQAgFJTRmYJ1WOZpcW7+/m7iwwohEaRnAsN88yoUguZlSY6yKkQcW0f5YokMrqw6oSQ",
-	"i+KFw6YXYq7oKCk2cYCnzXyCUjim80Sbs5arizEZc9BQeUV1hBGALYl5GvS/64V4fvFzFz/38HMfPw/w",
-	"8xA/H+Dnw9Bow0gB+Anv7vTM5x5+7uPnAX7Cuwe93lmJD/ZWtOEwuOrAejqXNBOg9wJbe/1VEAbHhp28",
-	"cdwkCIP3AnkBQCMIg1dSDwxpBGHwTsqTRC7M18/hjBqjDk8gvqrms5nMtHv6BRwL88+XVCytJgAS5o2l",
-	"5xdSwZsvkRIrk9mlvQPKA5sOKelYPHN0FITBN0AhbyxVBGEwMPh8gcgv/n5qcYuDapYJmqALpiykUTtJ",
-	"ktdjtGDbivbHVIH8+FATbMdq0CS+UQuhSQKWDlWF4st1RZZZlWiD5C7mWRVOZ+F6JZwqww7NWhRjCtdQ",
-	"A8vnaKtU0LatqbKCPb/05qrgUcBE2CXLllYM+eySql9jW92w/I1xSrQfAZ/3jAH2bQP5FRLwjiJyIQgy",
-	"VcOc68MAJHYOqiYPihafjfMkY1Qz43lZvwN8xr3hs7Ps0SXCqlFIq+bh6mJowiPmW8yxesoSpj1AeMpV",
-	"ypUCbQfsKSqI0jxJrBoUtzmIYfCCKv1STQy6V4GcUKWdH+iOIjyuqK8aYY2iXLDqfvwerZXdwfQnTMS5",
-	"W6zFIhQTMSiM7RaydtptcPwST02DRWaOVN0Wg7kPPt6CDQP/KTjWCgnLgQJOOCVSsI6WHSmqdmIVKj/9",
-	"h//8l3/4Tz7QvJmPEh75+AkDKBMqlmCnk5Quye8lFzfg9zU+UybCGmpK5O9hL6vkYyGV76I4mZVTXSBz",
-	"E299dukcl7clVJ9MqZg0m4vm1xodpcVqc0qyilmA3ASVgowBMcC/3PNhMHNwoHHKBXwTyTTlWpufY8dC",
-	"4Akrw0swsVTh1bvsPp7k09sv3uarsF+8zBdjvyhwY/4euKW5IcsrtN89LS3UvZav13Ng1qgur0WytC5r",
-	"t+VhCGwEyXsp52RKLxmw1FyrEXLRJQPnAQA+A6qlPfRW+KQ0a+G0AFBOZAe+7agLPuvImXEkdWYS1NzM",
-	"XSHWj4ylmu0VJJ1b8VqCaJBZQWRe/+K60bpkoEkqlSb7PTLLuNCgkZLByZPjYxg2oxHgDcEr55qoGY2Y",
-	"ComasUQTdkUjnSxBZ1swQlEnI1wfAU/RU4AsWFeGjVvjucq1Wt6zpFy8YGKip2WvVEm8N9y6bufYM453",
-	"WgFPmF85yCxmmRP4ZqcbnX3bK1zmwnL9W0/hmQ2+so1s0C9/BrlaQy1VHPZKVNAlAzLJ5HyWkwPIJG5k",
-	"Vmy9BlwrJzxDlCcsJqMl+d8//n2DwErplUPuYW8Ddt8CWD60QNwGXXhr1Kz3OW+CdnEt+9kaLADZj7FZ",
-	"bu/M3fqx+sijUg9v2G6HdetWxHiPRObKape3zEFU6TqnhW6qNoKnNOQmSDkTsQqBnuEZIdkpabIh2SVq",
-	"qTRLQ7JHZpmE8UKyD/+M5/DPA5LJkdQh2TkgVEiU5XcVY2TosyiH9yrcpRcGY5mlVBtn02HJZshvYp0C",
-	"+fFU7K6EjObWJSVfCleEJgu6VLmzeAPO9Q3N7HSdMWOgZx85KvtXBGP5ZQZy8ZqiauOCtjd4KtdKvVV9",
-	"TtB0q32iwLrO9V/cJvo+G3Hit25w80iQN7BzVjHlOxJPrRBfv8BXpYCLLvkGb0ZcfAahmVMyWExiyYwC",
-	"FbMZEzHByJ12zoBnYEa2Ej0g80XhljdaplkCTp5rcx8jlnzyxQdBXPYNJYpZKnpQAOcjlt9UV0D24do3",
-	"rzMOq2OeyJQZACBUpnQ2Y8IclSoknlqh62EP7qU+Gb5UE3hwGFZZGU4OX75XLIP/fyU1H9vYmiGo+cP3",
-	"9v5neJSjZGzvkyIpdCYTcsFFXPVa/PrinsJACtbCOLeARJu8LR8xKN70BqBg40Nl/Gwe0aIuuD4rE9q6",
-	"V/Chr7hAue7uJTZGVbnn6ofNTFka6KzpAOCUK1Q8tMwJKLPMB+FvUGaG5O4sY4qJiIUgxcc8YfdCMhQV",
-	"Kgb9Z+iuMYckolm2JKBgdsnQXSUOiQSLPpWXTFXvGKU4OhVDmEUP+9WfqHL3anjLpnRorx+PyPCCRxdy",
-	"PB72m6/9uMqv/I7I0F4c2uXaG0U7o7lxnFJFmIjx2ry4VAssjNArUwm7AQgFYVAGBnzriCIM3EbQ7aMY",
-	"YMouG7/B9eCpxrUE5Xu10qwrxtNvmcaLqpsqNjKtXrOOZXaUm/1g/ckxGVoF0YLLXl567Bf7i18S0ZJj",
-	"PSRcKM1oXBne718vmY97vY2uAofkjcfIPVeo1K2VH59kMTGwqztfjX2tA+0to8rnR/9musQLXqMayKqr",
-	"KihHE8wrF6erAWCWAdcnkBdHJGaTjMYgtWAsLiYhGc31SrxCrqEYheGIxBnlgotJn6jpXGsQVLFcGNey",
-	"PSryAgO0zfjwT/tKlbTxqXr8YpWx2fWfNUL9czS9LT1sa3EfC8GyT2O2GFcXTZKyB+cTGSsrg5yLbW8F",
-	"nd4Db4fG+7syKpiOIEr8t4QlxrG7mXHc1F65XXtcm1uStRb579DntgpM67af8tkqVpvecVaUrlq0JVN2",
-	"u5A+O0/zsj/Hs2oXve1ZNa+VaUKtC7u4o1ajQJs9mJ6hjmOMJfsFQ0lbh+mqtgD7fMmhup1boI0ba2iK",
-	"bSIcy1t8t0EV+gPmalnL0YrxTAbGCXdHEUxNGM8Viw3jxeix1Uv6EoPdeeST4itgeSEnXPiuJVD/LC5j",
-	"QJsG5UdpKmJUSlc3/Qw1ZTXwxgGbCAOr1jIRq5C8F/yKpDzKpE3wqGxo50Hdbm3hXzzZUnEMAxNUtuqA",
-	"YCLG+0tFhoO5nsqM/8G4aR4zmrGsphpfTc5nXz9In/X+/OOffBofWrf9NhZwjazzmLf8dr6Ash32rAmt",
-	"n+NRNvS27eHFt258XNEGVYRbcpbCRkVfcIHmTswuecQ+wngi1slZUpxuxXJy4YzeBeQhsFyQKGE065Lf",
-	"8ktmbBuZkaF74DyND2rkurO7t39wWNfIemvWAIN4FJynB+6C1j0IhiSZsqvQhRXGTF1oOSNRwpnQGHmk",
-	"6t7UgO30aBztPdp/NKIHj+hoxA4OWe/gwXi3N374cA9gN6Naswxm/dff9TqPaGc86Dw/+7C3e/2b4FbM",
-	"zhpNOuz76PElax/P0sqxVfJVhY3ywpDvVC4IoDiSQrDIeI7lin2Y53SuYwJm2E9/6F+yrU+8y670KdUu",
-	"o9KeOhMnkHujVrfzJVUvZdZg7GRUTBiZyiRWJJVZkbFJ9JQKdLjYKAtNL5hqdwmA6a8f1qSDVrXEX2Ge",
-	"bEuNtfAXr1dVAWDryOBzFGU5iW5N2/WE9m3vt2cJjVDo/FpCZ4pSABvJpUX4QD5aA3D9d0IDd/i8Zp5m",
-	"TYK+9FYhr2qndG0EzU3CwCvH17cqE8CLkbzWejgNeqdBcTlVlgVasWTcKqRXNwX7cUHYJSy6j74IBIkx",
-	"RSiZ8smUZQSRh+UNtMS01DGwU6OOCNYlbwzVajJaosMLn2/h0MhZVyvaucm9TZn9tQtkLjy4G5ZkH7x2",
-	"rHPjC8Zht8oebZ5tLeq3TCelXeQLtNOGOYk3HBl/2KIjfWIdHfV4aKJkplHRMzRUl8l1QlRaZsxwKK8g",
-	"bJBNJSV136ej4vo/SwkBCzPyb3sRYd/cGM2/uo1tjouX0BpW9BZUpZvJrHcLaaSW+nWJLSbi861EVxgo",
-	"TTN9frvyrjJmZVUNqGq6YRooQo0NhhEbPTIXCVPKJQ4D+CP0b9n4ry7ZQezsEpooiQHaZJRJGkdUaYU/",
-	"Cal55E+q9Qiedm4cxwc9kW2aXWly9yXNLmK5EPdCsgOEBbb9LmGpNAS1R3hKJywk+2TMExaSA2LA0yUD",
-	"sbTBWWKOmcRcYe4scDFbnUcxUTVPd1otuhKc4Av0RUD54CQzGwxUKu0SoigHjjtXvmMwiBqc0o/nWq/4",
-	"oT8EL+iIJSDNZ+hPMuANZhlPKd7NvM/g16nWM9W/f9++2Y1kel9TdXF/J2it85fhYFbpS8dp1LmOtUIk",
-	"VyXDlCWJ9OZ2NbhHDLRrXoZ4Pz4cH0ad3t7eXmc/pg86j3biqNOLo4d7o72dR7vUf1+7rXaAJ2kbONk3",
-	"4N35SHOdeEPFjZuUJFxgDgJmLFV36Fv9O/9wCGf4qabZ/vG//59/+qef/uE/eofaRoexNOVxBWeoBiaM",
-	"xips2MgaQtx0O42aktl0QWa5IpTj0sc5PaTrQcMITxge2RKZ1fJ+I++7gvAIXm2NPHtsfRRulnHHd1rs",
-	"IW/E32pEBOBDygvVJwI4XRISyxpCouZRxJQKSQzyPwvJgmYCAxO4GMuQ8HQmM02FxhyViNOkupiCx6y6",
-	"xf0EQjWsR85YjY19DFUYQJopN6G+OL8ev2/BosmITbmI11DB4JJq6hno/dsXpiCIIjMe6Xm2zXlu4nhW",
-	"qpdXWB1My9jLQtdnRjas7J13sNWj6IP1m5Jvtn64qk750Eppk9GylPMueS0YSeSECzLDbHU0flATcS7f",
-	"uuxO6RVP56mLi065MH/2fFL8jUySDQGlRHERsYZgOM+12KWrGeopfTY0VvXf0CTBDLpasGtZgjtz4NcX",
-	"W2pjL0tRc4WNHhywnbgX7Y726eGj8QP2sNOr/LdL22seLtJ0RdnY6I8tF9eqo+Wz89VuBbyf37V7C5Gz",
-	"ayNm4YR+jtY+co5tDf0yqBrdvMBpEjkBtmjosktez+j3c2Zi7hkV3hoVljeGRGdUKBDS1mCLazpfGypa",
-	"TXK3xSRvkORQrjT5cXhh/tJ8g6IKFk5YFKjkyhUTEnGtZGUplLNqgPdJOlfa5eygLNwo+SzeWWNFvDeZ",
-	"1DKSiTf2IseXHJPhfQxhXg7LoZwLFYSBUngvCmR31mC14FXD53dUTpjQwJO3PS12Sze9N3F+a4N7a4ZM",
-	"JPMFXeJtdcmNUx3r7+Q8w+AdHhuDnis3ekjmgn8/Z4SmQGdLeDK/U3SBApV88Jf0wobdu3pSio4x1zxj",
-	"M0Zruj3t7NQifXYfbgwliNrccBAwBLAWW5HJYxKglKvUVfJa9MnhQXiwd0BGS23cP+/fPe88DAk6lJxq",
-	"LMjVVbzd3cnHJ2Ru75zXH+GcX3XXRWuc7Y70/Sq8cZCv9ew+vbln92nDihrumQboegpB89YrYcEmIAyj",
-	"T2IW8bRu9XnC0ao0Wo7n2Ok8Ovuu13l09sVvtiuY+l6xTNkF8twaUJ8qpXJtqU7nIaqtUPArorkJEioH",
-	"ux2RnmVCdXfghZALTxmeVe2thVMS48d+KRGwOhuG/20TOrelgMjjaHxFOLBkBzCqpePea2NoVmFQHr1N",
-	"NA/wl1V+kY+ybgPmVa+rpt3qCVddMpQi4YINsZy3eVhMbNLQiLoULZPTMmJcTEhKY4Y+OfhHpTYlJYsp",
-	"T9jRqcDsLszOWsq5L8ErLCpwVqO/MNELw1htald5wUUtS4y0Mft0YWVHZCjHY9xM35Y5BhakCNchjHQq",
-	"BLvSGNFEUnyda1sonAxMOrgDBh5EGTNydTUKbSigYCy2R66SXWbnNDzdwi8IAzNSEAYWiDZ1zJYQwg3W",
-	"kmrcCy2qAjkSeJ3P7b55Ul5D/pioPfU4X5P75iu3NvfFW7fGUmiqj/d7Lit8NxENYZLlwm0tK7VhHaPV",
-	"kdR8BoIokmlqvKdC1ktve0db736jzvkWbuF9e8pmnq0+ZTOa6ZQJTXgckp4tN1rn4L12N0nPUso9hsGz",
-	"DnxPaBxnoGL514yg/ZclB6k/R9Hv4ExDMoZx59Uxx74xXsoR990rmO/d7Vp7wL6ZSuEZDr/efrSvv14d",
-	"6uuvtx/nLaNJc/1EYWtCqalcVMcaNFH4W+kDGkhOd9gymTRSZMwu1yhIW2g2J9wnXr5hI8X1Ns7oxlRG",
-	"5EohoQu6DMlorpbmlhNZWnXYBt64knSYh7k4hlPCTn7WLYDtOS3FwRjOkpO+O2Q5HTsCRNKx8FkV0Jhe",
-	"Fs0zrpcnAFTDAUeYEuBJ4K5kDvRt6gB59/qrZ6+GYSkfAs18dGqbqgP3uRAsuz9h+hwfGOZNKDAyykyX",
-	"L26q9QxrxcNLX7Gln1bxV3LBljlTl2LMJ/PMVSWLIjbTLCbjzKYguwdYnPMcjJZVeYof8Grb6iNwCXvB",
-	"tx3MmezASgotecbhbzC1/AkXz2VG0H97IudZZGz0USYXoODfId+w0YmMLph2AttW4lZME0rMCrrkWBPB",
-	"QJWgsxmjmaq38cDlfj9neBllV6ttgkVtndcIz7FsUCQ1Gbw5huHHmRTaCJNv51Rczakgd3/64z/+9Md/",
-	"vIcp1TRJLPZxps6IKhaTt89O3pm4l9y9QySs/OTkWVjsFp8ApehUzGSSYMH4L754ht49V/sNo+tyNf6L",
-	"L/pk+OEUFeXToN8LT1FZPg36f/7xT9fDvHWEqUAflp99FZ4af9Vp0D8NqMeFdioKj9lpUBrNOvRCC/6R",
-	"1FNTk6fWNqbkpsRaGiFRklCXGpDSJV5CEqoJ4yb85B2odga/ZFhu4zJE5lt1m5TRbUB1MmNJwsUEwOLK",
-	"rmOpFyXoBTuPqMIsXFNz5Q1VEU2e2O9MSJKyA+B1XazI3SEa0sMQi4ocx8PwVAyrjv96lZHjeHivHGUC",
-	"w5qmP/AINzfJ6EECmppSrABtlg8mpfriC1zxarYUeVc3HBmbKbKYyoS5njkIYe1CxhS/IjGfcAuEP7BM",
-	"KqPwgrgSpgayPRiDGY2mrLPb7QVhMK9EhywWiy7Fn7sym9y376r7L46fPHt18gzfgZNuAg8COBgTivVH",
-	"7Y6DfrBjnpEzJuiMB/1gr9vr7pk8jyly1fvRlEUX56ag3XlUq9A9k0q3ay+Tp8qzK660OzDV/NpKbwGJ",
-	"IUu5zxpvYp7AWlZzCIOw1Ahw2SR/K70C7680Cqz3Ltvt9W6t5VMlx9fT92lDujFBXoPWVulrJ0FMObFa",
-	"KTmcwpZhagKH3ez9SpcrFK7zFGMF+sFxpSh5eWa60mCHTlTdEacCbOV132Tat6Se9VXEyKCpLjC5a3Lf",
-	"71nLtVKto1QIzOafzZjgwNK5JnqBl9wocg3LI4rHJZ6U80tu657UyHKlMMEqRbZr44aUh1W6kLhyPNj6",
-	"k3B2aTJnDQUJeqVyaCV/m2UltvDktSkztGv1/PIcDYDdMOtObdaz6/bt25pLOvibKfpO6Hri9rYgvKXT",
-	"YVZPqCv0B7r1jInm0tUbjglomhUA7/VSNTlHz8+5njLrh28+Njy20Z45N8XbDz1l6REZM8yfmlJB9nqm",
-	"0lqS2ILjNGNdMsCLlAVGnrpLGq7IxBY7NTXZqbkQNYcIRJhgfDIdyXlWrd62yrx/y3QZGbg37LHybsqO",
-	"45vw8GprzRuRR7Xd4i3RBaBir1eqamdcdwDeEgW4n9cj3yRw/HVi/zHu7a8e/TYHZ1v8x0xbB5Qf5cfl",
-	"gsOAi3I+Qo4gbL4EUrOmkq3Ru0wMIkn4BbNK2qr+dhe75dzbiOenZhOfu4LmabHSppFsc8+W26Cj1x8p",
-	"PYAezvd656m56PRT0fMNfGETgl9Qpfd6L9XkY3Gcd7n+vA4yHqrSad7iAMOrUrD18B+QBM6TyetCFYIK",
-	"2wUDzl69KUh+vpdMt8KNFOyvHDmlKoAtEYNydXmObrQ1mLGl4A96vSMytOnrQ+dAoaYaXD1xvUtONLUh",
-	"XkzELoBjwi+ZcLbFgi5J5noCrEXgSzV5vMSEr5saFLfXRrychNUQEllNunIP7e66h97ubdVvvJLpdlv2",
-	"wCejxZK41wsGp3YhCY9ViI44wkWUzE3FvzVkupWbBdMPXI3nUskijEc0fjl7R5vXLsxLTayQXRuvSnuS",
-	"K1VeCrZoMr+mPNT19fWn99D4anD59QCeGdw2OGBcg/G8LQ0wc5UTQfc2Ca+iCzS4kIgct9AeSgJrna3x",
-	"HLszWXcxckLj8izi64wVgnUV1YXKW9JwjfVjwSABLcNLh4XM4vFnrzaWc54b9EUeV4W6uVfbINdvkTpM",
-	"aGTVW3dHbSE5U9bGVXdHudrH29bH8dDAy48Rd62ZTaXY+idmL3kFoCarwjLmW0L8N1NZZQQlFGMDDotf",
-	"c8G5lXfWtsnKwxGL20mDRqB1czMcksVUVpkQNqwCyjeNc7jIixyroaGblArLQlYpo6EI7K2pRrkT1TlM",
-	"f/xf//ff/5dy2dGiE15rKttQufYzdnPaG3bMtikutb87uz7z+kAr4g8jz0r1dDcIn9pF+0bRI9MZFUtX",
-	"uRHFr3I9Ci7Bgs0YRb0oZkTNM4aUWBRQVLZIW1HAW2bV+t0ewnMVxT+G3IpyaDul8trbaEj1uubt6edW",
-	"+Fg5kLWBldmS6bbowM9BgrZMpu0amefbuF5dmN9Z9CR2dFjUEi6RIOjfLRmhC4e2HUOyvHVmTn7wHUwM",
-	"vPESr66SxCSxjBiGFwvTDcn2Vc/v9+KYxcbBtnOvgRhBXb3NG1C3mZvb+L8YAxrEcQ55LYvLGNMwx7as",
-	"b8V/sO/AXN8Y/6jFWRKoox6L3LFUXrIYf9QyiUNCEyBR2yLeW1heM+ONSxsI4Suz5n+mBaSFtwjhHAt4",
-	"oUvzq9PNFKCYPre9Ms+jetXpBi/R5maansKkGBBiIr4V004/GrmO1kdk+JzyhJXia6QySYWLqUyxS7Kc",
-	"J3kHK8Wa1KUTpm3/0Grh5ttzJ6mtCmwrB99cVrUTPHYTv5DYs7M3C76n6LwdzbXFEdU1DP5MktCss+oS",
-	"QPEyyri9CiQjGl2EK03UN5yPLQQjyCasgIBpCybfI2+l1SXHArn0LOOXoDiavpr2klFTkOMjWxvIYxze",
-	"ttz7rHhcjkbYJYDISLA27Cth9LKtBYeVBHFQhb3WreewS8BqnFJl/IhTDN0EkSYzZspkGAstksCQgIhy",
-	"e85mTxlUclUSvUqmDPUa7bIrU2I6bVfx+gLW/9ePWNxmS4mU8Ev2BwwHYj6xYyOTAF2YSG07RmUyYsrg",
-	"1YamgnKSJEckY+iex7BTFzBqtQwPPnDym4DPNHi5XZF/5glJczulAKcSKKemwYyFoaur3yC7HRBLBoR0",
-	"hU36+E9X2USaIsR5cRNywifI5eCkIqOzt+oYJuYewxL7JjGK0SzhLCtCzVFtzB+8a+7qM0ZTRSZMF827",
-	"7h3Z6DX3rEJ3q8m1VN1TUY8/TWR0obCOmc38wWqkTJCUi7nOw1H0NGPMpuE788gEqsYS9YqM6WwJ29rp",
-	"7fT2fXFvpoz8R6gSeW33PBepqLZelEcvWc2t9YVKrfqfWVsol/336AonLlWv+2kOCIwPZGnqwloawMo8",
-	"G43gRE7kXK8POXFEyoTtgpF3jeuS1yaKFUg8L0XoTpDSdEkuacI9154vzLyfECflhqDrHReqlAJpl3tL",
-	"3P+ZjWY3E2GsuYuZj2iW8UpwQQ0zJj2hURzYckxFbRLXIsRVAEArEg58XtVC2cZXZPgm7z/IhaeUiRRo",
-	"1/QJKhnABk9FPgqmAzKnDuQNiw1hIKOxjl3Xt5MrknKlMJgf7Nz5KMFmgqfiG+uvGc6wKMewDzzs/Qwb",
-	"pRXJBcCtS3koQ5Mw08fya/dx7x3XZJErk8hRbcpPSZ7Ekc9oFkqoJW4yYhMugBAWR4SPi4utBeWaFT24",
-	"HGmPWETnijkfDlavdIc8xFrLON6pyKsxMyKTmJm4D7TuyaCoYqVtiZSCDjFpAbbuWuO6g2caQpqGj4Bg",
-	"50w4FVOO/b6Koi+mTuhEApry5KJ8ThOggBdSXfJ4SSy9246U5fa81nOhin6up8KWoC4o6ahSuwm9GMqa",
-	"GxdcxKGxlCmKqaFpAIsY6ZAvvlDK5M/wuI84rKzzbjk7yXWxMOQHS3pBle7gI53jp8N7oV1Gf4ijwNQm",
-	"FC5NmdCngpgjIMxkHdzsCOSnXevOAVHYj5NQ8v2cM21vPe+ocm/Orln3QsGyf3fy+pUpjzrO0PADzCLx",
-	"4Yi7MCL2k0wSuTD3KMMPp6Y4F6b8uIFPg/A0L0yEv/z5xz+dBtfDLnmSmOZHMVN92MR+r7fjzwDf7/V2",
-	"Lb+xXBqzCk0zzRAk+66lZFQdrI6o+qVTXTvKiqRULEnKk4Tb7BaSUIxvdWlAVEkBxKmz5Xmq/uaViZmx",
-	"UILDB3CihQKrpAmlU3m7YVd8LSQ2zAZmUNpqLkPNUybneujSa6yoc1esCVfap668MjwUlAxAjTYR694C",
-	"CY69dckLG1QRlnOc7iib7aaw7Ea9kpMpCeTLczOsLWirxeTlia6vQ2/3mZxlSHuyEUKhPVlO58QzYG6h",
-	"0SSYAB/n2nglXVpX9ejUhYDhHUyZwAZkzeWTWDIK7TWvy1U03I8adWT7glc+IOIeKzAslTg53PeksK6k",
-	"hHq5Ui49izp0YQMDrGd7Jw1LNUywslZX1IB6C0atrtVcecGxCfFWHc09LVEWoSQqjo2W9uRgBXhfO6/d",
-	"g4b8S3OiKgvNVR54Ka/eeLihduP1WU2L2+nt+AMHivxKrjBv4shIhYJ5Gmmfyxly1y7pno2ocJIDFLR2",
-	"ymLFjRmb215XJwXrAf1/UVlwu7qPrW2uUklA7HJX18iq2nqtXraxWuUYRPHQyW1bJAWL4WDB5VolWh73",
-	"ycYdnAqjA7hTfCpgvD75cOpQjdK1jGyUvVV04zNtEI7vllCOL+7jt4h2/NuDeHzC4fLUg8xTi02bUAz4",
-	"hMfqWsJmeATXp566xKtG0QC5zh2ndpo4JqciF1UQb9Gz7VL4vzsDPmhjAepO7i8Zzco1WhW5W8vXlpnh",
-	"krD8eyWbynJjY1HZnNeuYw1euwqYr5Yysbd8EyZAoWBWDcTqHwqYciyjOaiUeb3fqubx2sz1O+X6nN/c",
-	"yPWX2jM9W1Z5rFtXN1gtorCKb0FgoYM3xwTTgEtvfxJHxTuwgN0coLKA7tzkysMr9WZ/6G6vZzVVeTFE",
-	"SjV/uUbbQ1M3aXMH74PeHpF5YWHrZORqtZ93FcNvzfJuwWN60Nv7DLysJ1O8XyxatE+YBrV4POZRE4qU",
-	"DRFv9h89Lac0VPAwxfY1WHcPFNNvrEFZKQA5rJQZsEHPpjgji8FSWPAk6Rvzt5TBZocFpBpXBGoZ8J42",
-	"yvOKYZ1rvbbMANhwpefxGePnsMf2VPhawx76jBBbPPOjLmCrVTFtLcqoSW25cfi/KpQHnVeRbqcK1EqE",
-	"/swO2GrN1QZ33wqF3JqfD7vW0g3RtWtEHxxEPBV+85QrMqGaLSgWfzE1Ie5jeW47zwePw9ldVYCVg02N",
-	"c+cV6timxKSJyrSNwSpVJY8IteXeXeEGd41hAjWtGZE7LX3mqlQmDs+E6BXXE/62rXZEE626Otxv8f4y",
-	"bEq0VkXpEF91hHz46sXb6jQnrpq/iAlIICzOV2qaZYfJEbs6QqlmvQptexv7Z3fFTvRbf+jcG9GEigg9",
-	"JsJ4IGdMzhIDUqzX4rySgzfHdxQpDVOax/Lr67Pr/xcAAP//",
+	"7P37jyPLdSeI/yvxza+FfiCLTdaru6sgzFa/7i2pX+qqqyur2a4MMoNkqJIRVEaw2FTfBuQdjNcwMOuZ",
+	"xUK/CAusFrO25ofRGMZgvB7NX+P1vbL+i0WcE5EvRpLJKnZ3XY0uoFaRzIzniRPn+Tnvgr4cT6RgQqvg",
+	"4F2Qsp9OmdIPZMwZfPFQiguWKqq5FA9kPDff9aXQTGjzJ51MEt6HX+/8RElhvmNv6XiSMPtk9vYZj4OD",
+	"4N7dHr27f/f+Vm//3vbW7l12d+ve7v37W+2de3txTLe3e/v7wfswUP0RG1PTxp+kbBAcBP//O/lI7+Cv",
+	"6k5xdK9w6MH79+9DmAdPWRwc6HTK3oeleTxTQ/XR5hIGMVP94GBAE8UuNTEz3OaTO2FKcSk+5gSV7TI4",
+	"eB3sBWGwH7y51ETd0JdP9pkaHon+SKafZgvDYKyG+PK2+W9rZ2fn8dbzHz7f3rr/dLc56WbTWDZb+EZN",
+	"pFCLp/EVG7xik6TJElzmMA2OhJqxFIdl5p/yifklOAhOR4wUl5JwTWZUkVgKRrRsmUX4nNFEjzY7QGyz",
+	"flyfyxnRI66IkDEjXMFAnjGl6JCppkMpkUvMgoN2GMRUw+CeqWFw8Bq2AZsIvvmvf/nNn//nr//i33z9",
+	"m38Mygfx+FFz+nqSyrGl/uAg2A2Ayo/raCwMTpiIT/mYBQed/fv3Op37dztt/C8MTjTVUwXjPp1PzCPv",
+	"37xvTpZ2uZbv/tg+FRKZxExpMuCp0iGRKRFsln1BZlyPSGTej2AzXqayl7DxZsnCNuob67EmMY+JkJrM",
+	"ZHp+SCKzpxGhIiZ6xMjnp6cviYIFI4rOyWw0D0nE0lSmkflCkdmIaqIliWUrCIMRozFL4Si+Yjqdbx0N",
+	"NEvNx3K/X5p5my3Zhq7MX/dDQs3DZCRnZEzFnCjWlyJWpnWdzgkdUi5MJ/msM1rcDgMNexlwodkQNiYM",
+	"frRleceWIZXqGJ7TMVN4HuytTrggcpqSRA5VTUfB/mfbn7/40Y//9HsPf/Tq6c6Dl0dfPH7ww+8/ONk7",
+	"CrIxKJ1yMTTr/d6QotZcDNVm99S1upwMlX2KUDNRNic0ZeScTTQRcgYE94Vi6WZHZlpcPqqpYqkZEbtg",
+	"6bwnY7PTTJERH9thZYcRCOko7Y/4BbNtLmyjaZGJC5bICSM0lVMRk8gwpMhs4SSVE5ZqK6whw1rF5WNm",
+	"VsbxtGXP2qG9Ymqa6KB8P73G3mxDbzLikL2fsL42Pdi3n1CeTFO2OLOj8iWizUnry2mC57VnZgsNxGQg",
+	"U6LkmJnFXJz1wzVmXWLQ8To34nFs3n9sWIPnvI9gXPkxEpKoaX9UmuHiATKnx4lO1SafyJTMRnJsLtfS",
+	"qiimD0nCBprIqSazERP5I/gzrJeQbrWyUb02klkYcM3GavUBxNvofTZomqZ0vkAElSUKcTfcQi0hCyf2",
+	"mMMYx9y8T5OXhY210lZ1oZEdW9IwF07PrCXp0f6570CUBD7lP17Fp1RlxRpd4E0XdZGexvTtMb7ZMXf3",
+	"mAv3sbruYcDVmZ324jSMtOgWRYUE1g5XRmVLk83KPJw135MyYVR4Tndl6UoDWLqxwC08Z8ScbzpmRA7s",
+	"ULkYLu6Z4Rcsrnu/eBKMvHlI2Hii53gOaJIYQbS8hU03p8KuVhG+HaZvIR7SJPlU7Nx3XAyJmz8USy/M",
+	"1QRDU6ERB7hWRM6E4Rjj0rK9C4brKEhjNu6BYPR6N9x78957VdQt1eU4wRHpm+2Wg+r8POtIk2RxbZ7J",
+	"eJowkM/GTI9kXObgpsU7blpwUJ8yMdSj4GAfD6r72PGw9QlN6djDbR6/pX2dzGHI+IybAA4B9kSPGE+J",
+	"TGOcy1WYUWXJxJx87+TFc3JBkylrVfnPIsdRTiVpeFdUd92su3/XJ7THE67ni4OMaF+fDWR6RsX8zIhS",
+	"0QExQm8qaELUXJnRkiEzt8A5EwruOpC0rNwlYkL7eAUaievm2OiCb9/2brVI1GOKx+wsZupcy8lZP+Fm",
+	"HtEBsd8Q+w0Z0zncpXwoWAx7IheOEdeKJQPsQJG3b2Po+6Jzq9UVUUG+PKMTHh2Q6A4XgqV3FBPxmZCa",
+	"D+zvqI2Yg3jOBbmZybRRwoa0P2/RCW/djszwBzxhZrQg6vapMEOcThJJY4adx3Im8GOLRDFXY65UFJJo",
+	"PNXM/H+fajaU6Tw6IEqSMQgo2IxV3buifBeSaJJK0y1MYDqJqWZnYxaZhRBDpshYpsxIbkC1RNAxa5GI",
+	"vdVMgFhjOtUylnbUxJxKbJqAxMfGLXJUWlU5IKZ/IxB2Wm0yokabF8wdk4QqTRgfjnSrawQqJqZjQ2pV",
+	"ognCwL/ZQRhU9iYIA1hYI8rikpnjPtVGinELhizFPAYH0k3PSHRmdobIc87hGUuZQYTB2y0z8K0Lmpol",
+	"A8NZfiaO+vqJTI/E/At8Of/lAUzpEc7oYTahwqv51I5eHpd+emLnmH/zKJtt/t0znHf+xcN8BfIvX2Zr",
+	"kX/3uLgq+denuD7m0I+o/iyV04lPExiaH3yi/dXEdaMDL3Z3rBWSaonh/+7//N+//ut///t//WuPortC",
+	"5oVuvIzOzblG8oRpq0aXWLHTpa2FpDcnvHybvV5cyqY3Oy5hYXXeN5Z2sw1fR4lQKxbyOurJhW1eV0k2",
+	"r8I59xwKuNB684xWy5Pw0/apZcPmxlIjOSvT+FHC+2yJHnrZm959v+IomIl6aBe+rp9ozVvO1IIEb0WV",
+	"KtVb6nXzLtpY16Jj2KJVZIwDXTr560q9OPTLEq+6rDIvlZF8QcY2BJtwpVcq8eveAu99A7dLuERD5bpF",
+	"2gfg2pDpOYtbXdEVXxGzJOQrNBx/RcaMCi6G5Kuu+Gprayv7n3my0263O+Qrsttuk68IFxc04TFK/Uyz",
+	"9BBYvmJCM9FnztjM+yOSvb1NviJ77R3y1YLs2afC6sApo/0Riw9zE7I1M0cFA3WUt7kDIzL/mgZoksgZ",
+	"i/Ofd6HLXU+XWspz8w9JpJ0wvLAH7e3a9gaGcNENYFq3e5s/vQ9P3ydmHcUg4X2t0EcAa6GpBouO+YDi",
+	"A2e+yzFv7y4MtwPD5YpMJ0qnjI4JCP12kWJpNjF75Z4ZQgcW1UyGpkOW/2hGtrt93/4IVnprO1dNV7jT",
+	"hg7adgknUnH0kRlBFhaPpWCjPiQpM8I60aNUToe4BiOutEznRUE5axiJaQ/IziiLvh3sWJLr2O5BSTJ9",
+	"T8W5kDMREvZ2Yo63WeeUXcjz4rs72bu55sMSxWYjljIrsRNlDsgkoXog03H+7m727iw1FEL7fTkV2vQz",
+	"oUrNZFroaC+jQthr+yhXJJH9c2vwFXKWv7Bf90LMFe0l+ST24LThv3KakgGdJhrPWuYFicmAi1gZsih4",
+	"REwLuUbRDuH8wr/b8O8O/LsL/+7Bv/vw7134916ITh6gAPjXvNtp47878O8u/LsH/5p399rtouLQXnDy",
+	"eBWFF98PwuAY2clLx02CMPhCAC8wq2HuYamPkDSCMDiV8iSRM/z6iTmj6KuEEwivqulkIlPtnn5qjgX+",
+	"+YyKuWXvRrJ/aen5qVTmzWdAiaXO7NBODeWZKxco6Vg8dnQUhMGXhkJeWqoIwuAI9/MpbH7++ZHdW2gU",
+	"LQCoSRSN6ubKSZIXA7jum94LD6gy1+O7qoztlB2/mdj+iuyIJglLQT+dTDWSkpbOGon0Kyoahk/wOlZH",
+	"dTbd03I3mTeE61Kz9mqtmnNN06DNrWrXqLrrNHqiabqyUaVpmq7R7FOqNHjXVwZNPDLCSFVQyVcxG2E2",
+	"/zDf1kUZ5k243CmFjkU3M/DjmSlViPBaSnXFQ7K2YFc9K35Ziav8RsjtcHjpL87wKB5zn+pq1HEKv7XI",
+	"w5RRLVMF5iw1nbDU/mQuYzqs+GpAdpBTIwgZKcywyJgYHnM5D0Ctz8ssyHjMta5RRIwYOxtJMBuqCaPn",
+	"lg+EBR/wmM4/wKjK4SbrmkeK32CsSPMW4HlPG/VqaUGCu4FeBxAKULioNmNoq7NX5p8gGvmYKFANw4CY",
+	"5TOAZ9wbPk+uvXpQh3aiJz5cHgytU6WP1SOWMB/jtQY3I61zDZZXpXmSWDE+XotT4nYvLjIYSG14zg1F",
+	"eFxykGlYa648l5M/0Ghhdqb7EybigsFg5SAUE7FReJoNZGm36+zxM+eTeueNYIIfKw4W0/desIGTudzw",
+	"WBQTKJGCbWm5JUWZu5VX5et//+tv/ur/9i3Ny2kv4X0fh2ZmlQkVGQMiP5FcNCOzkyleBquWwD621ET6",
+	"KCiSbWUzCwfGw5AWCc6ubTbv/CyX+EC+/aG7eEpcPJ/hqvvv8YWLGfrwYibEjVEypuk5xsPM5RQiOuZy",
+	"miqWDEIrjlhJ1Pw8ohfMqjJCzpZLoL//1T/+7pe/8TokhnLLfLmlzvlkS07QhLM1keB7y8OXH4Ljp9Y9",
+	"j7+2SOSk1SgkkRUGnScqRo+X80bxn8E3KYNpg75vZktAW0WLCMaygCoKModMYiIHlbPrfLXF0+vcQ8DB",
+	"QZFIGUgJBZd1GEwcJVFHKP0iocSObZsn7LSCMLCzss6iOPcWmQkVqGqp0wfX62E2PPvFq2yU9oucmO0X",
+	"OfXj55zGbZPFGdjvHhUm4l7L52O/Ocmm5bqelob2sDhJD+dbotC8EMmcOFsCK2603XpLPmbbkXcV6TvT",
+	"f0TFqu0NZ1mDpOv0pAaH0TdO1Keqg/Qz2rVG6Ve8LjlKp6BtdjGrt4BlFuvrXTozxWpp5COZZrylyp+f",
+	"cIxXacae4elFllwKwH5XH/GcSTMNZBYbwr1So0VZfF3pxsnr5aHuED6mQxaSXTLgSZn774bBQKZjqtHC",
+	"tF8YdDGquLiB9g7GQZbD1AsjbrS9ZjhhFnhtl5PQngTriXdXfVGR5uuwFGTuiSDzv2u2ETz9VSfRYvQ9",
+	"OEiPfvDj9o+/fKKfnj5+rL/305fpUWf0VDyY/nj7T9s//snj7R9/drzz/PSL9p+exuM//fLxyqB964tC",
+	"Sa41iQflQP679/d2Ojvbd/eyQH7+M7Nr97Y77TCoPLTrHkIy2A2DL9IkOAjuwATvrDv095eJYLRHaeEG",
+	"+JyqZzL1K4Epg5ue0TThLM3yCMD5I+U5oQ3tRc/ZW13DCyPbf4SyUtRjA/PJdDGURAowGnh1n+1tt1+v",
+	"dlYGAbh4CjfbVWIkPH/dDUU4qatYi6CFq7gDB3jCDaNwmRKLa4B72pi3XtGDGAYJH3NLb+BQCA522r7s",
+	"I/AYwQwI1WQsVZmc99oQccfHRip1Ab/200peXJ3Eqp3w5YSUb9kWOcJBkt02maRcaNpLGDk6eXh8bK7b",
+	"lPaNAJlZ2dSE9s3eqAlLNGE2lpEqMmM2qJRwfWgUTj3iYpjJ65lnsHzqmoaWLg+1LGVK1mn8X46kGQgX",
+	"hC7o2JuNOPp0RodVQUrPcv1oKd08U0P1kg4vHaBvFLaMr8vByhWn/hSqIwLH94BIozVkDaLrlesWeS41",
+	"0XKIoi0mmllW34S5F+J5d1fH8+b8ptEg8fG6UcIUoibWt/UGeWUuh1muy996ZJ5ZlyPmu/epmWIxl3o9",
+	"wsZ0ujIx5/IsRGs7ezHywo0HsqyzQVdcJr/58iizitt9JPvtwj3RIjaOM7swjJbPlfXLuJOrHBsMwRzJ",
+	"YtKbk//3539eY++sBN4v5f+vzLK8a7Bxm+b7y3nvqtXOk62vrWBoVvYqYuHmztyHiA+7ylGpghasncVS",
+	"cjeLGBIdMbDxA3AQVcg3bCBlqJXLU2hy1Ur5LRZt5Bkh6RQcISHZtrkeIdkhk1Sa9kKya/6Mp+bPPZLK",
+	"ntQh6ewRKiRcrzcVYyTyOSSjWyXu0m5gCQmbRFxjXMANtZhCuHbwdqkFVF1xBYCLZpaO9f3H5UCARXX9",
+	"JU01p54EqRNDiEVXniqn3xmFncVkOoEEGV6Jp69R3deP/C4+cd3Z5CV0ZzD9X51VusRY9HS0SCEehytC",
+	"kxmdqywgcwVj0ZcMBRgv033wiNpHDotRNYKxjKZAVKjoRxZSZn39qJRc60lvE3S81jxBKnqf+YuKwm/N",
+	"nvg9sDD5LONltbFLXc0Xu7i3PkJ8xCY01WPr66zeUnH26yLtPGITXePrnprdDglV5AvF0pZ5EsLDKmFh",
+	"nXanEUe+TMrDkrSeMHhhxHb/2CcJ7TNCx1IMiQbLFCaUEa5DksgZSz1MudPsZnlJU+86P4f1cmpEvubo",
+	"DuHmhCRSDBXRMiRtv4+3vb6VHzYw96vj4Nzi+GlFNSD/50UjPakYBmjq9CQWk1gytBLFbMJETABSqNnZ",
+	"eDye6Hmja8GoLSIPrMY1tbnQpvPMZHWVK6Np3jMM+5JCMQ4VYohsnqpDgyhncPsSH7JghsWrHhcAVmVE",
+	"JxMmkBFXznp9mrl76YBENkwzCsvSGHRuvjTMwPz/81IarExJ9IWN4I8Osy0Z2IyAvhQ6lQk55yJWlVz1",
+	"bxsgUxhIwRp4K7N417D5LYVbvOoNm9C0/KHi/qxu0W5d8P5NkdCWvQIPfZ8LUE1cZPlKuCf3XPWwYZeF",
+	"ht7UHQDocjHz3DInyJQuLKj5DIno5OYkZYqJPguJTQe+FZJoMZk7cokoEenTNJ0TI/61SOSSQSJrL5QX",
+	"TJWzRKQ47IrI9KJtynT2E1UuMwLyJJQObQLJIYnOef9cDgbRQX3iBldZ0sYhiWzqhx2uzQmxPWLOiLmm",
+	"mYiZaR4CcRWLs0eszgcPSTj1mAmOs1aYEW7504heFBy/Fi+MmTNcyuC2ix+U7ZhBGNgU6uIqm28dtYWB",
+	"WyGI7lHMkIBdD/gGJgrsAiZpNNZsOuXE7XwIC4JClt3sQ1UghYxyd3krrj0XyVGvl9bZ1tRIpoBbMMY2",
+	"KOKpQThXxTb2m//rm7/8B98wH3E1Seh8efShkZMmTE4q4QG22d/95le/+3d/4W3cogt4Qw3B3K3IhPbP",
+	"6ZBlTLsMrEC4qpuTd9GFTrnPk/8CrvLiqsO1BeHXfCjQekK4CAERpvAcxpXjqXCAYdVoANPr3LD6bedU",
+	"H2k9UQd37vTTccs+2erL8Z3mbvOMfKBxnxae9VovR5cGut1I0Hwqh9KTb/vqKWY4KjLhfT1N2Tq78ize",
+	"84CpPNpzVOtoYJ02GxBsKocpHasKSEs69jX3Jev9kLMZ7F4drQItOkO109Ay7lnuppYAVgUJuF3NhOvi",
+	"AQ1zdlAacuGk4WrbffReZ2XCqplt5bBwj4Wqlv6MDF14+cYVqNG7H5j9EadMqY0vuulw6arV2CoM876h",
+	"SozDs2IrGqm+XeQx+T2QM/MS764y45z3mvNTZFF4xANLKvCHbQIPR/EsbJKTrXRAF9Zn+R5cR6NeYfDr",
+	"WvRcPKIvAM7CO5WQPsixAMMcBsTJPEYWeJSNkLNafnnSq/1UZizLkFC+tHYFrtAYF/uccDZUbREzAuLT",
+	"qk0+mGumDs1Ec5BYm0WHkZM3lJMGFJ3bSJ92PmVnCyiHLmIQXAMes04I5ZL7ARBf8ciBwSdlCdX8giEQ",
+	"FFfk6OXxYZ66btOscXMRJLa8kpeMy1vF6opXC2yHXYB61mcpooY+W+TFhP50ysC4MJJJDNCqkPFv93BI",
+	"NZvR+Q1FIsX6KdNn52wewa6FBeFKWNevYppMheZJ8WX4QdNUA2wVm7XIY5s4WAwK1TZck2iWJJCsnSHk",
+	"FgBN1l7QFUEUnzENmcuXDmEbl/PuBzI9zEKlbNR7ZNUnq33ZbHYPV7O/1NwvhUy1kHChNKNxqXl/wlrB",
+	"ob7TAMnO6owrtXL33OVg4xboFLG+F2e+iPFdXbRXjCqfnvblaG5ZnZCayPNFuD8HLzEtZdIv8j1rz6l2",
+	"IM8PScyGKY1ZfABtcTEMSW+6CMGYGTzR/nhI4pRywcXwgKjRFADggP+0CgqyPAcgemzf/GlfKeuw8NRy",
+	"pmHH/6Z21a/jhWzpYd3L+HMes4155l0ehb2YbT7KB/DSj3i8CuMVbqUSzCvXm0F6DWz/vuU8FoKlH8Zl",
+	"ibeH0dcLIUIfyFG50MiZWDdr2Rk4zNuoR5KFVklnD+Q5fxZzgQ9vr+bDl/VVypmoO8rOiIe5NrAJSFaA",
+	"R5l7i3O06bAA4ijTwjuL2TCF2XXuV2c3oVqz1Izjz153tu6/ed3euv/m9p/4mO1mA1Y05rMsDVkBGj9h",
+	"In6mhpdlHVaSCXOxdlgQkCSiPXEf1hVIxmeuxEh12/7U5cvxGM0tXOV9TQX/6TR3WRbk7czr5tSPUhD4",
+	"M3puzdAOIUfRAUi6KZuwSkZGQLc6le3dvtckNFWzOkHGjq5FzN0Osmbu2UKHoEMLLR7GA7K/F+7t7JGe",
+	"UTjManxx+mTrXkgSphTpsRE37ESQt2+rSs3P//vv/vo//cuvfv31P/z9N7/8L9/84u+CDxFMq5Znk4Gj",
+	"t0AKdYfsA56sTIxZ4YGy8kImpa18AdnsylvGEYXvEH4PIkM9dka8F0bcAxZa944Lw9DlkJhCLMx696Xt",
+	"p37Y11F+soNeV37C1z5eJNxxDEf5EyLyXxGo1LNg15ccrha65mnjKolfKwjHXvB1JuqM/sztaHnv4UJ8",
+	"BDnCUNEbikBZnMFUsRilN4B4W8ltFzWrhWV5Kofc5yZEm0DuCQV0V8zENjfcQKY+G/OEp0wdecspIIyK",
+	"NTWYWzIkXwj+lox5P5W2uFA5OuluNTShgUFtXWTYMEDkt8UYEwYw54QqEh1N9Uim/GeoWz1gNF3IiHk7",
+	"PJv84O74cfuffv43vuvLgeauDnKo5jQ7YLoskTlfZdvsm7ptvY5HGelt3cMLb136uIKjzHpYMV4LgTrO",
+	"jdAlByRmF7zPrmDQ8hnKN2HNcpiD3gFkOJVckH7CaNoin4HN14jZMiWRe+BsHO9VyLWzvbO7t19V69pL",
+	"xmAaWeJIzYcDRSFG7G1mR6841RVDMMvygFinTeP+zv3d+z26d5/2emxvn7X37g6224N793bM2hWFxfbW",
+	"fbo1ONp68ubdzvZ7r8C4vimwQpNu9330+GwNDIdGsUuFcKSw9r7I84zNFvelEKyP8QSeeg+unuAyJoDN",
+	"fvhD/4ytfeKt6HzdQ+hdmur600Md16czOD+UZSqYrJfFUy3OrwGCQV74Qoos+1kbTfrAdZNSYaMgHHIu",
+	"j3NMuWmqwIREsXZmaTSrw14tVmZ9ZUYP/P+3q2RlQwE+j5BcLrmbBVtGNtfxWGQkvfZZqNaWXdd+hcHv",
+	"C+ny1zffNa/K2wgSYqVtwrZWs7j+KOjM7OfVehvYvzCsDQB8CCADYshAhrMKtZuAY1TrFc1SrtkhoEiS",
+	"6AlPWOQcgmWhoHL2lybTXgZQ1MU+NEBgWg25lJkvM3WuG7S7QR4QvlCMqRGQpK5DJuOCsAsz1INCPMYM",
+	"4bVGfDhiKWb7A78GDDqb54/yoWAt8hLPjYYSLFrh8w0sTOuCRa0fK70+wNTJ+vbB0yvYBx3G1AJyZA3o",
+	"VDbA0KFUPVxiT8yWt+7IEmt5qqJwEiVTDZI30lBViqgSotIyZSWMK3UJpAc/lti1vKPMwLyY3A0uKfvm",
+	"SgzZxWmsc1y8hFYzoldGZrvcrXk6k3hvqm/XxclEfLbW5YnQl/psszduqc3SqGq2qi4M4whgRszlAVlS",
+	"bTIV4BLKPWKkDwZHmzbeIh3YnW1CEyURSLGXShr3qdIYMC6k5n1/KRLPxdPMrub4oCchXrO3mtx8RtPz",
+	"WM7ErZB0DGFxEZJtwsYSCaqC9BeSPYLL0yJHYm7TbTFU18gPUBUbMi/h+lI2kzO3DTYb9FR/qHCK8VSz",
+	"D3ASxl5oTwilMD8V4ygSpmF9oJ7wYqzZJWMpYAA+Ei4lV/mwVoDofDQnU5vMWAgxDkEsMrfXVHnB9/s1",
+	"HpcHU609EcpPaY8lRjKagLEUSTWYpHxMIXqhHE9cjCXWVJ3f6TSPKC6uA46yBureL0EfawUHphI8zpJE",
+	"etHZa2x/uNoVE1q8G+8P9vtb7Z2dna3dmN7dut+J+1vtuH9vp7fTub9Na4qprSlpAVdaZ53sG4jTrbn2",
+	"RxyjD4AkXLA1cjFO/c3BOpufKhrFL/7un3/726//6lfeptaRB5fG43JNEkbj2vShJYTYKIYWJ52TWSZU",
+	"LgE5LR9hS7qebejBCUMotJzMKqHc/ZrUMt43rzbePHtsfRSOw7jhOy32kNfu32IIptkPKc/VARHm1khC",
+	"YllDSNS032dKhSQ2slQakhlNBURCcjGQIeHjiUw1FRqABPucJuXB5Dxm0efjJxCMYZcTJtTGqAIXsj6O",
+	"2nMaV2WBZEEptVRwdEG9GM+LCVtrkEQdx7MSUnGE5ca0jOUlkrX8Izv1NrZ4FH1r/bLgeKgerrLHKbQS",
+	"D4KKzeW0RV4IRhI55IJMoIIPxrwZ+cP5M6pyUBGMrohG1/ZCOcgkWZEQTxQXfVaTzOvx+YINog7cFi0U",
+	"36VJEoVkVk3WL97gTrX69uXG29zxQj5ubu8I9lgnbve3e7t0//7gLru31S79t03XyGWymfILwsZK63oe",
+	"rWUxHQvbcu0s72st3sc31G8g839pxr85odfRcgKcY12jSXGpao32UChdDg1bRLospfWMGRXeul2WN4ZE",
+	"p1Qoc0lb5TeuyHxNqGixTE0qewkbXwakJeaIDzWT6fnV9oWlqbfoU16HFTq0xVixwpktZwkKKwasx7KS",
+	"O1JW+g7IeKq0Q7SCu3DlzWf3Hcfn3fhUatmXiTewKNsvOSDRHUBKmEfF3JGZCsJAKXD6G7J7U1tHqFpb",
+	"0Vuo3WHnLBYWWgKqeZn6ZNeprtcGwkvr3bnw7EN/bEwBRhcrJXMA0aomYDeFy/JXv6+vL7XpSlA2XXFp",
+	"1SZciXBZqO0iuXpkJizKfhlyXVpif2lt/TVu8iJ9L162GS1nNOlI0NJRiWq2KwUmmotBnoN/9ThYz/Zc",
+	"y0vYQ0Xr3slYrGljZlGj5Qk2qymGf2WDqD/T6cgH6By6CtOWYY5JL6Hi3IJLLpYjP2dsQthY/oRDMTIA",
+	"770JhZJvNQN3Xhq9t9LSCjPzb9CFPGcQ93mlCGWItFV/MOm8Hhd4Fk+ssvSiq2vJaxS52kTm8CuL+LSy",
+	"vL8nc7jmzewGtmsDuFir7t8KvbrG6wn0Wvp33bDXZorSb5NOZQLrXwNwfXmET5/o4h+EEYDM8HNcUvOc",
+	"D5c0iNnFStEdOrGXr28lTugFO2GQ062ulihr+Ovikinb9upDg8+98MtpWTN1cziVsbzsJadlLMF071Qo",
+	"LOaWH8QxF8VmOosFf7xJFZAEAbioQy5USEZymgIXHnMx1bUQVO37O+1y/PPNm6/bHcyW+2r7dXtr582t",
+	"1+2tPfzm1r/6k6uUzIxpXRX2mM5DMmc03RpLoUdbcaVGdLDd3t7f6mxvtTuL4dpv3u2+37rZhjS/rzqv",
+	"21vbb25ln193tu1sdszEbnkDuuO6OsXwPZQv+UwyZU1cPI4ITapws7UqTZxhxJZicWVaLPpWsV0X7rK9",
+	"9mLw/BprzkRcTy2YK9OQVsz19vFohdcY680BKp6blODmFdNGKYiNFnhlTCtWm7seB392h9/buXdvv313",
+	"eemVOtnxyxqziE/K6+w1kFFSvtjJy5TLlOt5Le5xUSTZ3Zg8UhNjYgSCAbWhCyVDC+VGb40l7nssBSBa",
+	"JlJVwSbtTw2KxBrG+yW2a/58ZNvGv6ER8+dD24dXJrLp7NdRwDhhQj9Tw7UFjM1k6Bcgi2yS/gfMyYdq",
+	"t3/MxV8jHvnqWfjXOcndkLA/hGAtUm4SX8CXxReU92Qc8y05YWKLiy3BZpWUtr09zzYlV4k6WMcGkO/O",
+	"hw5JIEeLVQxNq3WxChU0l4VxTzcZulA88U77bmw4SWxkw7QmsqFKlZflsEiKGebJ2Mb5DWTaIo/9FhTl",
+	"KsOXj5HXlLJeOFtSDmfT1XC26cbC2WoOdakcybanGEl/vQC327f/+bd/9fV/+I+3b38g9JImIWnVueZh",
+	"aUXYnkWmYPGZM3rYUD3MVfVeVLNYudVSrJ8L6ksHzlWbrsN0ef1n5E3QmCmiXG6UB/YW4Y6pyjNbDEue",
+	"T9gBaRMXaZwFGq8MZ86Nf6viY6arY/quwviWszpto/pqi97UEPCagf/rhnnRxmFeDZZGxrI1AYVgvVvB",
+	"r2tixT1dnpE3LGy9a1tcCpH+1NvV8j0HqcuucM2W69r4Hpu9szTt5NHl004e1YzIyNDHYiBXItCFQBxQ",
+	"ezVDEwOjtgAB3Vyn5mh5Igsn/MQMbxmbKHp0XF0cKDehEVXl6OXxDUViNuACjsYBhGr0sDQfJeYGseEj",
+	"U1cAIEMXhtQXwciMkXMhZ2Bswaj7TJknLyz0sahJhjbtvg+Dh3RCezzh2lsa4EvfergkDgx0mbklKtw5",
+	"tK/PBjI9o2J+NrUQIM0AhNxovKj+D0F1/GKyxARYxnLQvs1IWV+Ox2i14iLbjwWvzDtrdAt2Wu1WhyC4",
+	"2T//t78Iv/lff/0v//bfff1v/5ff/be//f8FYWC3yj0JtPqMvl2apWqUQZanZJmBlLU9dPXdK7v69vf2",
+	"dva8mST07ZO01tgPvkhYC7OFThX2gDJAgRGZxNlwLBYjbDTK79aekV18h6RtVAQ8RY7fOqzVwqXnHfNJ",
+	"wdi+bNh3FL1gZ86mDpZ73DxcM2rOkXm7h7mCFXrs7O/c2/WOQMZsCSauw1e2kEK2YJkPR8Waq96+7QVh",
+	"8Pat4ZkXnbKBCn9rYJ8yg/oRPIx/xfavH3aCNxAJoGpwfMeyxxOWJTHTlJEZYiQtor/cqKN5Q7tfTBJJ",
+	"4yc8YX5McswnTIdYjizJidfSgmCOZUyhpYpzb2dnb293d6dZkYMfurO1Gkw045iYl+Vwrst34MV2a7fV",
+	"XumFct1aGllYk9IBLxy/MlVXuOvy2+p6WhOzu3R9g6J79WpeOrONxaM3VVM0G1SEwAk/UzVX8qlpIsru",
+	"7IhoKUMLsWSNcVAleDQVsZFXznkigZ4bVmD1zL0mD/8IdLWQ9OaeA4kIZsB7Y9bnC9aRTaJVntQqlF+A",
+	"MokD5FmEv/pQRUTHXLjPi/f9CdNH8ZhfNszkNC/6uxAW5JCRKbTvoSf43rODpfcOyWwkGcIZgUSEtdnh",
+	"A+DYzAHZZjHEB24wsr23V4gPgsszxhRZI6HQ6qLfvfKCe+0kH7Dad+jW0c8h9EOq2VCm800mwWalPiZT",
+	"HyKw7bE+Zmu3GLN1iD7Mglj9XGJMFl4zNi6rfFB//6t//N0vf9MAhuBDL3422brll+MxNzxjc+XWsbbr",
+	"bCSxfNiE0fNcIqteVq73Zai+qtyY3ZADOMBjOt/Q0dqMkezjH6/CGtbsMYZkXnZ/bTH5Yn75QvllL/D2",
+	"VS2mxaLQTYpAbyK33PZZs5Do0rqaMGMkDQYauSfwqMY5joYU81uLvBgMIP2Y46kYUXPRFID2ICPFho/2",
+	"GAIzlKteCPO+4cszOg/CoDdV87KeAt80UlRwQV64FvHjEbaLHx5A6wuhUfUFM5brgxkorVMEfbC2G4ne",
+	"OlkavWV/vJ4Cux34+uJ6aUFqyRuPVtXvOUcwLYeY8eVIJszmjioySOWY3A/b7bth5/79cHtvN7y72w7v",
+	"398mUmByT48B5paGowEG9mpJYo2ifRDT9Dzwytyaphu8xeDMpXnp7A2zN+W1WIOpz/xUxNHQWQwDjMgc",
+	"3E0wO1Vr0c0TVOrKqc8ys1px4bLqatbc4DHi66r9VU37I/SjTFIZT/v6MAtIAnPTGq6T/bt372539lZ5",
+	"UFz6U0XrEfwt0RyRcouIz4dZMbWqrexcyJnyBE7tXwIVGizzy8qIQzhYjahjMwoQCzo7O2WCffAhAj4X",
+	"S9puKDRzseHV0Y/rVcLdcDhjY5QA8C+tiiNsmnq2MlLQkzV6mVjAoL1O3a4ZNZsBIXsh+gxkSjBkr9yq",
+	"De5rCJPRnyotx3nUM1BtIsVQEV1NIIVHmyGVAMmG9nwgZWRgJWa18lKzhgTDZdW+MKJ7UOcFpNnm+8pO",
+	"bohUmiFA2JFeRwHGLeK68ot5z1faWjAyoRgabxZUrYdOjO9yRQbTJDlwEGegdAxkklRSJ2qDt2sG53Z5",
+	"IbzGcmvHZ5GtllkkcsTAkiz8YQjpbjVt0Z55OMLuxLqTZ1Go7HFpHJIDl9WqlEaccpitbu2eXVciVJcj",
+	"wcvqh7w/Qlqw9cIEcjnAN1ycMDjbcM0GdJpojIGqzbKKJUhYhpYXMp3b5dyzVTHrMKBSz5CQcUaBO1Zr",
+	"15IYS9FhjP3EXjRFhbT4svkzRjbLY/slj91Xk5Tb78xf8GU5AjxvyVMkYMhKg+74d2ACUcagsHRIJVKj",
+	"mqTXXr1YRZXerdZU2PD1RWu1VMxhpuKbhyRyj0cg5mXFL+E786QKzTPmmo2IYBzYE1y6onzr2uUu9I5v",
+	"BeHyIPswoAhwkC90oY2G4fbqi/wV+znOQ+1VIRpfFcPxVSEeXz0sNXBkBuX1vUBe6qdiKj7+fs7EOqVY",
+	"1mQ6GAzxjF3eQzLgLIlVng0TEgqRZCork70qm8zWm/dIllJpmmT16Bf0F4gPwlrEIoZURPTcSiIkWPf0",
+	"KJXT4SirEV2xs/8f/9vXf//Lr/+f/7katb86gKouZgzufAwWs/F9E6pHnhj9GwrK2uOcbL0CTHkE01zC",
+	"/FX475iNvINu8TuQc7wYbbY0ZvHP7vj4GxtT7gkMfLxlvvePBDr/nwqxb+VB3F+9hsManLZxSAaG3U+L",
+	"jMc0PzBcp8xLBs2YyGfQ1TMK4Yf44QkbFz9+IYw+LiBEAgMhfPoiBEigXaqix+3cc3g7FWLqrE6wGhk2",
+	"tUj8I2DDns7anfaW6W6rs72zu3bp0p/+dLGvH/zAP6t2u91Zu4OU0UQ0ShwOa0wjAP2KUck2w64ahnF0",
+	"qXR7c+I8ajDrwVH0BnfiGasl806TcH8P03XBIE+8yf/AVmU6xvjCCU21zU+CwkfxB8GoHnhJ/tRWfbdx",
+	"XGY45uMiYM1NCHi4FRR0zB4XXuDIlaZFGMqb2nVjsatr0Kw+ka1w8G6dIhCRjf+PHDhRlkJGVSHNMJv+",
+	"u27A425wsB12A83HrAvl3fZ2Ojvbd3fDLgTcdoODrlWrWpN40A3CbqD4z8z3u/e2O23z6nyCjxVsn3ey",
+	"Z5kwXYC9thu8nVIxpBofX7Pufjd439xwAsthnq2uxQHZAXuPK5IRYm7Obmlldtc3OqysH/Bm0QIPYWRZ",
+	"9R4XNhaWcMLM+iEss5FyQWIZMZq6rPcKfV1HvbJE/+tLerYClyeqKM//n7v0yaXVtxanWmy9SR2wE031",
+	"4hyyVpZNAF/1hjA2G705vSRCV2Z0CGcdHhZDm/DUo/1zORhEBzYSpMe4GEION9gPzR+ISE7oQLOUUDIb",
+	"8YQddkV0zvvnLI4OzFCgLB8DZdycDLjrLCNdrBt3SCJbADM6WBiwkBjwa2ta4TxdQbpDEkn060YHTvCd",
+	"KoulrkesKwR7q8H7ScbwuhGYAVCdHCUzOlfZYoD3QsaMvH3bcxFugrHY+im6ougKxj4xqdKuXxDmHmK7",
+	"iEEY4JoEZqthgmURLnuhgRznSOBF1rf75mFxDNljovLUg2xM7pvvu7G5L165MRaKWvqC8DxI8D6Y9xqI",
+	"oSL+XUPAO4hkW2xJTScsDSEqBaGpRcWaLbyowSuwjWmuxTR3iyBQRbwcUIkri5UQ2xSDO0Omz6YuatDF",
+	"C9rwWzkAF18zM+kjNtE++AwjQI2Z6TuuxytoNyu58LiJplSzZj6VaWERP2ukFS1RgCAuvYECs8bGvlyt",
+	"oazR2g9+sEQBWaOdV4wmlwEoOqo7YX58InNBu8OeyqT2RHjBiS5TsPdkmZayxvrUOdiQ4YYQCRCS3lTN",
+	"sYTFYDHbsoY3L4a7uHpQjuEVdifjNaHDZoJzWigYhZwtI313yDI6dgQIpGPXxysgKJZeS7HNV/d4pbim",
+	"vIGN8HVRroUoa0DMMt+ZpQVI4cVZ5XxQ1eU+ZQ9AhLnHIvD6nWWywC6tpwgBv37/r38dhMELNO932mHw",
+	"kqagXrUbO4byEfqSt8wc6zLMKF7JGIwPg+9XYZJfvyuP15EjHtzGY4R3PKOr2a4svTosXG7VcWVSQnb5",
+	"27se7253VQfu6ODq25vIe6u4SwSuB3cbBNlBgj8NGw6KBzXnjIWFKTAwCHJF5hQUvYGWSTReQlsveLn/",
+	"D9fT7XpYot7a43JdD7+63Om/NDjm2Fx8CVf6ELQNOdWZXBViLp5REnzYdathArJk0ALovruTKo1vNj56",
+	"bzE+2mdb+yFXXNfluGtJhp4QCm8hkyORiXOIQg411ouw0sJvMuyn46LB8A5Y7NS/Snn83X3aGbT7Tfw2",
+	"dYVOYHrXkc5x3delc3jr8VvNhLo0tokLY5IT5rn2mNDp/KwOyK1UsstWCX1s3jheABS9MlxbygYsrds2",
+	"cK7bSZjrnRhqMgcLqCpXLBZCI20mJjqTnmboc2ipTZWGltch1IWi+Stz/LMlXtxhwB7pT1Ou55g8Z+Ej",
+	"qXchoqOpHsmU/4xiQvsDeI6cvvj+4+dRmMPhIrA+lJGJzBpFd7gQLAVNEh4AenfpfK67bHBm/oC4YF76",
+	"Ppv7dwR+Jedsnmn6Ugz4cJpabLCjfp9NtOGFqWG4hQdYnO0XFB0325YAR4RLfcQoirnoJAl+tHVsutoy",
+	"I8k53ISbz4bDmQktDvGJTAlUTDmR07SP0l8vlTPDpG+QL1nvRPbPmXZWHBvUr5gRlnAELXKsiYDsMzqZ",
+	"MIgaFkROU5JIjI2H4f50ysCKb0eLw1kY53tYTx9mwhGaSI5eHpvmB6kUGi0MP5pS8XZKBbn59S/+9utf",
+	"/O0tgFmmSWJ3H3ra6lHFYvLq8ckpSr1ZQQUizchPTh6H+WzhiUSKYVdMZJK0uqIrbt9+DPU0rJMVawNn",
+	"bPL27QMSvesCo+oGB+2wC8yqGxz808//5n2EAAgci12wOCw++zzsYoUItNh7ilZ0RV6johsUWrMlNEK7",
+	"/D2pR+gJ/vz09KUN3sCyF1lhEAjkDYmShDp0AiPuJlKeE6oJhm5AI12B+0uiH21Zjrp1HEcWAbwIZlfc",
+	"blyqkwlLEi6GZlnsU5gJrgQ9Z2d9qgBCCtEoXlLVp8lD+52NercNuIypmxEgbUQhgT/iKOyKqAzQb34r",
+	"+6OiW8UamRp8UIaV2QztDNfP0NSIxoRrO/xTPmbq9m0YMYRkF0Ox6+Kf0d1uH4IV1q7greJvScyH3C7C",
+	"z1gqFVpBjaQsFNyg9mAcTWh/xLa2ITu8DGA1m81aFH5uyXR4x76r7jw9fvj4+cljeCdHLAp+ZF07JWiI",
+	"Dj5j7gc64RYrYgehUEfAVe/0R6x/fvYTqEpw1q9UDplIpb2HsxiCj/VdJMNkVPaWK+0OTLmeBiDR2ww7",
+	"IqHgalYlBmofPTRjwQIJpVIGeHMwpR/IeF4nU+SPcFb2VcJbcP2oiTRraJrYbretC9Q59Irus58oXAAU",
+	"VFaJMThkK2ABV1urvAh57ATg4tfuBvEkE7cQnNdGd9Uth53sHVu15xWbJCj+qukYINMOguOSbFrsuVz7",
+	"2LBuOlRVz6vCcKg7UISFNaSe0/IioC8hX4sjQzhbWm4tVPG+aW4P0rll3RklBH+MkIUmkK0YkueGpXNN",
+	"9AxA7ODKtdFqiscFnpTxSx7jQa2QJUxvOUWuoCMrMQHlQXojEFe2Dzbn0ZxdmkzZgm8e7812GNj01FI2",
+	"vCiXDDHnXbBta3wt9lGzsCt67VR6fQME3uxgLK6ck9bfl+VBiwvkO6HLibvc9sAS+WZOB46eUJeQKlMg",
+	"K0KXrOSyYxJzNeZKNTwnTyxs05gKOmSpAsmrTwVRmgM6BUkZtd5q68CDXyH7GTJkIQfChcLk1ZDLxP0I",
+	"B/Wx+O2n2007Ubed4NEZShkXNg1wA7jSuDx21wY8YerOOx6/h8PLalhaAblITo1MmUmLh2h0HQIMOxQi",
+	"M3wPWA/6eSHF32y3Sz63nN/0fEOVKOwAgyeSpItZAQgIaAMqIiOwYTwDywqujek5CzEbHu9gTH+D2AdA",
+	"e9q7BXLQC8FIBKXzI/PcSApplBLreo6OB1v2R6tNRo9P6TA6BKgJ06lA1HJzOpykSFOWzzPzYKPkZPpv",
+	"kaOuAGWH9NhcWmGQCcCy2O3st6Db5+awPaO6P4pKCwcN7rR3YfTHY8Bj7ssxIxFHv3SISWrA72ETIbZS",
+	"a9ofWXu1M4ijOuM0ITKT0yQm6VSQm5+fPnsakpMffhaSHz17eotQ1RVRkcHLvmZ6C73AEQqLkQt2uh05",
+	"2DS7k+C4JUf21rEoMCCxWmwWOwIs2tObk0kq33KGcnYW2IuUZPMdndReUoIjpyO4pEgXC3skSNSdtts7",
+	"fT4ewh8syrU8KFx0SBKG8d5gXRgw3cd9g3CdAzOSKIp+orqiL4XSJGWKfJfQGeUaH74JW/tFmoTkHY5O",
+	"HZB3FSU9slr6n7yDKb2P3r+/ddgVfDxsqbRPvku+ePW0hWIFJgd/8erpTewkZarVS2Tv5i3zRhRFZkhH",
+	"EFKx0yYKsxi4HbSDZAOJwaZ3AiOvBksM+UXxCQi1kDORSArU2J9qI5pkDoMRvWBkZ7sr3EOKTIXZiBmd",
+	"47G6f8snSnzG9BP0Tq0QRm/fuV2WP/0hdq1GsXPvfSHYhXMYhNa+UIxx23rE1aS2VCWeMcQWhLNnA7ny",
+	"83WYH/ki+QdF2aHg5i68587Pd7vB2RlGveVf3v4uINXduPGdx3vfud/5ztG97zze/869o+8c7ZlHvTZS",
+	"w6rqcTI5sFgz5YJxA+9NVTfcbrC9lcfqdQPfor8Pg+32/kff1wlNdRl98Y97+yH2dqe9W6PcIM/BwHxC",
+	"EyOmzUFl2+3sb0zndLVYa6jAXatDLlTldt2Y9vjIMUgKO1gQpOC6hWgoQ3v+ZbJU6YQdx0hzEUoXzkKZ",
+	"i37OMBC6ho0u9IWiD6b9/5HjXbdTsQlStA797MpGEQ5lRS9dTmhKxwxxoF7XB7Db5JooN4ViUgEYuSdU",
+	"j3IbN4+DqkbbVE02tAzIS2Zk4JAo6eE77bEankHU6JkeMeuXqreucChAyZJBZnSD0iV6xMaHZMBmYImi",
+	"wohLIKInidUPaAriqWlgBomBGVCsIkNblAi1T4qVqsNCtUs+HPXkNFUlsb/lk4CKWh7MDaS30xE7ji+j",
+	"ekJRnP5IppfXO5/Zgi4bVTjNVuy082IxNuzXLG+BJN3PVtus2fweG8iU/WHu/gOY2x/89uMWrr3/MdM2",
+	"eNS/5cdaObuBRRanBYRnt0FKU212t2q5X2Kex0osJOHnzNryF838zoCwap8f4SSuux2/2Fm9Nf+0ikFE",
+	"S1Z0xewtsSE6erGekXGBgPDOq6Wf52yGkMqp0iFstJFwGO2PMiLStoo+ot6gBOWJZL+hwgyZVEHkNLpW",
+	"QSjKzCwoB7TIK0bjrpDC2pees7c6MisZ4TmJMDuCRBbLITpwYAIZXHiBl0WATRChmQcCigREa4eYulPA",
+	"H0eipprca7e7IufNiMNZo7IX6eIJx9iyS9n/vUl3TSuNW/yFvXZz83t13Otb3zd+rmAcyw8X7GJrk3zY",
+	"mv8MM0RD4TIPlxMSvafJcNeznfbZGMtP1JjuV9yyq2jsKVV6p/1MDa/KMZ+pobqG1yJcUYW7cY3r0Lwq",
+	"BVu+/kcQx2hhLcDcR4XF1IUCFiMmShZxx+jmTDfaGynYH/jm2BVZY2MyH+Eyf5Z9qEWORZ1vO7ttSlGh",
+	"S7fkme36uosXdpzLmZ9bos1pxtKsJjhmahie27q6nTX6x/wMLEpLzpxFst5rtw/zW9vFI1noRrRKmdtb",
+	"WYzyEw3mShGD38e6RIbcXODWVT+jcwJRqavpQA0fzMFL9UnuZyzcYqNNmYizaqPBtvlva2dn5/HW8x8+",
+	"3966/3TXgmHqhYe2t91Dr3aCxjf9MzWEiW/avf7BuExBLdIzZvjxTBIeqxDi2ggX/WQas3UUpbEaqqUx",
+	"S9NUSRt4A1FlKA8opy2XVGWrwh7k4mgxVkSgzFxV7bgOSQRafoQptDKJwQ8Kij+HyD2eBQIlFuwGhZEk",
+	"adWdGhQa0NHq+KPiMWuRUwkxAKRH++czmprVG0oiRVdkhshEwlBxwlmue+ZELQjch1ihloLbwLaWNTPi",
+	"wxFMRbkZgjKJS1qyFnRFnbmggXBtrsSrnF2cSu2Ju+LRRpPe1cRwM8OX9FtyUI2OVrk2UAfrzeH/m59O",
+	"tdxm5ZMDrEZqg2Ys8FjGGEJUUTOAkeUmEF0E8pYz0RVjmp6rFnlKi+cYzoc5a4YXALSPEQnhG6M3spgA",
+	"Lr3RPAnYmwG8l1qECOoKUFpl8sCqti9pqjlNIqj30hV9ME1bsHQIRBXQTosgGBu4limJzNBOmIhP+ZhF",
+	"AMImJH6LwbGHhKpzjOpBEVed24ptjKcEzUaqwZm7yoFrfAQeG+G7QPMfS9tUzc04m9U4M2ordRGi172B",
+	"CYe59JZVJ4eOrcUmE5dJdOeCK15oI8LqxKj8OJbuzFUObsIrXj3Oh/EHRiX5zJaTSKEHDLZawJ3iSsO3",
+	"440SkOKa3VCl7ouRasWvc6pZK4wbotZcOYseyzLzoJ4DOrtsXGGGAAkk4yWUJlHbze9xm8sHje82l4IX",
+	"B6E+EjV5el5KVjxFYVdf6vLbLKcqDromRJ3IQQOeVbDNLHNSPYG7slgsE1MqsmvYCuRQMUudq6wIDEf3",
+	"sTlqIDD76DA3z/D4+hsEjFS+nP3wuGy/Qmf7ChPWBqmDx4u20htqDSPRmDVJBbihyCSV1ucuYjKSM2LD",
+	"FJZDMvlo4Bn7Q7usnrEVcoxlzBu0GZUYQWGLIaG7sL9Yv6ipsP+ozNCcrJ27qKGOS2awKlWCQrOgotyW",
+	"Ww0hQ7Io/cNNZuR2L1lgUao/aNHXM8XlhIO7h+u8WQEYm7QqVaVuVoO7BE/4mcsOrfF9Z8BjMRofsSIJ",
+	"FKry1GBGdKjy1YMJ+lwcZihmF528kGsWDwxJpLY+K0R1d1ptsGI74DMM36b9c2bUTYShctRp8/EQoQ0L",
+	"fwPlF+v9FgpMFcm9iwizHm9rlj2ZXQFRsVJ1FJLo5VSNMNU5L0NqzhcsDRyxPHMWckdiGbpYQeifJon5",
+	"PjQdGDEX0xWiYn1Zo4YKkp21LHjPzLGf1dXOrGeddrt9t0YpLdR9/QjHcrFU7Ac+mwtFd72Jgsjk6jZ9",
+	"s4Lf2jXpC+cW3ysd2LwImv+0nmT0nbIFi0yeC2wUWilQnyWThGqoF01OR2xOEs6KZXnLYIg3lKfmdGjj",
+	"8rVD94ocBmoUdgXkTlmbrI1/xDL35psbqkWeIwNA0PAYrEFckejd+6guMRjm4GZqRCfE6VGoeFMSS1er",
+	"iqc4IoQzxnSeGxkckZLOmqMY2sSzA+PstytOU1YP+rpcccup1Q14oxbMnNkdvTy+obI65WavsvMFZFii",
+	"bVeIL6Nu7Yqp1AmyUrGy+RBrDwA+CNajmIqEKQeFA7s944pZwvYdCa8Q40qcXFq1tubr7XZWVqNYxAJr",
+	"VnTyKhJ54YXG1FAqSfKBmWqxmouHn3oq8XwIG5+2m7LCOjNVSx3kX7rUQbDKYNEp+1XkQJaig9zQl9eo",
+	"5UNBuCihhZEvrZ1vfGDL41okpgRCImiiJIrg4LzpikWkTdN/IvsAYAHwBmDxBo5l7wU1suX8LbNWACB2",
+	"WIDjNO9YGxIEf41ojNZ0a2pqdQVgdQH3L0DJYSIfcEyLUeFncg7w69KnIQevyuCmGtN5CW7rA9N5Eams",
+	"RpS3iHEOcVJlN2phXTdG/hligU2ms1VkoKJ9tqZ+pXHE46ZQAcC9o2N1lPZH/IJFKFjbm7doLoOMSIzE",
+	"RBdg3e0szIlJzzNMJJ/tDYJa9z1BrZ/zmG3KwnlpV6RZvsxP2Ix4zLi/TXn3drurnkcbyqlYMgCq64El",
+	"jGtQu4pGKLPBltgQ4skw6noqQ7CzWq3Rqi4h5tSjsGpE0kMruCnD2Wji+CsAxiUFWZbrqoHdYhibURVi",
+	"Y6zU0RURDLoFP0fWvQA0uXPLiubmtEECC/bnkDCowtpb1kkxZnokY5v7Cg10bi2ihJ/z/rkNtnKKMVxC",
+	"htkD+jcvRH0bvcQqntCqFHYgNgUdk62tQIshAGOuFBfDFjnWXQFgM3AKJyyFX9CrUhDDoS8sWuEOX6az",
+	"4pWbSepc2aWWeQX4MRSjlqLPUoGQCWYMgL2uqnhb2IFMgZoKIOYQ5WC5WOS7eQB666EhqqtwACDKwOzF",
+	"nXEWwYbbasi4ET9ofluZ4X6q8F+aJCt03ppDd9X7yqLIQYpXDtz2+s37N0V+84zaFAdfTDtWBjBnsWi1",
+	"gs8lFrMOBA4Ci8Qu699Dkk5tBIdx2RNjWAeY/40ohgaZTDp0lJxpu3JAIjkTLI2gJQjOqUDuYMFZABmB",
+	"vAXyAMsmUwF2NVCHTQtZ0ey8QAGc85uQBQmq6K36w7IxCJ16bByHg/Pz//67v/5PQXgl2a5m0N+CW7QZ",
+	"yWfQNqUbthpNs8JOm+MnmhNzhhbfJUqyraYipOZ9BhV0yXOoE1GymUQJG9L+vEUnvHU7wovrrkcagy36",
+	"jOmHI6o/w67/0AJZspktl/w3Y71vRjhHSeJM+4vcskAvgLdY0YEr9LJCHf6A5HJltfGS0nvzy9oN8iNS",
+	"WlMV8+PQWSEUHh3QOQZXZgBpTm5rJSqU7r/QCQalIEMLIJMLkP67cQkV/jF9YQNEUpfbgGl/LheRqnNV",
+	"m+1QwQBeGbUixxMq5g4/GawHVofDuE3ENUCNQ01T0EmAVgA6iKsW+cyotpl6Ae45K+xF9fRyagF0L82x",
+	"nCMFjbsFdP7GPMmN4hMpEcUSuzW0h+hYGD30kW5D26cL/4VlDUtOUFdwq+RfsIJpkQR/IrloqD6clOyr",
+	"kBtgOaUjP/Od6dhoFBeAqpkkGY9C56I1F0JZowx6NI5Z7EwFNcT4PcnFJsEC3WSuFWhgw92P42zltczv",
+	"KBtUAUurV3Cec94/l1N96Z2H0C+7+dVNBxwgNpYXLM7sUiGhiSHO4WhB586sPJphtuq4hgS+j2P+IxXY",
+	"JAmzwtkuAMoszfBcl+19yi7kOcOLZ1nqUpJYWXucOYVI5Bh6lFvfwRpXdJjzlCAyoYLsOnwRe42jHH4b",
+	"B5A7lTvtDuJR1t13YH5QcsyAcSSMXjDfxdYV+c3mwPMycCfsEyNXABC91nbwCgZ8iqt0dV/PerdesfNP",
+	"dPPhEJbEiX4uZ2j4tYvKxAZihJsR/+MyCYGkbvZ51W2nbH7k8tjQzBomGMtSZopQ0UBSaAfrzQu05646",
+	"Kdgh6ZXsWUZGXWLI6gqrQJIjEqE93KZoRnkdTEUHDLPlJoxqyArAs5XNq95sfMJE7E0eX0P7LA4rOAjo",
+	"VgeT2/B9awH7l1/9+ut/+PtvfvlfvvnF310l982iQK9nOrOz/EQnxva+SlPJ0I0wuufjnBgzNqBhm52m",
+	"KpokZHItnqJKZHXhFBVV32UwQeBTRwxcEhVfigAvxZCx9pi/oQzsRJo7KM3CzvHgYYNYyQtFzMzzv0LW",
+	"HDINB8mJmrlhpytWWXaWHaznxbW4wgmjfRvH/PpdkNAeS4KD4MWkWMJkkvIxgnKWqzYUS+Noqs7vdKDG",
+	"WX44b9/+59/+1df/4T/evg0male3k7p6bd6GZCxbE6hSCyfXfM6B507Np/dee7chvJ6rEGEB4vOSEd/8",
+	"4u/++be//fqvfpVNq91kOuEap7C4IZ+IGYDFdkX4fEEKRoDCj8oL0MJpLhT0Icu0oE40MnIpps8oes2b",
+	"RuKjk50jGrmFezLXqhX1xjQ994ZTKmlDrBXTzoPUm9u/Dkn0hPKEFQrHGNnUWmOsb7aQ/qp8gCv2NGsb",
+	"BrCpgP3qDbiGkzUMuHLru2bshZ3EJ6J923s99T+CaLDeVNs9orqygx/JjmIjPirJslmQB6R89Wj/PCyE",
+	"myHJrfRRXXDNVht9j4RrkIzpvEU+nY3FjHdDJuFrqVXnJn567qISufAyvLLSvIaF7HuSC0M3WG/fxYvY",
+	"bI4WOcbuJim/oNr6z1y8iqbnTBiOhgHZizu0aQPY9dwcM0uzRIX8oNqNAQNAw52ByCfrQLRhpAkbaEz7",
+	"MncvBEmNoLCckBb0ZADgKVTEVuQ0nCALhLCR07iJXBWsb5mFAoOVgIn48tyfmvH/4W8pTHPlKUv4BftZ",
+	"baUTV7vCbJQ0BwzVl0kq+0zhjlozEqYPHZKUAc4RlMNzheysodGzE9D5ZRbuc0YTPdqs1e+Np1SWmyk1",
+	"61RYxBH079ZQDvmy+mluEQveA8N94LUD+NPK8kSKilXvhA+Bs5nTCczNBbLScf4YYcJpU4ymCWdpXgIT",
+	"7rPswZsIDos2wiHTJAKD9GAQ3Tq0pVPcszZpAhJXVAvrkZRwEGT/XBFDADaUHNJXmCBjLqY6wz/Wo5Qx",
+	"WwfH+UawgF4sQSxMmU7nZlqddgequyxSCSzvldS7au3szEtzEHS2d3b39s13ucussbgHQ/tEwh70XS/q",
+	"neRAHx/kgJxgFoLNc7I0YHj2ag9YIodyqpdjHNcbslvkBYJqZTZIDBDBE6Q0nZMLmnAPftxT7PfTKp/W",
+	"awnXneGpLHXD3VSsftFGi6G1Dg23T9OUl/A3KzsznjYOakQgagvhAPkbFvQUeNNhnnerRnJmb+OsWhZR",
+	"gPD3IaL2n031p4/aN+u4puZoxv1tito3410Vsp8wEATSTDavCdvHar21UsgLvCzNUQfTJeCbmyvPmfqB",
+	"8Mw9o1Mq1ESmLq2VkuilrfAR2SJ5Y0aFKqee0v7oAN1aZvRdkbUSImFb+TMPeAd+hLh4riAf5o3mAfBm",
+	"+rGc9hIWQzkvl+0VTVKpZT86MFfnF5NhSuNCrV0jJBTKMkdYP/qAaPZW34G5u9pj5lmoa0zFHPvG6iQk",
+	"q2mc9WghCqnlqa5KjJCzQ8IH+SGeUa6xilCJo/ZYn04VczrtjKrckxJCPga01xUWFhHs24iEaN2YLXJE",
+	"XKGVDO81Z39QEW2h1FuUMsV0dEBSBiU+9Ch1buyuGHGlpREbijmyMaIh5rW2sz4RYBSS51vkwZxY+ked",
+	"IgcFz33mCioRP6KaRhZcsUhJhyRCOvwuTRKbpWSNFOdcOKw6wF0kEdTfjmBHtsjt20phOWkeH2Tl4rJx",
+	"3iwW61Yg1dl8FxjSU6r0FjyydfwouhXaYRwA/CR0jZD/4zETuisIHgGBnW3BZHtGbLNj7ewRRcCZTclP",
+	"p5zpPLE6G5EULRz3TJlhf+/kxXMgRjJIwVxkdhaID1rcNi1yRQYySeTMeunedQMYM1TAdg13g7AbvMw+",
+	"HHSDf/r533SD91GLPEykYqQvY6YOzCR22+1OwXdnyHyGeCC77fa2veascADxgm8nHCoZ7rbbOyVKNvqm",
+	"nDDTECiaTsYA5G6bt4NhXXCFcuU2CMk5NCLqtm0Rriur7KiDAp+oMAebozPmScJt+WiSUKgM4upsUyWF",
+	"IXedzs/G6rvPEQ/Urrs5zmblaa6JKYmpb0bfxaM/ohOYVubTMT1kSKSR5mMmpzpy9autzOYwhhLuR8J/",
+	"jly5QfGcjGG2yFOb9BQWi4jfUFn5p5j1eQyRknmtIaVYTSF5ZJZB2LxIlpZ9mZiryjfOnAlJyytghUJ7",
+	"Vp3yBKcKYZhAtx0amuAaxRVXgbF8GKvXCnIjphDZC5h98WwX7BoW58jWbLT8lKJcXV6mPdaJ2/3t3i7d",
+	"vz+4y+5ttUv/bdOaRYQ5ltZwTN8+ZWKoR8HB/q6nntRCypyXz2X38WGW6hbWsNTyRDCTyjdUZKvlklRi",
+	"OoYk6yQJ3jQYKwaymGMTAqwU2C20JFix0pqJ8NhoaU8OJPu5CvDFoW7v+cdpT1RpoJlQZV4a07d8bAa+",
+	"3w6DMRf4oZ2NnwvNhqAkvKkIdp12xx8dkckFBJPlxCHeMzk7Rvkhu7nITTukWxZSzN1FAZQqbK8rC8fo",
+	"MYyphvk+U0NgBw8zX+c3//Uvv/nz//z1X/ybr3/zj0EYlCv4Nxeen6RyfFII3gkDAE6rhfl9mdVwa3RE",
+	"HMhqcNDZv3+v07l/t2N/DoMTC4PQDoNTGwfxZs0OmlfLfikLeXJhsCDjLSsc+QDNL3JgLvfISQIRAhdh",
+	"gmvCBStTc8DjA7JyBl2BUkWO8GzaOyDvum6r4b4ubjbc5uXthmeabDi8W9hyeHEXvoVth8+ejYcn3F52",
+	"PZvZtbvZNdvZhf00j1XljtXrEbzviibVOI+A69xwgizGdjihO9NdNulh60FVXfCvhe8CG9FedbZ9zqh1",
+	"9SGzU+QmKA45PwHkBzGE4d8qqGiWG6OOZjgOnfCWYw1eTe0J+LKly3MeMmEECpbhsBj2a5hyLPtTI6Ri",
+	"vu+C5PEC+/qesur7Faw1NI5hr2nyMjWdaG7aQWjvRR7rxtXK91tCPWLvfgtiBnr08pjstNqtncLbH8Ti",
+	"dmokUteHEVmMNF5nkwanZb1hf7vdtpKqPI8KYaYxA400dvWYaoOGkcYPyV57h0jRZyVrOVdEjaYQ1wM1",
+	"Ghd3+BUObwOm/732zjVwF5yMIM4BlAYhYwbGdZ3SwYD367fIKF/NKqlAOhIk7abK563+yHHhGAT9P4Tb",
+	"+jLx3ikUcm1oSIVCOXZrq7lvzri9aABdtJ0OZApxduB2owTHEFcyfqkimLoeHwJNYWKwuULNoW1nthPQ",
+	"/D3bbtr85NZVl/mNAW5rxHabF79NNtbPPLAozggJi1DAoIqNlqE07palQ0UvWAOkPtM17Rt1DQ481SQq",
+	"Yfxl1VBaxJX96eyHO/d2SW+usaAJGIayUvygl/RHNKV9zVKHMXl08vD4mFh4vH1D3p1tLAVkHlcJVSOy",
+	"HZJOu00SdsESRWLGJsU47XvwOMbSoOEVMNbyqIAFhMAsuhTNu+bxIo5njFB7Wg4RchrieQYcqh6mFlBh",
+	"ux3u3r2PU/WZSU7oBdsA+l5Q2icuhKHK5hFrhk8zAHdLz9fQQYqD3/TJ+CAIf983JFEEXGwC6QfnAKJo",
+	"V6KxGXUKPPWxdFAyoaVqDCuhJDJHL3L+BUBfPXRYCrYaOEtiZa3O5sbFiKS4JGclTLPIOuqwLwvE1iJH",
+	"+JUcdEUW02IOwQ21TpHWGlI9xWDiS5GpwnQEqZBgc3gJMNniqgVhcEGTKTxhmPrdAriggxYEWjCTLTfz",
+	"CL7ztOMeRrEdWjVtjOl5pYUjIths4XVwUAQHQfv+TjsAAwbUDGpv7291trfancUrZb0DZJb0k6XJmq4H",
+	"q1zOMUTxmtsfwF213Ji3+Rk9Z6ElcPB5VfZwCUbi6qSgR8XyjQth2xaklWuLfkgXMngKJmgHyoU5PAyq",
+	"9sx4khygQ2khOwSUmjC/nsx7Go3HC66qzOobYakec4ILz8MzeGnbPQdcnpQNpso1Ad5s75H98PlDFbPd",
+	"pcUylRvP1k0i+h8xf6gmRag+CUhVoS1A5luhOKrphKUEn/QhTJMIf4sW69YSLUnPB60o5ExVmvSFaIAr",
+	"4CbG1R6QOqCWkzI6xhHO6SrRXnZVXgd3gzfhB8duOWEax/xtUixO6DxDqli9kTRdrWlUabNPNRvKdL4s",
+	"LNL6H92jVsDiFjTxA8QGVWjtoRvjlWD93DyD3//qH3/3y98EH4Xk3NC/TUT3EiK/SjtlEwEyCsCsdsxJ",
+	"qokVWqQ0OR5zrVcXI76EjQXC1xGzz3WCEMxQvdZ5OYtGk8OyX50kTKtSAgtRE0ZtIT8jKEjBtrTckpWy",
+	"/yDhCPPtzYac82G+DlcyyuSrWcgr/BgknfX8beSkQBWws8tKLzfjnZjSsI5B2FpiMfo1q7p9ZLMk8rBL",
+	"Yb3EqJoC1BWy0RmdL2LF9qkwaiUMR4F2m+PYr6JGLE3zScyDbvnWCr88cQWDvk3E92LCsrJJRlpjJZhu",
+	"0LYJ103oz8nudSSXAYDbXB2svIPJ5VPFUptU7m5tyfsMiFGRqdA8IXM5BTwFZ74MwTdBEql0oegXRvHB",
+	"L0MJ4MhyMEi4YC4ZiIshRM0cgoEbM02Af+eVdTI7uMshAsZs+s9jtGiexv6lRQ1DdlssQAY5rwwirdwo",
+	"ZiOq8WmYpGJdcZOXigJRW45IugZz929kw1yxOidCMzvFFtYL66TDZZLpvJCOD+d0whx0coR+7Yi4YkBY",
+	"djmyo4z8aqS2sQ1XsVA6O05vquZr8Xbse9NH6wvF0o2epwcs33Kgj5BQQ1IyJTBlP8K9IcM1fD2VglQQ",
+	"HZ9VO9M0TVmMUWMfRgTWNP3kDhwF2Afr8WdN02+VXKBpugBTKFPQcXDX4IEZndfIuVOo67W0nuLDQgmj",
+	"ss0ZPCP0oljeSLXImkx8QRBAsZZiX11xM5N0IQSNY7mvTkiiduQ+7Vs/jRFXtltvXW005bK/EqZtTrA1",
+	"IUYpowka2JGGC0y8EGVvLeq3LFY812iUUV3BcxcZpLxBcC8ErTOsdwIY8tQOD+fqUpYwLl271hHU08NN",
+	"sebalepOBmPZ4xCU1dm554KNzNHgYJx2gByQsNYqwHI0Z7tukNee6z60xmOn+LnSoDXsdjpJJI3P4Il6",
+	"4wJuPppnZ5JMKOSEcJsQBaWQDkhU4WBRiIQWmcZtyS/zZ1ZwxFOUFPBDHNiOoXTVFYJdZHkNwsjjMp1D",
+	"zqPj8zZxhbvaYDhae8x6Wfl5qm19kwNzRGFQeGtgd3BLkNyU3BU3i75RhUjyLj8Eg8G5xuSQ5SoL/IYL",
+	"DTGzLvgZFiMPk7fB7egF9tTKBoNOiCeuN7c+3EPgIAnL1RIxL0wiBwk61goVFiPHQlJBDPgKIAN1gygE",
+	"c3oqEywnxFMruGWOZ8hJAakvOosOSPQc2Ior/IGwJuA6jMtxD+Q5gJmAQdT6u7f39uw0EymGh4U+8ooe",
+	"hZl3hd1L4ErQUml6+7dgF57LMjfWbolRaKYlozMEffUQZ/SgiD2WOyGi0/nEeiYjG6sZ5b4KTH95hC7y",
+	"rshi8iaYpk1VoSgC5vxi1m/RgwLXVyEbnGt3Ng4tge20iSponGbR3FJPdQbiltHQriUzZQv3zeg87Aqa",
+	"uAIrYKyBiKr9XVy7+7f8LNm08gTZRj1THk8TzQ0zuGNO3JaLZW7KUV0fT2Q6/theCuydQf/LXRVAQlwB",
+	"A9qYlwK7d2d3INN6K4d5wnHrC664PmOu+v5yAECXBGHzVHOM3bKj/9BJD5ChznUWVmrYVJSyAUuNMOOy",
+	"q8wB0tLSuVCa0di1V9iNG46fYsE0ERdQBTMPX1eY+7mMNw3KZimFo5Agl3FFLK3seJuHgH9oFupxtk5X",
+	"kCyY0Okc5PFt0wqsRkGk6KfjokBxB+5C1VyuKA/0E7nsYBDLisww9F8NN+fpPhLZDgPLB40cABDyWeSs",
+	"2G54RghLXOFLorrfhLbyqj/zKrd6tDJkujsAQGf7eucBBXBwEiJGP8tRdsi4AyIMc5BNI7hzoOSY9fmY",
+	"Jub6BuQKSEMRLIea4BA2bSMpssRyXyaWLd7kku0y+IBFALJCiygDLjb3JVYqtEo1qsgWwB9B2Jc1mgUK",
+	"1bTrMYka5pMlCB69PHaWnrwo8kAWu8DiQYvtP7eFLswNV6CIDBeu0EQZCc6f21ZuI6syxrW50geIupRV",
+	"0sXFyiGBTYeusGWh3xKl1qxQORXbLUppiaFWyOLrWOskrPOA5BUNfa6ZwvqWYMDq6aPw2I3cdg6SSCwx",
+	"GhZCY6Utj2z9oiBJL3eiG/muuGplI6tvRP46BoU2XDxx7XSsMykjd08m/oiPARqfWDGzN9UElJ+ZOcwX",
+	"QHwFQ0Cxd7BDLPZ9wkQMqoSIScoo/O28YKXB27gFT3Yed6Uq+Rh8Z3JQ3nTDj5zUe9PKszv4cEh2Qfi4",
+	"BYyqh/LlALMUKEY3Ta2MlKlNUVFdzOJYuwKk5UxE1lh7pkUeQyTqFNARYQwhBpdegOaEWgqNw0xAMXQS",
+	"PQFlEa50uwAoANXsnc3CCa34bD+2FpIg/amNIIT1aEJFH4L9BSpoEyYnCTJVoztmSfxYBrnQTKEfm4zw",
+	"/s37/y8AAP//",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

@@ -64,7 +64,8 @@ func (f fanout) cost() float64 { return float64(f.cpu.Microseconds()) / float64(
 type audience struct {
 	size  int
 	heard atomic.Int64
-	frame chan []byte // the first message that comes, as it came
+	frame chan []byte  // the first message that comes, as it came
+	timed func([]byte) // is given every message, if set
 
 	mu   sync.Mutex
 	cond *sync.Cond
@@ -85,6 +86,9 @@ func newAudience(b *testing.B, transport, url string, tokens []string) *audience
 }
 
 func (a *audience) hear(frame []byte) {
+	if a.timed != nil {
+		a.timed(frame)
+	}
 	select {
 	case a.frame <- bytes.Clone(frame):
 	default:

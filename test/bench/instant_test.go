@@ -15,7 +15,7 @@ import (
 	"github.com/xuangate/xuangate/gateway/login"
 )
 
-// instant is a Caller that answers at once: everybody is in the one group "crowd", and a message is stored by being
+// instant is a Caller that answers at once: everybody is in the one group "crowd" and in one of his own, and a message is stored by being
 // numbered. With it the cost of telling a message is the gateway's alone; what a real call costs is BenchmarkCalls.
 type instant struct{ last atomic.Int64 }
 
@@ -29,7 +29,10 @@ func (i *instant) Call(_ context.Context, c legacy.Call) (legacy.Response, error
 		}
 		data = list
 	case "getlist":
-		data = []any{map[string]any{"gid": "crowd", "type": "group", "name": "crowd", "members": everybody()}}
+		data = []any{
+			map[string]any{"gid": "crowd", "type": "group", "name": "crowd", "members": everybody()},
+			map[string]any{"gid": fmt.Sprint("alone-", c.User), "type": "group", "name": "alone", "members": []legacy.UserID{c.User}},
+		}
 	case "userchange", "logout":
 		data = map[string]any{"id": c.User, "status": "online"}
 	case "message":

@@ -9,10 +9,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
@@ -27,7 +31,7 @@ const (
 
 // runXXD is an xxd with TLS, as real ones have it, before the legacy server.
 func runXXD(legacyURL string) (string, func(), error) {
-	x, err := xuanxuan.StartXXD(context.Background(), xuanxuan.XXDOptions{Backend: legacyURL, TLS: true}, "127.0.0.1:0")
+	x, err := xuanxuan.StartXXD(context.Background(), xuanxuan.XXDOptions{Backend: legacyURL, TLS: true, UploadFileSize: uploadLimit}, "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
@@ -49,7 +53,7 @@ func signIn(b testing.TB, gateway *server, account string) string {
 }
 
 // BenchmarkLinks tells what a user's link to xxd costs the gateway's process, heap and stacks after a garbage collection
-// and goroutines, with 500 users signed in; and how long it takes from send_msg to the sender's own event on his stream,
+// and goroutines, with 500 users signed in; and how long it takes from send_msg to the sender's own event on his WebSocket,
 // over the time from a plain client's message to its own echo (ratio of the medians, target at most 1.3).
 func BenchmarkLinks(b *testing.B) {
 	b.Run("idle", func(b *testing.B) {
@@ -104,50 +108,56 @@ func echoed(b *testing.B, say func(content string) (heard time.Time, err error))
 	return took
 }
 
-// newSpeaker signs in at the gateway; what it returns sends a message and waits until it comes on the stream.
+// newSpeaker signs in at the gateway; what it returns sends a message and waits until it comes on the stream. Like the plain
+// client it writes to its connections itself: what net/http's client costs is not the gateway's.
 func newSpeaker(b *testing.B, gateway *server) func(string) (time.Time, error) {
 	head := bearer(signIn(b, gateway, "alice"))
 	head.Set("Content-Type", "application/json")
 	group := call[struct{ ConversationId string }](b, gateway.Addr+"/create_conversation", head, map[string]any{"conversation_type": 0, "name": "echo"}).ConversationId
-	req, err := http.NewRequest(http.MethodGet, gateway.Addr+"/notify?protoc=sse", nil)
+	events, _, err := websocket.DefaultDialer.DialContext(b.Context(), "ws"+strings.TrimPrefix(gateway.Addr, "http")+"/notify", http.Header{"Authorization": head["Authorization"]})
 	must(b, err)
-	req.Header = head
-	res, err := client.Do(req)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(gateway.Addr, "http://"))
 	must(b, err)
-	b.Cleanup(func() { res.Body.Close() })
-	heard := make(chan string, 100)
-	go func() {
-		defer close(heard)
-		lines := bufio.NewScanner(res.Body)
-		for lines.Scan() {
-			data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
-			var m struct{ Content string }
-			if ok && json.Unmarshal(data, &m) == nil && m.Content != "" {
-				heard <- m.Content
-			}
-		}
-	}()
+	b.Cleanup(func() { events.Close(); conn.Close() })
+	answers := bufio.NewReader(conn)
 	return func(content string) (time.Time, error) {
 		body, err := json.Marshal(map[string]any{"conversation_id": group, "content": content})
 		if err != nil {
 			return time.Time{}, err
 		}
-		// The event may come before the answer; the latency is the event's.
-		answered := make(chan error, 1)
-		go func() {
-			_, err := post(gateway.Addr+"/send_msg", head, body)
-			answered <- err
-		}()
+		req, err := http.NewRequest(http.MethodPost, gateway.Addr+"/send_msg", bytes.NewReader(body))
+		if err != nil {
+			return time.Time{}, err
+		}
+		req.Header = head
+		if err := req.Write(conn); err != nil {
+			return time.Time{}, err
+		}
 		for {
-			got, ok := <-heard
-			if !ok {
-				return time.Time{}, io.ErrUnexpectedEOF
+			var m struct{ Content string }
+			if err := events.ReadJSON(&m); err != nil {
+				return time.Time{}, err
 			}
-			if got == content {
-				return time.Now(), <-answered
+			if m.Content == content {
+				heard := time.Now()
+				return heard, answered(answers, req)
 			}
 		}
 	}
+}
+
+// answered reads the answer to a request, which must be a good one.
+func answered(from *bufio.Reader, to *http.Request) error {
+	res, err := http.ReadResponse(from, to)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("answered %s", res.Status)
+	}
+	_, err = io.Copy(io.Discard, res.Body)
+	return err
 }
 
 // newPlain signs in to xxd as a desktop client does; what it returns sends a message and waits for its echo.

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -72,7 +73,7 @@ const (
 )
 
 // people is how many users the legacy server has beside the demo users.
-const people = 1000
+const people = streams + 1
 
 func population() []xuanxuan.User {
 	list := xuanxuan.DemoUsers()
@@ -85,7 +86,16 @@ func population() []xuanxuan.User {
 func runGateway(legacyURL string) (string, func(), error) {
 	c := node.Default()
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = legacyURL, xuanxuan.DefaultKey
-	return runNode(c)
+	dir, err := os.MkdirTemp("", "xuangate-bench-files-")
+	if err != nil {
+		return "", nil, err
+	}
+	c.Files.Dir, c.Files.MaxSize = dir, uploadLimit
+	addr, stop, err := runNode(c)
+	if err != nil {
+		return "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	return addr, func() { stop(); _ = os.RemoveAll(dir) }, nil
 }
 
 func runNode(c node.Config) (string, func(), error) {
@@ -128,6 +138,9 @@ type usage struct {
 	Goroutines int
 }
 
+// watching is the watch over this process's memory that /watch has begun.
+var watching *highWater
+
 // play runs a role until the parent closes our standard input, or is gone.
 func play(role string) error {
 	addr, stop, err := roles[role](os.Getenv(legacyEnv))
@@ -152,7 +165,12 @@ func play(role string) error {
 	}
 	control := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var u usage
-		if r.URL.Path == "/memory" {
+		switch r.URL.Path {
+		case "/watch":
+			watching = watchMemory()
+		case "/growth":
+			u.Memory = watching.growth()
+		case "/memory":
 			runtime.GC()
 			runtime.GC() // the second one frees what finalizers let go
 			var m runtime.MemStats

@@ -20,7 +20,7 @@ import (
 )
 
 // oldDesktop is desktop in mode v1: a line on a connection of its own, in a session of the user.
-func (w *world) oldDesktop(c legacy.Call) {
+func (w *world) oldDesktop(c legacy.Call) legacy.Response {
 	w.t.Helper()
 	sid, err := w.v1.Session(w.t.Context(), int64(c.User))
 	require.NoError(w.t, err)
@@ -36,6 +36,11 @@ func (w *world) oldDesktop(c legacy.Call) {
 		}
 		params = object{"messages": rows}
 	}
+	if list, ok := params.([]any); ok && c.Method == "settings" && list[1] != any("") { // which 1.0 keeps as the client wrote them
+		written, err := json.Marshal(list[1])
+		require.NoError(w.t, err)
+		params = []any{list[0], string(written)}
+	}
 	text, err := json.Marshal(object{"module": c.Module, "method": c.Method, "params": params, "sid": sid})
 	require.NoError(w.t, err)
 	_, err = conn.Write(append(text, '\n'))
@@ -45,6 +50,7 @@ func (w *world) oldDesktop(c legacy.Call) {
 	var r legacy.Response
 	require.NoError(w.t, json.Unmarshal(line, &r))
 	require.Equal(w.t, legacy.Success, r.Result, r.Reason())
+	return r
 }
 
 func TestSigningInElsewhereInModeV1(t *testing.T) {

@@ -37,6 +37,7 @@ type world struct {
 	legacy *xuanxuan.Server
 	xxd    *xuanxuan.XXD // in mode xxd
 	v1     *xuanxuan.V1  // in mode v1
+	files  string        // where uploads are kept
 	http   *http.Client
 }
 
@@ -62,6 +63,7 @@ type site struct {
 	legacy xuanxuan.Options
 	xxd    xuanxuan.XXDOptions
 	node   node.Config
+	noApp  bool // no application is registered for the gateway
 }
 
 // patiently is for promises about something else than slowness.
@@ -72,19 +74,27 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
 	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
+	s.node.Files.Dir = t.TempDir()
+	s.xxd.UploadDir = s.node.Files.Dir
 	for _, change := range changes {
 		change(&s)
 	}
+	s.legacy.AppCode, s.legacy.AppToken = "xuangate", "contract-app-token"
 	behind, err := xuanxuan.Start(t.Context(), s.legacy, "127.0.0.1:0")
 	require.NoError(t, err)
 	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 	c := s.node
+	w.files = c.Files.Dir
 	c.Addr, c.Dev = "127.0.0.1:0", true
 	c.Drain = time.Second
 	c.Inner.Key = innerKey
 	c.Legacy.Mode = mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
+	c.Legacy.API = node.API{URL: behind.APIURL(), Code: "xuangate", Token: "contract-app-token"}
+	if s.noApp || mode == "v1" {
+		c.Legacy.API = node.API{}
+	}
 	c.Legacy.Poll = time.Second
 	switch mode {
 	case "v1":

@@ -29,12 +29,14 @@ type Options struct {
 	Users       []User           // nil: DemoUsers()
 	Departments []Department     // nil: the demo departments; empty but not nil: none
 	Extensions  []Extension      // the client's applications
+	AppCode     string           // names the application that may use api.php; empty: none may
+	AppToken    string           // what it proves itself with
 	NoSignIn    bool             // attendance is off: a login's "signed" is "" instead of a time
 	Now         func() time.Time // the clock; default time.Now
 	Logger      *slog.Logger     // hears of internal errors; nil: nobody does
 }
 
-// A Backend is xxb, the legacy backend, as an http.Handler for Path. It may be used from any goroutine. Make one with
+// A Backend is xxb, the legacy backend, as an http.Handler for Path and APIPath. It may be used from any goroutine. Make one with
 // NewBackend; whoever made it closes it.
 type Backend struct {
 	columns
@@ -43,6 +45,8 @@ type Backend struct {
 	now      func() time.Time
 	log      *slog.Logger
 	noSignIn bool
+	appCode  string
+	appToken string
 	faults   faults
 	calls    counter
 
@@ -84,6 +88,8 @@ func NewBackend(ctx context.Context, o Options) (*Backend, error) {
 		now:      o.Now,
 		log:      o.Logger,
 		noSignIn: o.NoSignIn,
+		appCode:  o.AppCode,
+		appToken: o.AppToken,
 	}
 	if err := b.seed(ctx, o); err != nil {
 		return nil, errors.Join(fmt.Errorf("seed database: %w", err), s.close())
@@ -124,10 +130,17 @@ func (b *Backend) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	defer b.inFlight.Done()
-	if req.URL.Path != Path {
+	switch req.URL.Path {
+	case Path:
+		b.serveCall(w, req)
+	case APIPath:
+		b.serveAPI(w, req)
+	default:
 		http.NotFound(w, req)
-		return
 	}
+}
+
+func (b *Backend) serveCall(w http.ResponseWriter, req *http.Request) {
 	sealed, err := io.ReadAll(http.MaxBytesReader(w, req.Body, maxBody))
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)

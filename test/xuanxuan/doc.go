@@ -2,7 +2,8 @@
 // the test bed of everything that talks to legacy servers, and the server behind `xuangate dev`.
 //
 // There are two servers of 2.x here, each on its real wire. Xxb (Start, Backend) is the backend: POST /xuanxuan.php with an
-// AES envelope in and out, on the tables of the real one, kept in SQLite. Xxd (StartXXD, in the files named xxd_…) is
+// AES envelope in and out, on the tables of the real one, kept in SQLite; and api.php, which other applications ask. Xxd
+// (StartXXD, in the files named xxd_…) is
 // what clients connect to: serverInfo and files over HTTP, frames over a websocket on a second port, all of which it
 // asks xxb for, so that any other backend on that wire can stand behind it too.
 //

@@ -1,17 +1,20 @@
 package xuanxuan
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
+	"time"
 )
 
 // noticeChat is the chat that no chat is: notices lie in im_message under it.
 const noticeChat = "#notification"
 
-// notice is a notice as it is answered. Its text, title and actions come from the JSON in the row's data; a message
+// noticeObject is a notice as it is answered. Its text, title and actions come from the JSON in the row's data; a message
 // that somebody sent with type "notify" has none, and nulls in their place.
-func (b *Backend) notice(m message) object {
+func (b *Backend) noticeObject(m message) object {
 	v, _ := decode([]byte(m.data))
 	data, _ := v.(object)
 	return object{
@@ -27,6 +30,38 @@ func (b *Backend) notice(m message) object {
 		{"sender", data.get("sender")},
 		{"users", data.get("target")},
 	}
+}
+
+// A notice is one on its way into the database. Title and what follows lie as JSON in the row's data.
+type notice struct {
+	gid                  string // empty: made up
+	chat                 string // noticeChat, or the group that it is for
+	users                []int64
+	content, contentType string
+	date                 time.Time
+	title, subtitle, url any
+	actions, sender      any
+}
+
+// leaveNotice keeps a notice until the next poll, or until its users come online.
+func (b *Backend) leaveNotice(ctx context.Context, n notice) error {
+	target := []any{}
+	for _, id := range n.users {
+		target = append(target, id)
+	}
+	data := appendJSON(nil, object{
+		{"title", n.title}, {"subtitle", n.subtitle}, {"url", n.url}, {"actions", n.actions}, {"sender", n.sender}, {"target", target},
+	})
+	gid := b.gid(cmp.Or(n.gid, newGID()))
+	if _, err := b.store.exec(ctx, insertMessage, 0, gid, n.chat, 0, b.date(n.date), 0, "notify", b.text(n.content),
+		cmp.Or(n.contentType, "text"), b.text(string(data))); err != nil {
+		return fmt.Errorf("leave notice: %w", err)
+	}
+	_, err := b.store.exec(ctx, `INSERT OR REPLACE INTO im_messagestatus (user, gid, status) SELECT value, ?, 'waiting' FROM json_each(?)`, gid, set(n.users))
+	if err != nil {
+		return fmt.Errorf("leave notice: %w", err)
+	}
+	return nil
 }
 
 // notify is xxd's poll: it sets users offline whom xxd has lost, and answers the waiting notices of everybody online,
@@ -74,7 +109,7 @@ func (b *Backend) waitingNotices(ctx context.Context) (any, error) {
 	}
 	given := object{}
 	for _, m := range rows {
-		n := b.notice(m)
+		n := b.noticeObject(m)
 		targets, _ := n.get("users").([]any)
 		for _, id := range online {
 			if len(targets) > 0 && !slices.ContainsFunc(targets, func(v any) bool { return looselyEqual(v, strconv.FormatInt(id, 10)) }) {
@@ -114,7 +149,7 @@ func (b *Backend) getOfflineNotify(ctx context.Context, r *request) (*answer, er
 	}
 	data := make([]object, len(rows))
 	for i, m := range rows {
-		data[i] = b.notice(m)
+		data[i] = b.noticeObject(m)
 		if err := b.markSent(ctx, n, m.gid); err != nil {
 			return nil, err
 		}

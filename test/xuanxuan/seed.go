@@ -170,11 +170,12 @@ type Notice struct {
 	Actions     []NoticeAction
 	SenderID    string
 	SenderName  string
+	Avatar      string    // of the sender
 	Date        time.Time // zero: now
 }
 
 // A NoticeAction is a button under a notice.
-type NoticeAction struct{ Label, URL, Type string }
+type NoticeAction struct{ Label, URL, Type, Icon string }
 
 // AddNotice stores a notice that waits for its users, as the application interface's notifyMSG leaves it. The next
 // notify poll hands it to those who are online.
@@ -182,31 +183,22 @@ func (b *Backend) AddNotice(ctx context.Context, n Notice) error {
 	if n.Date.IsZero() {
 		n.Date = b.now()
 	}
-	actions, target := []any{}, []any{}
+	actions := []any{}
 	for _, a := range n.Actions {
-		actions = append(actions, object{{"label", a.Label}, {"url", a.URL}, {"type", a.Type}})
+		action := object{{"label", a.Label}, {"url", a.URL}, {"type", a.Type}}
+		if a.Icon != "" {
+			action = append(action, member{"icon", a.Icon})
+		}
+		actions = append(actions, action)
 	}
-	for _, id := range n.Users {
-		target = append(target, id)
+	sender := object{{"id", n.SenderID}, {"name", n.SenderName}}
+	if n.Avatar != "" {
+		sender = append(sender, member{"avatar", n.Avatar})
 	}
-	data := appendJSON(nil, object{
-		{"title", n.Title},
-		{"subtitle", n.Subtitle},
-		{"url", n.URL},
-		{"actions", actions},
-		{"sender", object{{"id", n.SenderID}, {"name", n.SenderName}}},
-		{"target", target},
+	return b.leaveNotice(ctx, notice{
+		gid: n.GID, chat: noticeChat, users: n.Users, content: n.Content, contentType: n.ContentType, date: n.Date,
+		title: n.Title, subtitle: n.Subtitle, url: n.URL, actions: actions, sender: sender,
 	})
-	gid := b.gid(cmp.Or(n.GID, newGID()))
-	if _, err := b.store.exec(ctx, insertMessage, 0, gid, noticeChat, 0, b.date(n.Date), 0, "notify", b.text(n.Content),
-		cmp.Or(n.ContentType, "text"), b.text(string(data))); err != nil {
-		return fmt.Errorf("add notice: %w", err)
-	}
-	_, err := b.store.exec(ctx, `INSERT OR REPLACE INTO im_messagestatus (user, gid, status) SELECT value, ?, 'waiting' FROM json_each(?)`, gid, set(n.Users))
-	if err != nil {
-		return fmt.Errorf("add notice: %w", err)
-	}
-	return nil
 }
 
 // SetPassword gives a user another password, as an administrator does.

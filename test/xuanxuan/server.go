@@ -55,6 +55,9 @@ func Start(ctx context.Context, o Options, addr string) (*Server, error) {
 // URL is where calls are posted.
 func (s *Server) URL() string { return fmt.Sprintf("http://%s%s", s.listener.Addr(), Path) }
 
+// APIURL is where other applications ask.
+func (s *Server) APIURL() string { return fmt.Sprintf("http://%s%s", s.listener.Addr(), APIPath) }
+
 // Close ends all connections, waits for the calls under way and closes the database. It may be called again.
 func (s *Server) Close() error {
 	s.stop()

@@ -29,6 +29,10 @@ func TestSettings(t *testing.T) {
 		call(t, s, 4, "settings", "bob", map[string]any{"mood": "😀"})
 		require.Equal(t, map[string]any{"mood": "😀"}, get("bob"))
 	})
+	t.Run("an account with a dot has another's", func(t *testing.T) {
+		call(t, s, 4, "settings", "bob.b", map[string]any{"whose": "not bob's"})
+		require.Equal(t, map[string]any{"whose": "not bob's"}, get("bob"))
+	})
 	t.Run("what is too long for the column reads as null", func(t *testing.T) {
 		require.NotNil(t, call(t, s, 4, "settings", "bob", map[string]any{"p": strings.Repeat("x", maxText)}).Data)
 		require.Nil(t, get("bob"))

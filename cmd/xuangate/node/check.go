@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxd"
@@ -42,11 +43,16 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found
 	}
+	found = append(found, c.Legacy.checkAPI(ctx)...)
 	switch c.Legacy.Mode {
 	case "xxd":
 		return append(found, c.checkXXD(ctx)...)
 	case "v1":
 		return append(found, c.checkV1(ctx)...)
+	}
+	files := c.checkFolder()
+	if files.Fault {
+		found = append(found, files)
 	}
 	skew, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout)
 	if err != nil {
@@ -59,6 +65,9 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 		Finding{false, "legacy.xxb: the chat server answers, and knows the operator"},
 		Finding{false, onlyServer},
 	)
+	if !files.Fault {
+		found = append(found, files)
+	}
 	if skew.Abs() > maxSkew {
 		side := "ahead of"
 		if skew < 0 {
@@ -67,6 +76,43 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 		found = append(found, Finding{false, fmt.Sprintf("legacy.xxb.url: the chat server's clock is %s %s ours; let NTP set both", skew.Abs().Round(time.Minute), side)})
 	}
 	return found
+}
+
+// checkFolder tries the directory of files.
+func (c Config) checkFolder() Finding {
+	if c.Files.Dir == "" {
+		return Finding{false, "files.dir: is not set; there are no files, and operations on them answer 10007"}
+	}
+	files, err := folder.New(c.Files.Dir, c.Files.ServerName)
+	if err == nil {
+		err = files.Probe()
+	}
+	if err != nil {
+		return Finding{true, "files.dir: " + err.Error()}
+	}
+	return Finding{false, "files.dir: files can be kept there"}
+}
+
+// checkAPI tries what the backend answers applications, where that is configured.
+func (l Legacy) checkAPI(ctx context.Context) []Finding {
+	if l.API.URL == "" {
+		return nil
+	}
+	apps, err := l.API.client()
+	if err != nil {
+		return []Finding{{true, "legacy.api.url: " + err.Error()}}
+	}
+	defer apps.Close()
+	ctx, cancel := context.WithTimeout(ctx, l.Timeout)
+	defer cancel()
+	r, err := apps.Call(ctx, legacy.Call{Module: "chat", Method: "getChatGroups"})
+	switch {
+	case err != nil:
+		return []Finding{{true, "legacy.api.url: " + unreachable(err, l.Timeout).Error()}}
+	case r.Result != legacy.Success:
+		return []Finding{{true, fmt.Sprintf("legacy.api.code: the backend does not take this code and token: %q", r.Reason())}}
+	}
+	return []Finding{{false, "legacy.api: the backend answers this application"}}
 }
 
 // checkXXD tries the chat server, and the operator's sign-in where it is configured; it lets nobody in, so nobody is kicked

@@ -1,9 +1,12 @@
 package node_test
 
 import (
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -75,11 +78,34 @@ func TestCheck(t *testing.T) {
 	}
 	t.Run("a good server brings no fault, and a word on its mode", func(t *testing.T) {
 		found := node.Check(t.Context(), before(s))
-		require.Len(t, found, 2)
+		require.Len(t, found, 3)
 		for _, f := range found {
 			require.False(t, f.Fault, f.Text)
 		}
 		require.Contains(t, found[1].Text, "must be the only chat server")
+		require.Contains(t, found[2].Text, "files.dir: is not set")
+	})
+	t.Run("a directory for files is tried, and left as it was", func(t *testing.T) {
+		c := before(s)
+		c.Files.Dir = t.TempDir()
+		found := node.Check(t.Context(), c)
+		require.Len(t, found, 3)
+		require.Equal(t, "files.dir: files can be kept there", found[2].Text)
+		require.False(t, found[2].Fault)
+		require.NoError(t, filepath.WalkDir(c.Files.Dir, func(name string, entry fs.DirEntry, err error) error {
+			require.True(t, entry.IsDir(), name)
+			return err
+		}))
+
+		c.Files.Dir += "/nowhere"
+		found = node.Check(t.Context(), c)
+		require.True(t, found[0].Fault)
+		require.Contains(t, found[0].Text, "files.dir: "+c.Files.Dir+" does not exist")
+		require.ErrorContains(t, node.Run(t.Context(), c), "files.dir: "+c.Files.Dir+" does not exist")
+
+		c.Files.Dir = filepath.Join(t.TempDir(), "file")
+		require.NoError(t, os.WriteFile(c.Files.Dir, nil, 0o600))
+		require.Contains(t, node.Check(t.Context(), c)[0].Text, "is no directory")
 	})
 	t.Run("a clock that is wrong is told", func(t *testing.T) {
 		c := before(s)
@@ -88,8 +114,8 @@ func TestCheck(t *testing.T) {
 			s.ServeHTTP(w, r)
 		})
 		found := node.Check(t.Context(), c)
-		require.Len(t, found, 3)
-		require.Contains(t, found[2].Text, "clock is 1h0m0s behind ours")
+		require.Len(t, found, 4)
+		require.Contains(t, found[3].Text, "clock is 1h0m0s behind ours")
 	})
 	t.Run("a slow database is told apart from a wrong address", func(t *testing.T) {
 		c := before(s)
@@ -108,4 +134,23 @@ func TestCheck(t *testing.T) {
 		require.Contains(t, found[0].Text, "addr: ")
 		require.Contains(t, found[1].Text, "inner.operator: ")
 	})
+}
+
+func TestCheckTriesTheApplication(t *testing.T) {
+	s, err := xuanxuan.Start(t.Context(), xuanxuan.Options{AppCode: "xuangate", AppToken: "right"}, "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	for token, want := range map[string]node.Finding{
+		"right": {Fault: false, Text: "legacy.api: the backend answers this application"},
+		"wrong": {Fault: true, Text: `legacy.api.code: the backend does not take this code and token: "token 验证失败。"`},
+	} {
+		c := before(s)
+		c.Legacy.API = node.API{URL: s.APIURL(), Code: "xuangate", Token: node.Secret(token)}
+		require.Contains(t, node.Check(t.Context(), c), want)
+	}
+	c := before(s)
+	c.Legacy.API = node.API{URL: s.URL(), Code: "xuangate", Token: "right"} // the other page
+	found := node.Check(t.Context(), c)
+	require.True(t, found[0].Fault)
+	require.Contains(t, found[0].Text, "legacy.api.url: ")
 }

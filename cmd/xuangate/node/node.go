@@ -19,6 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/api"
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxb"
@@ -26,10 +28,11 @@ import (
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
 )
 
-// Run serves until ctx ends, and then for what is still going on: streams and requests c.Drain at most, and signing users
-// off in the chat server a few seconds more. It returns nil after an orderly end, else what is wrong: every fault of the
+// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests three quarters of it, or
+// until they are done, and signing users off in the chat server the rest, or two seconds. It returns nil after an orderly end, else what is wrong: every fault of the
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
 func Run(ctx context.Context, c Config) error {
@@ -40,8 +43,13 @@ func Run(ctx context.Context, c Config) error {
 	events := eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes})
 	logins := login.NewMemory()
 	var gate *gateway.Server // made below; the adapter runs after that
+	files, err := c.folder(log)
+	if err != nil {
+		return err
+	}
 	translation, closeIdle, err := c.adapter(adapter.Config{
 		Log:      log,
+		Folder:   files,
 		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn: logins.Live,
 		Secrets:  adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
@@ -55,6 +63,7 @@ func Run(ctx context.Context, c Config) error {
 		Legacy: translation, Events: events, Logins: logins, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL,
+		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
 	})
 	if err != nil {
 		return err
@@ -67,6 +76,21 @@ func Run(ctx context.Context, c Config) error {
 	return serve(ctx, c.Drain, doors, gate, translation)
 }
 
+// folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
+func (c Config) folder(log *slog.Logger) (*folder.Folder, error) {
+	if c.Legacy.Mode != "xxb" || c.Files.Dir == "" {
+		return nil, nil
+	}
+	files, err := folder.New(c.Files.Dir, c.Files.ServerName)
+	if err != nil {
+		return nil, fmt.Errorf("files.dir: %w", err)
+	}
+	if err := files.Sweep(); err != nil {
+		log.Warn("could not clear away unfinished uploads", "dir", c.Files.Dir, "error", err)
+	}
+	return files, nil
+}
+
 // adapter makes the translation for the configured mode, and what gives its idle connections up.
 func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeIdle func(), err error) {
 	if a.Timezone, err = time.LoadLocation(c.Legacy.Timezone); err != nil {
@@ -75,7 +99,9 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	if c.Legacy.Emoji == "raw" {
 		a.Emoji = adapter.Raw
 	}
+	a.Calls = c.Inner.Calls
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
+	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
 	case "xxd":
 		closeIdle, err = c.xxd(&a)
@@ -87,8 +113,21 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	if err != nil {
 		return nil, nil, err
 	}
+	if c.Legacy.API.URL != "" {
+		apps, err := c.Legacy.API.client()
+		if err != nil {
+			return nil, nil, fmt.Errorf("legacy.api.url: %w", err)
+		}
+		a.Apps = apps
+		wire := closeIdle
+		closeIdle = func() { wire(); apps.Close() }
+	}
 	translation, err = adapter.New(a)
 	return translation, closeIdle, err
+}
+
+func (a API) client() (*api.Client, error) {
+	return api.New(api.Config{URL: a.URL, Code: a.Code, Token: string(a.Token)})
 }
 
 // backend has the adapter ask an xxb.
@@ -118,6 +157,7 @@ func (c Config) xxd(a *adapter.Config) (closeIdle func(), err error) {
 		},
 		Verify: server.Verify,
 		Probe:  server.Probe,
+		Mode:   model.ModeXxd, MaxFrame: legacy.MaxFrame,
 	}
 	c.signIns(a, c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff)
 	return server.Close, nil
@@ -139,6 +179,8 @@ func (c Config) v1(a *adapter.Config) error {
 		},
 		Verify:   server.Verify,
 		Probe:    server.Probe,
+		Mode:     model.ModeV1,
+		Lacks:    v1.Lacks,
 		AskUsers: true, // it tells of no user who was made, or is gone without a word
 	}
 	c.signIns(a, c.Legacy.V1.LinkIdle, c.Legacy.V1.OnKickoff)
@@ -147,7 +189,6 @@ func (c Config) v1(a *adapter.Config) error {
 
 // signIns is what the modes have in common in which each user is signed in.
 func (c Config) signIns(a *adapter.Config, idle time.Duration, onKickoff string) {
-	a.SecretKey = string(c.SecretKey)
 	a.LinkIdle, a.Reclaim = idle, onKickoff == "reclaim"
 	if c.Inner.OperatorPassword != "" {
 		sum := md5.Sum([]byte(c.Inner.OperatorPassword)) // what legacy keeps and compares
@@ -251,9 +292,10 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		case <-ctx.Done():
 		case <-behind.Done():
 		}
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		// Half of the time for streams to end, what is left of three quarters for requests, the rest for signing users off.
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*3/4)
 		defer cancel()
-		gate.Drain(limit)
+		gate.Drain(limit, drain/2)
 		return shut(limit, doors)
 	})
 	return parts.Wait()

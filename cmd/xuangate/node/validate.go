@@ -4,17 +4,22 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
+	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 )
 
 // minInnerKey is how short the inner key may be. It opens every user's account, so it must not be a guessable word.
 const minInnerKey = 32
+
+// serverName is what may be a folder's name on every file system.
+var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Validate says what is wrong with the settings, all of it at once: one error per fault, each beginning with the name of
 // its setting. None means the node can be started; whether the chat server answers is Check's question.
@@ -29,6 +34,9 @@ func (c Config) Validate() []error {
 		f.add("secret_key", "has %d characters, want at least %d; openssl rand -hex 32 makes one", n, minInnerKey)
 	}
 	f.between("drain", c.Drain, time.Second, time.Minute)
+	f.positive("streams.per_node", c.Streams.PerNode)
+	f.positive("streams.per_user", c.Streams.PerUser)
+	f.positive("streams.per_address", c.Streams.PerAddress)
 
 	if c.Inner.Addr != "" && !c.Dev {
 		f.address("inner.addr", c.Inner.Addr)
@@ -43,7 +51,18 @@ func (c Config) Validate() []error {
 		f.add("inner.operator", "is empty; name an account of the chat server, such as admin")
 	}
 
+	for _, name := range c.Inner.Calls {
+		if err := adapter.CheckCall(name); err != nil {
+			f.add("inner.calls", "%s", err)
+		}
+	}
 	c.Legacy.validate(&f)
+	if c.Files.MaxSize < 1 || c.Files.MaxSize > 1<<40 {
+		f.add("files.max_size", "is %d, want 1 to %d", c.Files.MaxSize, int64(1)<<40)
+	}
+	if !serverName.MatchString(c.Files.ServerName) {
+		f.add("files.server_name", "%q is no name of a backend; it is made of letters, digits, - and _", c.Files.ServerName)
+	}
 	if c.EventLog.Size < 100 || c.EventLog.Size > 10_000_000 {
 		f.add("eventlog.size", "is %d, want 100 to 10000000", c.EventLog.Size)
 	}
@@ -69,11 +88,15 @@ func (l Legacy) validate(f *faults) {
 		l.XXD.validate(f)
 	case "v1":
 		l.V1.validate(f)
+		if l.API != (API{}) {
+			f.add("legacy.api", "is for backends of version 2; a chat server of version 1.0 knows no applications")
+		}
 	case "inline":
 		f.add("legacy.mode", "%s is not in this version; xxb, xxd and v1 are", l.Mode)
 	default:
 		f.add("legacy.mode", "%q is no mode; xxb, xxd and v1 are", l.Mode)
 	}
+	l.API.validate(f)
 	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
 		f.add("legacy.timezone", "%q is no time zone; write it as Asia/Shanghai", l.Timezone)
 	}
@@ -108,6 +131,19 @@ func (v V1) validate(f *faults) {
 	}
 	f.either("legacy.v1.on_kickoff", v.OnKickoff, "yield", "reclaim")
 	f.between("legacy.v1.link_idle", v.LinkIdle, time.Minute, 24*time.Hour)
+}
+
+func (a API) validate(f *faults) {
+	if a == (API{}) {
+		return
+	}
+	f.web("legacy.api.url", a.URL, "api.php", "http://10.0.0.5/api.php")
+	if a.Code == "" {
+		f.add("legacy.api.code", "is missing; it is the code of the application registered in the back office")
+	}
+	if a.Token == "" {
+		f.add("legacy.api.token", "is missing; it is the token of the application registered in the back office")
+	}
 }
 
 func (x XXD) server() xxd.Config {
@@ -155,6 +191,12 @@ func (f *faults) origin(key, origin string) {
 func (f *faults) between(key string, d, least, most time.Duration) {
 	if d < least || d > most {
 		f.add(key, "is %s, want %s to %s", short(d), short(least), short(most))
+	}
+}
+
+func (f *faults) positive(key string, n int) {
+	if n < 1 {
+		f.add(key, "is %d, want at least 1", n)
 	}
 }
 

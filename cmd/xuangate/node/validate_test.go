@@ -42,11 +42,18 @@ func TestValidate(t *testing.T) {
 		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb, xxd and v1 are`},
 		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of the backend; write it as http://10.0.0.5/xuanxuan.php`},
 		{"a backend key too short", func(c *node.Config) { c.Legacy.XXB.Key = "8888" }, "legacy.xxb.key: has 4 characters, want 32; it is the key in the backend's and xxd's configuration"},
+		{"a call that would kick everybody out", func(c *node.Config) { c.Inner.Calls = []string{"chat/getlist", "chat/nosuch"} }, `inner.calls: "chat/nosuch" is no call of the chat server, upon which it kicks every client out; write it as chat/getlist`},
+		{"a call that is never made for others", func(c *node.Config) { c.Inner.Calls = []string{"chat/serverStart"} }, "inner.calls: chat/serverstart is never called for others: it sets everybody offline"},
+		{"an application without a name", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Token: "t"} }, "legacy.api.code: is missing; it is the code of the application registered in the back office"},
+		{"an application without a token", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Code: "c"} }, "legacy.api.token: is missing; it is the token of the application registered in the back office"},
+		{"an application and nobody to ask", func(c *node.Config) { c.Legacy.API = node.API{Code: "c", Token: "t"} }, "legacy.api.url: is missing; it is the address of api.php, such as http://10.0.0.5/api.php"},
 		{"a time zone nobody knows", func(c *node.Config) { c.Legacy.Timezone = "Asia/Pudong" }, `legacy.timezone: "Asia/Pudong" is no time zone; write it as Asia/Shanghai`},
 		{"another way for emoji", func(c *node.Config) { c.Legacy.Emoji = "png" }, `legacy.emoji: "png" is neither shortname nor raw`},
 		{"longer messages than legacy keeps", func(c *node.Config) { c.Legacy.MaxContent = 65536 }, "legacy.max_content: is 65536, want 1 to 65535; the chat server cuts what is longer"},
 		{"no time for a call", func(c *node.Config) { c.Legacy.Timeout = 0 }, "legacy.timeout: is 0s, want 100ms to 1m"},
 		{"polls further apart than legacy looks back", func(c *node.Config) { c.Legacy.Poll = 61 * time.Second }, "legacy.poll: is 1m1s, want 1s to 1m"},
+		{"no room for a file", func(c *node.Config) { c.Files.MaxSize = 0 }, "files.max_size: is 0, want 1 to 1099511627776"},
+		{"a folder that leads elsewhere", func(c *node.Config) { c.Files.ServerName = "../x" }, `files.server_name: "../x" is no name of a backend; it is made of letters, digits, - and _`},
 		{"a log of nothing", func(c *node.Config) { c.EventLog.Size = 0 }, "eventlog.size: is 0, want 100 to 10000000"},
 		{"a log without memory", func(c *node.Config) { c.EventLog.Bytes = 1 }, "eventlog.bytes: is 1, want at least 1048576"},
 		{"another log format", func(c *node.Config) { c.Log.Format = "xml" }, `log.format: "xml" is neither text nor json`},
@@ -63,7 +70,7 @@ func TestValidate(t *testing.T) {
 		require.Len(t, c.Validate(), 5)
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
-		require.Len(t, node.Config{}.Validate(), 13)
+		require.Len(t, node.Config{}.Validate(), 18)
 	})
 	t.Run("two free ports may look the same", func(t *testing.T) {
 		c := valid()
@@ -158,12 +165,14 @@ func TestSecretsStaySecret(t *testing.T) {
 	c.Inner.Key = "an inner key of 32 characters xx"
 	c.Inner.OperatorPassword = "the operator's password"
 	c.SecretKey = "a secret key of 32 characters xx"
+	c.Legacy.API.Token = "the application's token"
 	var log strings.Builder
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "secret", c.SecretKey, "legacy", c.Legacy)
 	for _, shown := range []string{log.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c, c)} {
 		require.NotContains(t, shown, string(c.Inner.Key))
 		require.NotContains(t, shown, string(c.Inner.OperatorPassword))
 		require.NotContains(t, shown, string(c.SecretKey))
+		require.NotContains(t, shown, string(c.Legacy.API.Token))
 		require.NotContains(t, shown, string(c.Legacy.XXB.Key))
 	}
 }

@@ -1,0 +1,77 @@
+package adapter
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
+)
+
+// ServerInfo tells what is known of the chat server, and what can be done with it here. A server of Upstreams tells of itself when
+// somebody signs in; a backend writes its version into each answer, and tells no more.
+func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme bool) (model.ServerInfo, error) {
+	const op = "get server info"
+	info, mode, frame := legacy.ServerInfo{}, model.ModeXxb, 0
+	if a.links != nil {
+		var err error
+		if info, err = a.links.serverInfo(ctx, u); err != nil {
+			return model.ServerInfo{}, noAnswer(op, err)
+		}
+		mode, frame = a.links.ups.Mode, a.links.ups.MaxFrame
+	} else {
+		r, err := a.read(ctx, op, legacy.Chat(u, "ping"))
+		if err != nil {
+			return model.ServerInfo{}, err
+		}
+		info.Version = r.Version
+	}
+	if !apiScheme {
+		info.APIScheme = nil
+	}
+	return model.ServerInfo{
+		Version: string(info.Version), Mode: mode, UploadFileSize: int64(info.UploadFileSize),
+		MaxContent: a.maxContent, MaxFrame: frame, MaxSettings: maxSettings,
+		ApiScheme: verbatim(info.APIScheme), ClientUpdate: verbatim(info.ClientUpdate), Push: verbatim(info.Push),
+		Capabilities: a.capabilities(),
+	}, nil
+}
+
+// capabilities is what can be done here and not everywhere.
+func (a *Adapter) capabilities() []model.Capability {
+	list := []model.Capability{
+		model.CapabilityDismiss, model.CapabilityMute, model.CapabilityCategory, model.CapabilityProfile, model.CapabilityExtensions,
+		model.CapabilityTodos,
+	}
+	if a.depot != (noDepot{}) {
+		list = append(list, model.CapabilityFiles)
+	}
+	if a.apps != nil {
+		list = append(list, model.CapabilityApplicationAPI)
+	}
+	if a.links == nil {
+		return append(list, model.CapabilityActForAnyUser)
+	}
+	list = slices.DeleteFunc(list, func(c model.Capability) bool { return a.has("tell capabilities", c) != nil })
+	return append(list, model.CapabilityBesideDesktopClients)
+}
+
+// has refuses what the server's version does not have, before anything else is looked at or done.
+func (a *Adapter) has(op string, c model.Capability) error {
+	if a.links == nil {
+		return nil
+	}
+	if err := a.links.ups.Lacks[c]; err != nil {
+		return noAnswer(op, err)
+	}
+	return nil
+}
+
+// verbatim is what the server told in its own form, nil for nothing.
+func verbatim(told json.RawMessage) any {
+	if len(told) == 0 {
+		return nil
+	}
+	return told
+}
