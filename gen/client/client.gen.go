@@ -464,7 +464,7 @@ type ClientInterface interface {
 
 	// GetServerInfoWithBody The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes any type of body and a specified content type.
@@ -474,7 +474,7 @@ type ClientInterface interface {
 
 	// GetServerInfo The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes a body of the `application/json` content type.
@@ -1969,7 +1969,7 @@ func (c *Client) GetPublicConversations(ctx context.Context, body GetPublicConve
 
 // GetServerInfoWithBody The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes any type of body and a specified content type.
@@ -1989,7 +1989,7 @@ func (c *Client) GetServerInfoWithBody(ctx context.Context, contentType string, 
 
 // GetServerInfo The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes a body of the `application/json` content type.
@@ -6337,7 +6337,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetServerInfoWithBodyWithResponse The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6347,7 +6347,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetServerInfoWithResponse The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11202,7 +11202,7 @@ func (c *ClientWithResponses) GetPublicConversationsWithResponse(ctx context.Con
 
 // GetServerInfoWithBodyWithResponse The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11218,7 +11218,7 @@ func (c *ClientWithResponses) GetServerInfoWithBodyWithResponse(ctx context.Cont
 
 // GetServerInfoWithResponse The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
