@@ -27,7 +27,7 @@ type record struct {
 	operation string // empty where no operation was meant
 	client    netip.Addr
 	login     login.Login
-	token     login.Token // of login; for the operation, never for the log
+	token     login.Token // of login, unless a ticket named it; for the operation, never for the log
 	status    int
 	code      model.Code
 	bytes     int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -26,18 +27,34 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 				return err
 			}
 		case op.bearer:
-			rec := recordOf(r.Context())
-			token, err := readToken(r, op.queryToken)
-			if err != nil {
+			if err := s.identify(r, op.queryToken); err != nil {
 				return err
 			}
-			if rec.login, err = s.logins.Find(r.Context(), token); err != nil {
-				return err
-			}
-			rec.token = token
 		}
 		return next(c)
 	}
+}
+
+// identify finds the login a request is made for: by the token in its header; from the query, only where the operation allows
+// it, by a ticket or a token.
+func (s *Server) identify(r *http.Request, inQuery bool) (err error) {
+	ctx, rec := r.Context(), recordOf(r.Context())
+	if ticket := r.URL.Query().Get("ticket"); inQuery && ticket != "" && r.Header.Get(echo.HeaderAuthorization) == "" {
+		rec.login, err = s.logins.Redeem(ctx, login.Ticket(ticket))
+		if errors.Is(err, login.ErrUnknown) {
+			return refuse(model.InvalidToken, "the ticket is unknown, used or too old; ask /notify_ticket for another")
+		}
+		return err
+	}
+	token, err := readToken(r, inQuery)
+	if err != nil {
+		return err
+	}
+	if rec.login, err = s.logins.Find(ctx, token); err != nil {
+		return err
+	}
+	rec.token = token
+	return nil
 }
 
 // caller is the login on whose behalf the request of ctx is made. Operations that need no token have none.
@@ -56,7 +73,7 @@ func readToken(r *http.Request, inQuery bool) (login.Token, error) {
 		if token := r.URL.Query().Get("token"); token != "" {
 			return login.Token(token), nil
 		}
-		return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN, or token=TOKEN in the query")
+		return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN, or ticket=TICKET or token=TOKEN in the query")
 	}
 	return "", refuse(model.InvalidToken, "send Authorization: Bearer TOKEN")
 }

@@ -44,7 +44,6 @@ type transport interface {
 // A subscription is what one client hears of the log, and how far it has come.
 type subscription struct {
 	login login.Login
-	token login.Token
 	all   bool // every kind of event, not messages only
 	after eventlog.Position
 	lost  bool // after means nothing to the log any more
@@ -149,7 +148,7 @@ func (d *delivery) startOver(ctx context.Context) (err error) {
 		return err
 	}
 	d.lost = false
-	switch _, err := d.logins.Find(ctx, d.token); {
+	switch err := d.logins.Check(ctx, d.login); {
 	case errors.Is(err, login.ErrReplaced):
 		return last(d.out.end(model.EventKindKickoff, d.after))
 	case errors.Is(err, login.ErrUnknown):

@@ -76,9 +76,8 @@ func TestReset(t *testing.T) {
 	onEachTransport(t, "does not hide that the login has ended meanwhile", func(t *testing.T, p model.Protocol) {
 		w := newWorld(t, small)
 		token := w.signIn(alice, 1)
-		rec := &record{token: token}
-		rec.login, _ = w.logins.Find(t.Context(), token)
-		sub := subscription{login: rec.login, token: token}
+		sub := subscription{}
+		sub.login, _ = w.logins.Find(t.Context(), token)
 		sub.after, _ = eventlog.ParsePosition("5e1d0c2b4a69f7e8-000000000000002a") // lost
 		_, err := w.logins.Revoke(t.Context(), token)
 		require.NoError(t, err)

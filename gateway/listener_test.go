@@ -49,6 +49,14 @@ type heard struct {
 	end      string // "eof", "close 4001 kickoff", "10101 sentence"
 }
 
+// authorization is the header that carries a token, if there is one.
+func authorization(token login.Token) http.Header {
+	if token == "" {
+		return http.Header{}
+	}
+	return http.Header{"Authorization": {"Bearer " + string(token)}}
+}
+
 // open connects a listener. query is added to the address.
 func (w *world) open(t *testing.T, protocol model.Protocol, token login.Token, query string) *listener {
 	t.Helper()
@@ -60,7 +68,7 @@ func (w *world) open(t *testing.T, protocol model.Protocol, token login.Token, q
 	case model.ProtocolSse:
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 		require.NoError(t, err)
-		r.Header.Set("Authorization", "Bearer "+string(token))
+		r.Header = authorization(token)
 		resp, err := w.http.Do(r)
 		require.NoError(t, err)
 		if resp.StatusCode != http.StatusOK {
@@ -76,7 +84,7 @@ func (w *world) open(t *testing.T, protocol model.Protocol, token login.Token, q
 		l.heard <- first
 	case model.ProtocolWs:
 		dialer := websocket.Dialer{NetDialContext: w.dial}
-		conn, resp, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http"), http.Header{"Authorization": {"Bearer " + string(token)}})
+		conn, resp, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(url, "http"), authorization(token))
 		if err != nil {
 			require.NotNil(t, resp, "%v", err)
 			l.refuse(t, resp.Body)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -12,7 +13,21 @@ import (
 
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/gen/server"
 )
+
+// ticketTTL is how long a ticket is valid: long enough to open a stream with, too short for one found in a log.
+const ticketTTL = 30 * time.Second
+
+// NotifyTicket answers POST /notify_ticket.
+func (s rest) NotifyTicket(ctx context.Context, _ server.NotifyTicketRequestObject) (server.NotifyTicketResponseObject, error) {
+	expires := time.Now().Add(ticketTTL)
+	ticket, err := s.logins.Ticket(ctx, recordOf(ctx).token, expires)
+	if err != nil {
+		return nil, fmt.Errorf("make a ticket: %w", err)
+	}
+	return server.NotifyTicket200JSONResponse{Data: model.NotifyTicket{Ticket: string(ticket), ExpiresAt: expires.UnixMicro()}}, nil
+}
 
 // notify opens a stream, or answers a poll, over the transport that the request asks for.
 func (s *Server) notify(c echo.Context, p model.NotifyParams) error {
@@ -85,7 +100,7 @@ func afterOf(r *http.Request, p model.NotifyParams) string {
 // subscribe finds where a stream begins, and makes sure that its login is alive. After it returns without error the
 // user is online and presence.leave must be called.
 func (s *Server) subscribe(ctx context.Context, rec *record, after string, all bool) (sub subscription, err error) {
-	sub = subscription{login: rec.login, token: rec.token, all: all}
+	sub = subscription{login: rec.login, all: all}
 	if after != "" {
 		if sub.after, err = eventlog.ParsePosition(after); err != nil {
 			return sub, refuse(model.InvalidParameter, "after: not a position; give one that an event carried")
@@ -102,7 +117,7 @@ func (s *Server) subscribe(ctx context.Context, rec *record, after string, all b
 	}
 	if err == nil {
 		// Whatever ends the login from here on stands in the log after sub.after; what ended it before, the store knows.
-		_, err = s.logins.Find(ctx, rec.token)
+		err = s.logins.Check(ctx, rec.login)
 	}
 	if err != nil {
 		s.presence.leave(rec.login.User, time.Time{})

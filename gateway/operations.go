@@ -18,7 +18,7 @@ type operation struct {
 	route *routers.Route
 	// Who may call it; with none of the three, anybody.
 	bearer     bool // a token in the header
-	queryToken bool // or in the query
+	queryToken bool // or in the query, or a ticket there
 	innerKey   bool
 	// media is what its body must be, "" where it has none. Only a body of JSON is read and checked before the operation.
 	media string

@@ -28,6 +28,7 @@ var layers = []layer{
 	{of: "gateway/...", imports: []string{"gen/...", "gateway/...", "adapter", "adapter/legacy"}, tests: []string{"adapter/xxb", "test/xuanxuan"}},
 	{of: "sdk/...", imports: []string{"gen/...", "sdk/..."}, tests: []string{"cmd/xuangate/node", "test/xuanxuan"}},
 	{of: "test/xuanxuan", imports: []string{"adapter/legacy"}},
+	{of: "test/e2e/...", imports: []string{"..."}},
 	{of: "test/...", tests: []string{"..."}},
 	{of: "cmd/...", imports: []string{"..."}},
 }

@@ -28,6 +28,8 @@ type Login struct {
 	User     legacy.UserID
 	Platform int
 	Expires  time.Time
+
+	hash hash // of its token
 }
 
 // Issued is what signing in gives: the new login, its token, and the logins that ended by it.
@@ -46,6 +48,14 @@ type Store interface {
 	// Find returns the login a token stands for. The token of a login that ended by another sign-in is ErrReplaced until
 	// it would have expired (of the latest MaxPerUser of them), any other dead one ErrUnknown.
 	Find(ctx context.Context, t Token) (Login, error)
+	// Check says whether a login that Find or Redeem gave still stands: nil, or the error that Find would give now.
+	Check(ctx context.Context, l Login) error
+	// Ticket makes a ticket for the login a token stands for: it opens the same, but once, and until expires. A login has
+	// MaxTickets at most, the oldest end. Errors as Find.
+	Ticket(ctx context.Context, t Token, expires time.Time) (Ticket, error)
+	// Redeem uses a ticket up and returns its login. Of many who try at once, on any node, one succeeds. Never issued, used,
+	// expired and belonging to a login that has ended, however it did, are ErrUnknown.
+	Redeem(ctx context.Context, k Ticket) (Login, error)
 	// Revoke ends the login a token stands for and returns it; errors as Find.
 	Revoke(ctx context.Context, t Token) (Login, error)
 	// Replace ends all of a user's logins as another sign-in would, and returns them.
@@ -63,32 +73,51 @@ type Store interface {
 // ended. Without it one account could fill the store.
 const MaxPerUser = 32
 
+// MaxTickets is how many unused tickets a login may have. Without it a client that asks for tickets and never uses them
+// fills the store.
+const MaxTickets = 16
+
 // A Token is a bearer's secret. String and LogValue redact it; string(t) is the secret itself.
 type Token string
 
-const tokenPrefix = "xg_"
+// A Ticket is a secret that stands for a login once, where a token could be seen by others: in an address. It redacts
+// itself like a Token.
+type Ticket string
 
-// tokenLength is the prefix and 256 bits in base64url. Nothing of another length is hashed or looked up.
-const tokenLength = len(tokenPrefix) + 43
+const tokenPrefix, ticketPrefix = "xg_", "xt_"
 
-func newToken() Token {
+func newToken() Token   { return Token(tokenPrefix + newSecret()) }
+func newTicket() Ticket { return Ticket(ticketPrefix + newSecret()) }
+
+// secretLength is that of 256 bits in base64url.
+const secretLength = 43
+
+func newSecret() string {
 	var secret [32]byte
 	rand.Read(secret[:]) // never fails: it ends the process instead
-	return Token(tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:]))
+	return base64.RawURLEncoding.EncodeToString(secret[:])
 }
 
 func (Token) String() string       { return "[redacted]" }
 func (Token) GoString() string     { return "[redacted]" }
 func (Token) LogValue() slog.Value { return slog.StringValue("[redacted]") }
 
-// A hash stands for a token in a store.
+func (Ticket) String() string       { return "[redacted]" }
+func (Ticket) GoString() string     { return "[redacted]" }
+func (Ticket) LogValue() slog.Value { return slog.StringValue("[redacted]") }
+
+// A hash stands for a token or a ticket in a store.
 type hash [sha256.Size]byte
 
-func (t Token) hash() (hash, bool) {
-	if len(t) != tokenLength {
+func (t Token) hash() (hash, bool)  { return hashOf(tokenPrefix, string(t)) }
+func (k Ticket) hash() (hash, bool) { return hashOf(ticketPrefix, string(k)) }
+
+// hashOf hashes what may be a secret of ours. Anything else is neither hashed nor looked up.
+func hashOf(prefix, s string) (hash, bool) {
+	if len(s) != len(prefix)+secretLength || s[:len(prefix)] != prefix {
 		return hash{}, false
 	}
-	return sha256.Sum256([]byte(t)), true
+	return sha256.Sum256([]byte(s)), true
 }
 
 // loginID is the name of the login with this hash: enough of it to be unique, too little to be of use.

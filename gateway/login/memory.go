@@ -13,31 +13,38 @@ import (
 // Memory is a Store for a single node; a restart signs everybody out. What has expired is dropped when the next login is
 // created, so a Memory grows with the users who sign in and not with time.
 type Memory struct {
-	mu     sync.Mutex
-	byHash map[hash]*entry
-	byUser map[legacy.UserID][]*entry // oldest first
-	sealed map[legacy.UserID][]byte
-	expiry expiryHeap
+	mu      sync.Mutex
+	byHash  map[hash]*entry
+	tickets map[hash]ticket
+	byUser  map[legacy.UserID][]*entry // oldest first
+	sealed  map[legacy.UserID][]byte
+	expiry  expiryHeap
 }
 
 // An entry is a login, live or replaced, that has not expired.
 type entry struct {
 	Login
-	hash     hash
 	replaced bool
-	place    int // in the heap
+	tickets  []hash // unused, oldest first
+	place    int    // in the heap
+}
+
+// A ticket opens a login's entry until it expires.
+type ticket struct {
+	entry   *entry
+	expires time.Time
 }
 
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
-	return &Memory{byHash: map[hash]*entry{}, byUser: map[legacy.UserID][]*entry{}, sealed: map[legacy.UserID][]byte{}}
+	return &Memory{byHash: map[hash]*entry{}, tickets: map[hash]ticket{}, byUser: map[legacy.UserID][]*entry{}, sealed: map[legacy.UserID][]byte{}}
 }
 
 // Create implements Store.
 func (m *Memory) Create(_ context.Context, u legacy.UserID, platform int, expires time.Time) (Issued, error) {
 	token := newToken()
 	h, _ := token.hash()
-	e := &entry{Login: Login{ID: h.loginID(), User: u, Platform: platform, Expires: expires}, hash: h}
+	e := &entry{Login: Login{ID: h.loginID(), User: u, Platform: platform, Expires: expires, hash: h}}
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,6 +70,7 @@ func (m *Memory) replace(u legacy.UserID, ends func(*entry) bool, room int) (end
 	for _, e := range m.byUser[u] {
 		if !e.replaced && (ends(e) || live > room) {
 			e.replaced = true
+			m.void(e)
 			ended = append(ended, e.Login)
 			live--
 			replaced++
@@ -88,6 +96,65 @@ func (m *Memory) Find(_ context.Context, t Token) (Login, error) {
 		return Login{}, err
 	}
 	return e.Login, nil
+}
+
+// Check implements Store.
+func (m *Memory) Check(_ context.Context, l Login) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, err := m.findHash(l.hash)
+	return err
+}
+
+// Ticket implements Store.
+func (m *Memory) Ticket(_ context.Context, t Token, expires time.Time) (Ticket, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e, err := m.find(t)
+	if err != nil {
+		return "", err
+	}
+	if len(e.tickets) == MaxTickets {
+		m.use(e.tickets[0])
+	}
+	k := newTicket()
+	h, _ := k.hash()
+	m.tickets[h] = ticket{entry: e, expires: expires}
+	e.tickets = append(e.tickets, h)
+	return k, nil
+}
+
+// Redeem implements Store.
+func (m *Memory) Redeem(_ context.Context, k Ticket) (Login, error) {
+	h, ok := k.hash()
+	if !ok {
+		return Login{}, ErrUnknown
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	one, ok := m.use(h)
+	if now := time.Now(); !ok || !now.Before(one.expires) || !now.Before(one.entry.Expires) {
+		return Login{}, ErrUnknown
+	}
+	return one.entry.Login, nil
+}
+
+// use takes a ticket away, if there is such a one.
+func (m *Memory) use(h hash) (ticket, bool) {
+	one, ok := m.tickets[h]
+	if ok {
+		delete(m.tickets, h)
+		one.entry.tickets = slices.DeleteFunc(one.entry.tickets, func(other hash) bool { return other == h })
+	}
+	return one, ok
+}
+
+// void takes all tickets of a login away.
+func (m *Memory) void(e *entry) {
+	for _, h := range e.tickets {
+		delete(m.tickets, h)
+	}
+	e.tickets = nil
 }
 
 // Revoke implements Store.
@@ -143,9 +210,16 @@ func (m *Memory) Forget(_ context.Context, u legacy.UserID) error {
 
 func (m *Memory) find(t Token) (*entry, error) {
 	h, ok := t.hash()
+	if !ok {
+		return nil, ErrUnknown
+	}
+	return m.findHash(h)
+}
+
+func (m *Memory) findHash(h hash) (*entry, error) {
 	e := m.byHash[h]
 	switch {
-	case !ok || e == nil || !time.Now().Before(e.Expires):
+	case e == nil || !time.Now().Before(e.Expires):
 		return nil, ErrUnknown
 	case e.replaced:
 		return nil, ErrReplaced
@@ -160,6 +234,7 @@ func (m *Memory) sweep(now time.Time) {
 }
 
 func (m *Memory) drop(e *entry) {
+	m.void(e)
 	heap.Remove(&m.expiry, e.place)
 	delete(m.byHash, e.hash)
 	rest := slices.DeleteFunc(m.byUser[e.User], func(other *entry) bool { return other == e })

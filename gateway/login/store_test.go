@@ -192,6 +192,129 @@ func testStore(t *testing.T, make func(t *testing.T) Store) {
 		require.ErrorIs(t, err, ErrReplaced)
 	})
 
+	t.Run("a login stands until it ends, and then says how", func(t *testing.T) {
+		s := make(t)
+		for _, c := range []struct {
+			end  func(issued Issued)
+			want error
+		}{
+			{func(Issued) {}, nil},
+			{func(issued Issued) { _, err := s.Create(t.Context(), 4, 1, later); require.NoError(t, err) }, ErrReplaced},
+			{func(issued Issued) { _, err := s.Revoke(t.Context(), issued.Token); require.NoError(t, err) }, ErrUnknown},
+		} {
+			issued, err := s.Create(t.Context(), 4, 1, later)
+			require.NoError(t, err)
+			found, err := s.Find(t.Context(), issued.Token)
+			require.NoError(t, err)
+			c.end(issued)
+			require.ErrorIs(t, s.Check(t.Context(), found), c.want)
+		}
+		require.ErrorIs(t, s.Check(t.Context(), Login{ID: "x", User: 4}), ErrUnknown)
+	})
+
+	t.Run("a ticket opens its login once", func(t *testing.T) {
+		s := make(t)
+		issued, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		ticket, err := s.Ticket(t.Context(), issued.Token, later)
+		require.NoError(t, err)
+		require.Regexp(t, `^xt_[A-Za-z0-9_-]{43}$`, string(ticket))
+		l, err := s.Redeem(t.Context(), ticket)
+		require.NoError(t, err)
+		require.Equal(t, issued.Login.ID, l.ID)
+		require.EqualValues(t, 4, l.User)
+		require.Equal(t, 1, l.Platform)
+		require.WithinDuration(t, later, l.Expires, time.Second)
+		require.NoError(t, s.Check(t.Context(), l))
+		_, err = s.Redeem(t.Context(), ticket)
+		require.ErrorIs(t, err, ErrUnknown)
+	})
+
+	t.Run("of many who redeem a ticket at once one succeeds", func(t *testing.T) {
+		s := make(t)
+		issued, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		ticket, err := s.Ticket(t.Context(), issued.Token, later)
+		require.NoError(t, err)
+		var all sync.WaitGroup
+		errs := [20]error{}
+		for i := range errs {
+			all.Go(func() { _, errs[i] = s.Redeem(t.Context(), ticket) })
+		}
+		all.Wait()
+		opened := 0
+		for _, err := range errs {
+			if err == nil {
+				opened++
+			} else {
+				require.ErrorIs(t, err, ErrUnknown)
+			}
+		}
+		require.Equal(t, 1, opened)
+	})
+
+	t.Run("what was never a ticket opens nothing, and a ticket is no token", func(t *testing.T) {
+		s := make(t)
+		issued, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		ticket, err := s.Ticket(t.Context(), issued.Token, later)
+		require.NoError(t, err)
+		for _, wrong := range []Ticket{"", "xt_", ticket + "A", ticket[:len(ticket)-1], Ticket(issued.Token), Ticket(strings.Repeat("A", 1<<20)), newTicket()} {
+			_, err := s.Redeem(t.Context(), wrong)
+			require.ErrorIs(t, err, ErrUnknown)
+		}
+		for _, wrong := range []Token{"", Token(ticket), newToken()} {
+			_, err = s.Ticket(t.Context(), wrong, later)
+			require.ErrorIs(t, err, ErrUnknown)
+			_, err = s.Find(t.Context(), wrong)
+			require.ErrorIs(t, err, ErrUnknown)
+		}
+		_, err = s.Redeem(t.Context(), ticket)
+		require.NoError(t, err, "none of that used it up")
+	})
+
+	t.Run("a ticket ends with its time and with its login, however that ends", func(t *testing.T) {
+		s := make(t)
+		past := time.Now().Add(-time.Second)
+		for _, end := range []func(issued Issued) error{
+			func(Issued) error { _, err := s.Create(t.Context(), 4, 1, later); return err },
+			func(Issued) error { _, err := s.Replace(t.Context(), 4); return err },
+			func(issued Issued) error { _, err := s.Revoke(t.Context(), issued.Token); return err },
+		} {
+			issued, err := s.Create(t.Context(), 4, 1, later)
+			require.NoError(t, err)
+			expired, err := s.Ticket(t.Context(), issued.Token, past)
+			require.NoError(t, err)
+			_, err = s.Redeem(t.Context(), expired)
+			require.ErrorIs(t, err, ErrUnknown)
+			ticket, err := s.Ticket(t.Context(), issued.Token, later)
+			require.NoError(t, err)
+			require.NoError(t, end(issued))
+			_, err = s.Redeem(t.Context(), ticket)
+			require.ErrorIs(t, err, ErrUnknown)
+		}
+	})
+
+	t.Run("a login has a bounded number of tickets, the oldest ends", func(t *testing.T) {
+		s := make(t)
+		issued, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		var tickets []Ticket
+		for range MaxTickets + 1 {
+			ticket, err := s.Ticket(t.Context(), issued.Token, later)
+			require.NoError(t, err)
+			tickets = append(tickets, ticket)
+		}
+		for i, ticket := range tickets {
+			_, err := s.Redeem(t.Context(), ticket)
+			if i == 0 {
+				require.ErrorIs(t, err, ErrUnknown)
+			} else {
+				require.NoError(t, err)
+			}
+		}
+	})
+
 	t.Run("of many sign-ins at once on one platform exactly one stays", func(t *testing.T) {
 		s := make(t)
 		tokens := [20]Token{}
@@ -233,7 +356,9 @@ func TestMemory(t *testing.T) {
 			m := NewMemory()
 			for u := range 100 {
 				for range 3 {
-					_, err := m.Create(t.Context(), legacy.UserID(1+u), 1, time.Now().Add(time.Minute))
+					issued, err := m.Create(t.Context(), legacy.UserID(1+u), 1, time.Now().Add(time.Minute))
+					require.NoError(t, err)
+					_, err = m.Ticket(t.Context(), issued.Token, time.Now().Add(time.Minute))
 					require.NoError(t, err)
 				}
 			}
@@ -243,6 +368,7 @@ func TestMemory(t *testing.T) {
 			require.Len(t, m.byHash, 1)
 			require.Len(t, m.byUser, 1)
 			require.Len(t, m.expiry, 1)
+			require.Empty(t, m.tickets)
 		})
 	})
 
@@ -250,22 +376,27 @@ func TestMemory(t *testing.T) {
 		m := NewMemory()
 		issued, err := m.Create(t.Context(), 4, 1, time.Now().Add(time.Hour))
 		require.NoError(t, err)
-		secret := strings.TrimPrefix(string(issued.Token), tokenPrefix)
+		ticket, err := m.Ticket(t.Context(), issued.Token, time.Now().Add(time.Hour))
+		require.NoError(t, err)
 		for h, e := range m.byHash {
-			require.NotContains(t, fmt.Sprintf("%v %+v", h, *e), secret)
+			kept := fmt.Sprintf("%v %+v %+v", h, *e, m.tickets)
+			require.NotContains(t, kept, strings.TrimPrefix(string(issued.Token), tokenPrefix))
+			require.NotContains(t, kept, strings.TrimPrefix(string(ticket), ticketPrefix))
 		}
 	})
 }
 
 func TestToken(t *testing.T) {
-	t.Run("a token never prints itself", func(t *testing.T) {
-		token := newToken()
-		secret := strings.TrimPrefix(string(token), tokenPrefix)
+	t.Run("neither a token nor a ticket prints itself", func(t *testing.T) {
+		token, ticket := newToken(), newTicket()
 		var log strings.Builder
-		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", token)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "token", token, "ticket", ticket)
 		issued := Issued{Token: token}
-		for _, text := range []string{log.String(), fmt.Sprint(token), fmt.Sprintf("%v %+v %#v %s", issued, issued, issued, token)} {
-			require.NotContains(t, text, secret)
+		for _, text := range []string{
+			log.String(), fmt.Sprint(token, ticket), fmt.Sprintf("%v %+v %#v %s", issued, issued, issued, token), fmt.Sprintf("%v %#v %s", ticket, ticket, ticket),
+		} {
+			require.NotContains(t, text, strings.TrimPrefix(string(token), tokenPrefix))
+			require.NotContains(t, text, strings.TrimPrefix(string(ticket), ticketPrefix))
 		}
 	})
 }

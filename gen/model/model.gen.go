@@ -2276,6 +2276,51 @@ type NotificationSender struct {
 	Name string `json:"Name,omitempty,omitzero"`
 }
 
+// NotifyTicket A ticket.
+type NotifyTicket struct {
+	// ExpiresAt Until when it may be used, Unix microseconds.
+	//
+	// Example: 1698119740000000
+	ExpiresAt int64 `json:"ExpiresAt"`
+
+	// Ticket Use it as `ticket=` of `/notify`, once.
+	//
+	// Example: xt_pQ7mE0…
+	Ticket string `json:"Ticket"`
+}
+
+// NotifyTicketAnswer The envelope around `data`.
+type NotifyTicketAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data A ticket.
+	Data NotifyTicket `json:"data"`
+}
+
 // Platform A kind of device, numbered by you. One login per session and platform.
 //
 // Example: 1

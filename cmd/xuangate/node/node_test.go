@@ -40,7 +40,9 @@ func run(t *testing.T, c node.Config) *running {
 	ctx, end := context.WithTimeout(t.Context(), patience)
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(at node.Addresses) { ready <- at }
-	c.LogTo = t.Output()
+	if c.LogTo == nil {
+		c.LogTo = t.Output()
+	}
 	n := &running{end: end, ended: make(chan error, 1)}
 	go func() { n.ended <- node.Run(ctx, c) }()
 	select {
