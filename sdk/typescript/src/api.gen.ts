@@ -1895,26 +1895,26 @@ export interface components {
              * @example unclosed
              * @enum {string}
              */
-            status: "unclosed" | "undone" | "wait" | "doing" | "done" | "closed" | "all";
+            status?: "unclosed" | "undone" | "wait" | "doing" | "done" | "closed" | "all";
             /**
              * @description By date, age or priority.
              * @default date_asc
              * @example date_asc
              * @enum {string}
              */
-            order: "date_asc" | "date_desc" | "id_asc" | "id_desc" | "pri_asc" | "pri_desc";
+            order?: "date_asc" | "date_desc" | "id_asc" | "id_desc" | "pri_asc" | "pri_desc";
             /**
              * @description Which page, from 1 on.
              * @default 1
              * @example 1
              */
-            page: number;
+            page?: number;
             /**
              * @description How many todos a page has.
              * @default 20
              * @example 20
              */
-            limit: number;
+            limit?: number;
         };
         /** @description Something to do. The chat server keeps all of it as texts. */
         Todo: {
@@ -2200,7 +2200,7 @@ export interface components {
              * @default false
              * @example false
              */
-            public: boolean;
+            public?: boolean;
             subject?: components["schemas"]["Subject"];
         };
         /** @description What to create, and all its members. */
@@ -2319,7 +2319,7 @@ export interface components {
              * @default 30
              * @example 50
              */
-            limit: number;
+            limit?: number;
             desc?: components["schemas"]["Desc"];
         };
         /** @description A message, where it goes, and who says it. */
@@ -2919,7 +2919,7 @@ export interface components {
              * @default 30
              * @example 50
              */
-            limit: number;
+            limit?: number;
         };
         /** @description A file, and the message about it. */
         ConversationFile: components["schemas"]["File"] & {
