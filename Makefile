@@ -1,5 +1,5 @@
-# The six commands of the house. README.md says what each one is for.
-.PHONY: run test generate lint web bench
+# The commands of the house. README.md says what each one is for.
+.PHONY: run test generate lint web bench chaos
 
 run:
 	go run ./cmd/xuangate dev
@@ -23,3 +23,6 @@ web:
 
 bench:
 	go test -run '^$$' -bench . ./test/bench/...
+
+chaos:
+	go test -race -count=1 -timeout 0 -v ./test/chaos -seed $(or $(SEED),0) -rounds $(or $(ROUNDS),10)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,6 +52,9 @@ type Config struct {
 	// Apps asks as an application registered in the back office, for what no user may ask. Nil: there is none.
 	Apps Caller
 
+	// Calls are what internal systems may call by name, as module/method; each must pass CheckCall.
+	Calls []string
+
 	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
 	// process.
 	Secrets Secrets
@@ -94,6 +98,7 @@ type Config struct {
 type Adapter struct {
 	caller      Caller
 	apps        Caller // nil where we are no application
+	calls       map[string]bool
 	sink        Sink
 	observe     Observer
 	operator    string
@@ -142,12 +147,19 @@ func New(c Config) (*Adapter, error) {
 
 		ownPresence: c.OwnPresence,
 		signedIn:    c.SignedIn,
+		calls:       map[string]bool{},
 		onKick:      c.OnKick,
 		depot:       noDepot{},
 		fileKey:     fileKey(derive(c.SecretKey, "file ids")),
 	}
 	if c.Caller != nil && c.Folder != nil {
 		a.depot = &cellar{a: a, folder: c.Folder, max: cmp.Or(c.MaxFile, 32<<20)}
+	}
+	for _, name := range c.Calls {
+		if err := CheckCall(name); err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+		a.calls[strings.ToLower(name)] = true
 	}
 	if c.Upstreams != nil {
 		links, err := newLinks(a, c)

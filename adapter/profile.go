@@ -13,6 +13,9 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 )
 
+// profileFields are what users may change of themselves; status and password are no profile.
+var profileFields = []string{"avatar", "gender", "email", "mobile", "phone", "qq", "site", "address"}
+
 // UpdateProfile changes the fields of r that are given, and tells everybody. Legacy cannot empty a field. Its 2.x versions pass
 // a realname over, so that is tried before anything else is changed. Conflict says that legacy stores something else than
 // what was sent.

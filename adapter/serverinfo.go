@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -26,22 +27,29 @@ func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme boo
 		}
 		info.Version = r.Version
 	}
+	maxFile, err := a.depot.limit(ctx, u)
+	if err != nil && !errors.Is(err, errNoDepot) {
+		return model.ServerInfo{}, err
+	}
 	if !apiScheme {
 		info.APIScheme = nil
 	}
 	return model.ServerInfo{
-		Version: string(info.Version), Mode: mode, UploadFileSize: int64(info.UploadFileSize),
+		Version: string(info.Version), Mode: mode, UploadFileSize: maxFile,
 		MaxContent: a.maxContent, MaxFrame: frame, MaxSettings: maxSettings,
 		ApiScheme: verbatim(info.APIScheme), ClientUpdate: verbatim(info.ClientUpdate), Push: verbatim(info.Push),
-		Capabilities: a.capabilities(),
+		Capabilities: a.capabilities(maxFile > 0),
 	}, nil
 }
 
 // capabilities is what can be done here and not everywhere.
-func (a *Adapter) capabilities() []model.Capability {
+func (a *Adapter) capabilities(files bool) []model.Capability {
 	list := []model.Capability{model.CapabilityActForAnyUser}
 	if a.links != nil {
 		list = []model.Capability{model.CapabilityBesideDesktopClients}
+	}
+	if files {
+		list = append(list, model.CapabilityFiles)
 	}
 	if a.apps != nil {
 		list = append(list, model.CapabilityApplicationAPI)

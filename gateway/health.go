@@ -30,8 +30,8 @@ func (s rest) Livez(context.Context, server.LivezRequestObject) (server.LivezRes
 	return server.Livez200JSONResponse{HealthReplyJSONResponse: server.HealthReplyJSONResponse{Data: model.Health{Status: model.Ok}}}, nil
 }
 
-// Readyz answers GET /readyz. A legacy server that does not answer makes no node unready: on the others it would be the
-// same, and the streams can stay.
+// Readyz answers GET /readyz. A legacy server or a Redis that does not answer makes no node unready: on the others it would be
+// the same, and the streams can stay.
 func (s rest) Readyz(ctx context.Context, _ server.ReadyzRequestObject) (server.ReadyzResponseObject, error) {
 	if s.streams.isDraining() {
 		return server.Readyz503JSONResponse{Code: model.Unreachable, Data: model.Health{Status: model.Draining, Reason: "shutting down"}}, nil
@@ -40,6 +40,9 @@ func (s rest) Readyz(ctx context.Context, _ server.ReadyzRequestObject) (server.
 	if err := s.health.check(ctx, s.legacy.Ping); err != nil {
 		state = model.Health{Status: model.Degraded, Reason: "the chat server does not answer"}
 		recordOf(ctx).err = err
+	}
+	if s.away != nil && s.away() != nil {
+		state = model.Health{Status: model.Degraded, Reason: "Redis cannot be reached"}
 	}
 	return server.Readyz200JSONResponse{HealthReplyJSONResponse: server.HealthReplyJSONResponse{Data: state}}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gen/model"
 )
@@ -70,6 +71,10 @@ func newProblem(err error) problem {
 		return of(model.InvalidToken, "the token is unknown, expired or revoked; sign in again")
 	case errors.Is(err, login.ErrReplaced):
 		return of(model.SignedInElsewhere, "signed in elsewhere on the same platform; sign in again to continue here")
+	case errors.Is(err, login.ErrAway), errors.Is(err, eventlog.ErrAway):
+		p := of(model.Unreachable, "what the gateway's nodes share cannot be reached; try again")
+		p.retryAfter = retryAfter
+		return p
 	case errors.As(err, &framework):
 		return frameworkProblem(framework)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -30,6 +30,8 @@ func TestNewProblem(t *testing.T) {
 		status int
 	}{
 		{"an unknown token", fmt.Errorf("find: %w", login.ErrUnknown), model.InvalidToken, 401},
+		{"a store of tokens that is away", fmt.Errorf("find: %w", login.ErrAway), model.Unreachable, 503},
+		{"an event log that is away", fmt.Errorf("read: %w", eventlog.ErrAway), model.Unreachable, 503},
 		{"a replaced login", login.ErrReplaced, model.SignedInElsewhere, 401},
 		{"an unknown path", echo.ErrNotFound, model.NotFound, 404},
 		{"another method", echo.ErrMethodNotAllowed, model.MethodNotAllowed, 405},

@@ -30,6 +30,8 @@ type Config struct {
 	Legacy *adapter.Adapter
 	Events eventlog.Log
 	Logins login.Store
+	// Away says why what this node shares with others cannot be reached at present. Nil: it shares nothing.
+	Away func() error
 	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
 	Log *slog.Logger
 
@@ -58,6 +60,7 @@ type Server struct {
 	legacy         *adapter.Adapter
 	events         eventlog.Log
 	logins         login.Store
+	away           func() error
 	log            *slog.Logger
 	innerKey       string
 	innerAllow     []netip.Prefix
@@ -87,7 +90,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	s := &Server{
-		legacy: c.Legacy, events: c.Events, logins: c.Logins,
+		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away,
 		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		innerKey:       c.InnerKey,
 		innerAllow:     loopback,

@@ -41,10 +41,7 @@ func (s rest) Login(ctx context.Context, r server.LoginRequestObject) (server.Lo
 
 // InnerGetToken answers POST /inner/get_token.
 func (s rest) InnerGetToken(ctx context.Context, r server.InnerGetTokenRequestObject) (server.InnerGetTokenResponseObject, error) {
-	if (r.Body.Session == "") == (r.Body.Account == "") {
-		return nil, refuse(model.InvalidParameter, "session: give either session or account")
-	}
-	user, err := s.innerUser(ctx, *r.Body)
+	user, err := s.innerUser(ctx, r.Body.Session, r.Body.Account)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +55,46 @@ func (s rest) InnerGetToken(ctx context.Context, r server.InnerGetTokenRequestOb
 	return server.InnerGetToken200JSONResponse{Data: string(issued.Token)}, nil
 }
 
-func (s *Server) innerUser(ctx context.Context, r model.GetTokenRequest) (model.User, error) {
-	if r.Account != "" {
-		return s.legacy.UserByAccount(ctx, r.Account)
+// InnerRevokeTokens answers POST /inner/revoke_tokens. A session need not be a user's any more: tokens outlive accounts.
+func (s rest) InnerRevokeTokens(ctx context.Context, r server.InnerRevokeTokensRequestObject) (server.InnerRevokeTokensResponseObject, error) {
+	session := r.Body.Session
+	if session == "" || r.Body.Account != "" {
+		user, err := s.innerUser(ctx, session, r.Body.Account)
+		if err != nil {
+			return nil, err
+		}
+		session = user.Session
 	}
-	u, err := adapter.ParseSession(r.Session)
+	u, err := adapter.ParseSession(session)
+	if err != nil {
+		return nil, err
+	}
+	var platforms []int
+	if r.Body.Platform != nil {
+		platforms = []int{*r.Body.Platform}
+	}
+	ended, err := s.logins.Dismiss(ctx, u, platforms...)
+	if err != nil {
+		return nil, fmt.Errorf("end a user's logins: %w", err)
+	}
+	for _, l := range ended {
+		err = errors.Join(err, s.tellEnd(ctx, model.EventKindRevoked, l))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return server.InnerRevokeTokens200JSONResponse{Data: model.Revoked{Revoked: len(ended)}}, nil
+}
+
+// innerUser is the user that an internal system names, in one of two ways.
+func (s *Server) innerUser(ctx context.Context, session model.Session, account string) (model.User, error) {
+	if (session == "") == (account == "") {
+		return model.User{}, refuse(model.InvalidParameter, "session: give either session or account")
+	}
+	if account != "" {
+		return s.legacy.UserByAccount(ctx, account)
+	}
+	u, err := adapter.ParseSession(session)
 	if err != nil {
 		return model.User{}, err
 	}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
@@ -77,8 +78,10 @@ func newWorldOn(t *testing.T, change func(*Config), listen func() net.Listener) 
 	if m, ok := c.Events.(*eventlog.Memory); ok {
 		w.events = m
 	}
+	files, err := folder.New(t.TempDir(), "xuanxuan")
+	require.NoError(t, err)
 	a, err := adapter.New(adapter.Config{
-		Caller: w.legacy, Timeout: time.Second, Log: c.Log,
+		Caller: w.legacy, Timeout: time.Second, Log: c.Log, Folder: files,
 		Sink: func(ctx context.Context, e adapter.Event) error {
 			_, err := c.Events.Append(ctx, e)
 			return err
@@ -101,7 +104,8 @@ func newWorldOn(t *testing.T, change func(*Config), listen func() net.Listener) 
 		l net.Listener
 		h http.Handler
 	}{{public, w.server.Public()}, {inner, w.server.Inner()}} {
-		hs := &http.Server{Handler: one.h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+		// With a limit on the whole answer, as a node's server has: what takes longer must say so.
+		hs := &http.Server{Handler: one.h, WriteTimeout: 2 * time.Minute, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
@@ -280,6 +284,7 @@ type script struct {
 	answers map[string]func(legacy.Call) (string, error)
 	waiting map[legacy.UserID][]map[string]any
 	lastID  int
+	files   int // recorded so far
 	lastGID string
 }
 
@@ -302,6 +307,12 @@ func newScript() *script {
 			return success("message", rows)
 		},
 		"message": s.store,
+		"uploadFile": func(legacy.Call) (string, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.files++
+			return success("uploadfile", fmt.Sprint(s.files))
+		},
 	}
 	return s
 }

@@ -23,10 +23,12 @@ type Entry struct {
 	to   recipients
 	once string
 	chat legacy.ChatGID
+	id   legacy.MessageID // within chat
+	name string           // in Redis, where it has no once
 }
 
 func newEntry(e adapter.Event) (*Entry, error) {
-	entry := &Entry{Kind: e.Kind, Login: e.To.Login, once: e.Once, chat: e.Chat, to: newRecipients(e.To)}
+	entry := &Entry{Kind: e.Kind, Login: e.To.Login, once: e.Once, chat: e.Chat, id: e.ID, to: newRecipients(e.To)}
 	if e.Data != nil {
 		data, err := json.Marshal(e.Data)
 		if err != nil {

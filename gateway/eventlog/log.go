@@ -14,6 +14,9 @@ import (
 // position belongs to another log. The reader goes on from End, and knows that it missed something.
 var ErrPositionLost = errors.New("position lost")
 
+// ErrAway says that a log cannot be asked at present; trying again may help.
+var ErrAway = errors.New("the event log cannot be reached")
+
 // A Log takes events and gives them back to those they are for. All methods may be used from any goroutine.
 type Log interface {
 	// Append adds an event and returns its place. An event whose Once all its recipients have had, as far as the log

@@ -20,6 +20,8 @@ var (
 	ErrUnknown = errors.New("unknown token")
 	// ErrReplaced says that a token ended because its user signed in again on the same platform.
 	ErrReplaced = errors.New("signed in elsewhere")
+	// ErrAway says that the store cannot be asked at present; nothing is known about the token.
+	ErrAway = errors.New("the store of tokens cannot be reached")
 )
 
 // A Login is one user on one platform, from sign-in to its end.
@@ -40,7 +42,7 @@ type Issued struct {
 }
 
 // A Store remembers logins. All methods may be used from any goroutine. An error that is neither ErrUnknown nor
-// ErrReplaced means that the store itself failed and nothing is known about the token.
+// ErrReplaced means that the store itself failed and nothing is known about the token; ErrAway, that it may work again soon.
 type Store interface {
 	// Create signs a user in until expires. The user's earlier login on that platform ends; so does the user's oldest
 	// login when there are more than MaxPerUser.
@@ -60,6 +62,8 @@ type Store interface {
 	Revoke(ctx context.Context, t Token) (Login, error)
 	// Replace ends all of a user's logins as another sign-in would, and returns them.
 	Replace(ctx context.Context, u legacy.UserID) ([]Login, error)
+	// Dismiss ends a user's logins, or with platforms only those on them, as Revoke would, and returns them.
+	Dismiss(ctx context.Context, u legacy.UserID, platforms ...int) ([]Login, error)
 	// Live says whether the user has a login.
 	Live(ctx context.Context, u legacy.UserID) (bool, error)
 	// Keep keeps what a user signs in with at the chat server, sealed: the store could not read it. Kept returns it, nil for

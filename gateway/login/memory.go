@@ -177,6 +177,21 @@ func (m *Memory) Replace(_ context.Context, u legacy.UserID) ([]Login, error) {
 	return m.replace(u, func(*entry) bool { return true }, MaxPerUser), nil
 }
 
+// Dismiss implements Store.
+func (m *Memory) Dismiss(_ context.Context, u legacy.UserID, platforms ...int) (ended []Login, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sweep(time.Now())
+	for _, e := range slices.Clone(m.byUser[u]) {
+		if e.replaced || len(platforms) > 0 && !slices.Contains(platforms, e.Platform) {
+			continue
+		}
+		m.drop(e)
+		ended = append(ended, e.Login)
+	}
+	return ended, nil
+}
+
 // Live implements Store.
 func (m *Memory) Live(_ context.Context, u legacy.UserID) (bool, error) {
 	m.mu.Lock()

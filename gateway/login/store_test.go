@@ -192,6 +192,52 @@ func testStore(t *testing.T, make func(t *testing.T) Store) {
 		require.ErrorIs(t, err, ErrReplaced)
 	})
 
+	t.Run("what ended by a revocation is not ended again by a sign-in", func(t *testing.T) {
+		s := make(t)
+		first, err := s.Create(t.Context(), 4, 1, later)
+		require.NoError(t, err)
+		_, err = s.Revoke(t.Context(), first.Token)
+		require.NoError(t, err)
+		_, err = s.Revoke(t.Context(), first.Token)
+		require.ErrorIs(t, err, ErrUnknown)
+		ended, err := s.Replace(t.Context(), 4)
+		require.NoError(t, err)
+		require.Empty(t, ended)
+		_, err = s.Find(t.Context(), first.Token)
+		require.ErrorIs(t, err, ErrUnknown)
+	})
+
+	t.Run("dismissed logins are unknown, of one platform or of all", func(t *testing.T) {
+		s := make(t)
+		var tokens []Token
+		for platform := range 3 {
+			issued, err := s.Create(t.Context(), 4, platform, later)
+			require.NoError(t, err)
+			tokens = append(tokens, issued.Token)
+		}
+		other, err := s.Create(t.Context(), 5, 1, later)
+		require.NoError(t, err)
+		ended, err := s.Dismiss(t.Context(), 4, 1)
+		require.NoError(t, err)
+		require.Len(t, ended, 1)
+		require.Equal(t, 1, ended[0].Platform)
+		_, err = s.Find(t.Context(), tokens[1])
+		require.ErrorIs(t, err, ErrUnknown)
+		_, err = s.Find(t.Context(), tokens[0])
+		require.NoError(t, err)
+		ended, err = s.Dismiss(t.Context(), 4)
+		require.NoError(t, err)
+		require.Len(t, ended, 2)
+		live, err := s.Live(t.Context(), 4)
+		require.NoError(t, err)
+		require.False(t, live)
+		ended, err = s.Dismiss(t.Context(), 4)
+		require.NoError(t, err)
+		require.Empty(t, ended)
+		_, err = s.Find(t.Context(), other.Token)
+		require.NoError(t, err)
+	})
+
 	t.Run("a login stands until it ends, and then says how", func(t *testing.T) {
 		s := make(t)
 		for _, c := range []struct {

@@ -560,6 +560,28 @@ type ClientInterface interface {
 	// Corresponds with POST /hide_conversation (the `HideConversation` operationId).
 	HideConversation(ctx context.Context, body HideConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// InnerCallWithBody Make one of the chat server's own calls
+	//
+	// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+	// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+	// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /inner/call (the `InnerCall` operationId).
+	InnerCallWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InnerCall Make one of the chat server's own calls
+	//
+	// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+	// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+	// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /inner/call (the `InnerCall` operationId).
+	InnerCall(ctx context.Context, body InnerCallJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// InnerCreateConversationWithBody Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
@@ -687,6 +709,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /inner/kickout_conversation (the `InnerKickoutConversation` operationId).
 	InnerKickoutConversation(ctx context.Context, body InnerKickoutConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InnerRevokeTokensWithBody End the tokens of a user
+	//
+	// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+	// `account`. A user without tokens is no error.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+	InnerRevokeTokensWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// InnerRevokeTokens End the tokens of a user
+	//
+	// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+	// `account`. A user without tokens is no error.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+	InnerRevokeTokens(ctx context.Context, body InnerRevokeTokensJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// InnerSendMsgWithBody Send a message as the operator, or as a user
 	//
@@ -894,7 +936,7 @@ type ClientInterface interface {
 
 	// Readyz Should this node get traffic
 	//
-	// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+	// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 	//
 	// Corresponds with GET /readyz (the `Readyz` operationId).
 	Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2123,6 +2165,48 @@ func (c *Client) HideConversation(ctx context.Context, body HideConversationJSON
 	return c.Client.Do(req)
 }
 
+// InnerCallWithBody Make one of the chat server's own calls
+//
+// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /inner/call (the `InnerCall` operationId).
+func (c *Client) InnerCallWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInnerCallRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InnerCall Make one of the chat server's own calls
+//
+// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /inner/call (the `InnerCall` operationId).
+func (c *Client) InnerCall(ctx context.Context, body InnerCallJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInnerCallRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // InnerCreateConversationWithBody Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
@@ -2381,6 +2465,46 @@ func (c *Client) InnerKickoutConversationWithBody(ctx context.Context, contentTy
 // Corresponds with POST /inner/kickout_conversation (the `InnerKickoutConversation` operationId).
 func (c *Client) InnerKickoutConversation(ctx context.Context, body InnerKickoutConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewInnerKickoutConversationRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InnerRevokeTokensWithBody End the tokens of a user
+//
+// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+// `account`. A user without tokens is no error.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+func (c *Client) InnerRevokeTokensWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInnerRevokeTokensRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// InnerRevokeTokens End the tokens of a user
+//
+// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+// `account`. A user without tokens is no error.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+func (c *Client) InnerRevokeTokens(ctx context.Context, body InnerRevokeTokensJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewInnerRevokeTokensRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2807,7 +2931,7 @@ func (c *Client) OpenapiJson(ctx context.Context, reqEditors ...RequestEditorFn)
 
 // Readyz Should this node get traffic
 //
-// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 //
 // Corresponds with GET /readyz (the `Readyz` operationId).
 func (c *Client) Readyz(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -4354,6 +4478,46 @@ func NewHideConversationRequestWithBody(server string, contentType string, body 
 	return req, nil
 }
 
+// NewInnerCallRequest calls the generic InnerCall builder with application/json body
+func NewInnerCallRequest(server string, body InnerCallJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewInnerCallRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewInnerCallRequestWithBody constructs an http.Request for the InnerCall method, with any body, and a specified content type
+func NewInnerCallRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/inner/call")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewInnerCreateConversationRequest calls the generic InnerCreateConversation builder with application/json body
 func NewInnerCreateConversationRequest(server string, body InnerCreateConversationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4615,6 +4779,46 @@ func NewInnerKickoutConversationRequestWithBody(server string, contentType strin
 	}
 
 	operationPath := fmt.Sprintf("/inner/kickout_conversation")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewInnerRevokeTokensRequest calls the generic InnerRevokeTokens builder with application/json body
+func NewInnerRevokeTokensRequest(server string, body InnerRevokeTokensJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewInnerRevokeTokensRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewInnerRevokeTokensRequestWithBody constructs an http.Request for the InnerRevokeTokens method, with any body, and a specified content type
+func NewInnerRevokeTokensRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/inner/revoke_tokens")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -6229,6 +6433,28 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with POST /hide_conversation (the `HideConversation` operationId).
 	HideConversationWithResponse(ctx context.Context, body HideConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*HideConversationReply, error)
 
+	// InnerCallWithBodyWithResponse Make one of the chat server's own calls
+	//
+	// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+	// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+	// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /inner/call (the `InnerCall` operationId).
+	InnerCallWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InnerCallReply, error)
+
+	// InnerCallWithResponse Make one of the chat server's own calls
+	//
+	// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+	// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+	// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /inner/call (the `InnerCall` operationId).
+	InnerCallWithResponse(ctx context.Context, body InnerCallJSONRequestBody, reqEditors ...RequestEditorFn) (*InnerCallReply, error)
+
 	// InnerCreateConversationWithBodyWithResponse Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
@@ -6356,6 +6582,26 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with POST /inner/kickout_conversation (the `InnerKickoutConversation` operationId).
 	InnerKickoutConversationWithResponse(ctx context.Context, body InnerKickoutConversationJSONRequestBody, reqEditors ...RequestEditorFn) (*InnerKickoutConversationReply, error)
+
+	// InnerRevokeTokensWithBodyWithResponse End the tokens of a user
+	//
+	// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+	// `account`. A user without tokens is no error.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+	InnerRevokeTokensWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InnerRevokeTokensReply, error)
+
+	// InnerRevokeTokensWithResponse End the tokens of a user
+	//
+	// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+	// `account`. A user without tokens is no error.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+	InnerRevokeTokensWithResponse(ctx context.Context, body InnerRevokeTokensJSONRequestBody, reqEditors ...RequestEditorFn) (*InnerRevokeTokensReply, error)
 
 	// InnerSendMsgWithBodyWithResponse Send a message as the operator, or as a user
 	//
@@ -6573,7 +6819,7 @@ type ClientWithResponsesInterface interface {
 
 	// ReadyzWithResponse Should this node get traffic
 	//
-	// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+	// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -8272,6 +8518,62 @@ func (r HideConversationReply) ContentType() string {
 	return ""
 }
 
+// InnerCallReplyDefaultHeaders the declared response headers of an HTTP default response for InnerCall
+type InnerCallReplyDefaultHeaders struct {
+	RetryAfter int
+	XRequestId string
+}
+
+type InnerCallReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *CallAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *ProblemReply
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *InnerCallReplyDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InnerCallReply) GetJSON200() *CallAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r InnerCallReply) GetJSONDefault() *ProblemReply {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InnerCallReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InnerCallReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InnerCallReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InnerCallReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // InnerCreateConversationReplyDefaultHeaders the declared response headers of an HTTP default response for InnerCreateConversation
 type InnerCreateConversationReplyDefaultHeaders struct {
 	RetryAfter int
@@ -8658,6 +8960,62 @@ func (r InnerKickoutConversationReply) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r InnerKickoutConversationReply) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// InnerRevokeTokensReplyDefaultHeaders the declared response headers of an HTTP default response for InnerRevokeTokens
+type InnerRevokeTokensReplyDefaultHeaders struct {
+	RetryAfter int
+	XRequestId string
+}
+
+type InnerRevokeTokensReply struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *RevokedAnswer
+	// JSONDefault the response for an HTTP default `application/json` response
+	JSONDefault *ProblemReply
+	// HeadersDefault the parsed response headers for an HTTP default response
+	HeadersDefault *InnerRevokeTokensReplyDefaultHeaders
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r InnerRevokeTokensReply) GetJSON200() *RevokedAnswer {
+	return r.JSON200
+}
+
+// GetJSONDefault returns the response for an HTTP default `application/json` response
+func (r InnerRevokeTokensReply) GetJSONDefault() *ProblemReply {
+	return r.JSONDefault
+}
+
+// GetBody returns the raw response body bytes
+func (r InnerRevokeTokensReply) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r InnerRevokeTokensReply) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r InnerRevokeTokensReply) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r InnerRevokeTokensReply) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -11000,6 +11358,40 @@ func (c *ClientWithResponses) HideConversationWithResponse(ctx context.Context, 
 	return ParseHideConversationReply(rsp)
 }
 
+// InnerCallWithBodyWithResponse Make one of the chat server's own calls
+//
+// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /inner/call (the `InnerCall` operationId).
+func (c *ClientWithResponses) InnerCallWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InnerCallReply, error) {
+	rsp, err := c.InnerCallWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInnerCallReply(rsp)
+}
+
+// InnerCallWithResponse Make one of the chat server's own calls
+//
+// `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+// `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+// checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /inner/call (the `InnerCall` operationId).
+func (c *ClientWithResponses) InnerCallWithResponse(ctx context.Context, body InnerCallJSONRequestBody, reqEditors ...RequestEditorFn) (*InnerCallReply, error) {
+	rsp, err := c.InnerCall(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInnerCallReply(rsp)
+}
+
 // InnerCreateConversationWithBodyWithResponse Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
@@ -11210,6 +11602,38 @@ func (c *ClientWithResponses) InnerKickoutConversationWithResponse(ctx context.C
 		return nil, err
 	}
 	return ParseInnerKickoutConversationReply(rsp)
+}
+
+// InnerRevokeTokensWithBodyWithResponse End the tokens of a user
+//
+// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+// `account`. A user without tokens is no error.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+func (c *ClientWithResponses) InnerRevokeTokensWithBodyWithResponse(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*InnerRevokeTokensReply, error) {
+	rsp, err := c.InnerRevokeTokensWithBody(ctx, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInnerRevokeTokensReply(rsp)
+}
+
+// InnerRevokeTokensWithResponse End the tokens of a user
+//
+// All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+// `account`. A user without tokens is no error.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /inner/revoke_tokens (the `InnerRevokeTokens` operationId).
+func (c *ClientWithResponses) InnerRevokeTokensWithResponse(ctx context.Context, body InnerRevokeTokensJSONRequestBody, reqEditors ...RequestEditorFn) (*InnerRevokeTokensReply, error) {
+	rsp, err := c.InnerRevokeTokens(ctx, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseInnerRevokeTokensReply(rsp)
 }
 
 // InnerSendMsgWithBodyWithResponse Send a message as the operator, or as a user
@@ -11554,7 +11978,7 @@ func (c *ClientWithResponses) OpenapiJsonWithResponse(ctx context.Context, reqEd
 
 // ReadyzWithResponse Should this node get traffic
 //
-// 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+// 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -13381,6 +13805,59 @@ func ParseHideConversationReply(rsp *http.Response) (*HideConversationReply, err
 	return response, nil
 }
 
+// ParseInnerCallReply parses an HTTP response from a InnerCallWithResponse call
+func ParseInnerCallReply(rsp *http.Response) (*InnerCallReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InnerCallReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest CallAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemReply
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers InnerCallReplyDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
 // ParseInnerCreateConversationReply parses an HTTP response from a InnerCreateConversationWithResponse call
 func ParseInnerCreateConversationReply(rsp *http.Response) (*InnerCreateConversationReply, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -13732,6 +14209,59 @@ func ParseInnerKickoutConversationReply(rsp *http.Response) (*InnerKickoutConver
 	switch {
 	case true:
 		var headers InnerKickoutConversationReplyDefaultHeaders
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestId = value
+		}
+		response.HeadersDefault = &headers
+	}
+
+	return response, nil
+}
+
+// ParseInnerRevokeTokensReply parses an HTTP response from a InnerRevokeTokensWithResponse call
+func ParseInnerRevokeTokensReply(rsp *http.Response) (*InnerRevokeTokensReply, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &InnerRevokeTokensReply{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest RevokedAnswer
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && true:
+		var dest ProblemReply
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSONDefault = &dest
+
+	}
+
+	switch {
+	case true:
+		var headers InnerRevokeTokensReplyDefaultHeaders
 		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
 			var value int
 			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: ""}); err != nil {

@@ -15,6 +15,7 @@ const (
 	CapabilityActForAnyUser        Capability = "act_for_any_user"
 	CapabilityApplicationAPI       Capability = "application_api"
 	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
+	CapabilityFiles                Capability = "files"
 )
 
 // Valid indicates whether the value is a known member of the Capability enum.
@@ -25,6 +26,8 @@ func (e Capability) Valid() bool {
 	case CapabilityApplicationAPI:
 		return true
 	case CapabilityBesideDesktopClients:
+		return true
+	case CapabilityFiles:
 		return true
 	default:
 		return false
@@ -518,7 +521,60 @@ type ArchiveResult struct {
 	Failed []ArchiveFailure `json:"Failed"`
 }
 
+// CallAnswer The envelope around `data`.
+type CallAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data What the chat server answers, in its own form.
+	//
+	// Example: {"gid":"87ba7679-b682-47e7-8499-0385dda22b66","members":[4,5]}
+	Data interface{} `json:"data,omitempty,omitzero"`
+}
+
+// CallRequest A call of the chat server.
+type CallRequest struct {
+	// Call Module and method.
+	//
+	// Example: chat/members
+	Call string `json:"call"`
+
+	// Params Exactly the params of the method, in their order.
+	//
+	// Example: ["87ba7679-b682-47e7-8499-0385dda22b66"]
+	Params []interface{} `json:"params,omitempty,omitzero"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"session,omitempty,omitzero"`
+}
+
 // Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
+// `files`: files can be uploaded and downloaded (mode xxb: setting `files.dir`).
 // `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
 //
 // Example: act_for_any_user
@@ -1553,13 +1609,13 @@ type Health struct {
 	// Example: chat server unreachable
 	Reason string `json:"Reason,omitempty,omitzero"`
 
-	// Status ok; degraded: serving, but the chat server does not answer; draining: shutting down.
+	// Status ok; degraded: serving, but the chat server or Redis does not answer; draining: shutting down.
 	//
 	// Example: ok
 	Status HealthStatus `json:"Status"`
 }
 
-// HealthStatus ok; degraded: serving, but the chat server does not answer; draining: shutting down.
+// HealthStatus ok; degraded: serving, but the chat server or Redis does not answer; draining: shutting down.
 //
 // Example: ok
 type HealthStatus string
@@ -2507,6 +2563,64 @@ type RenameRequest struct {
 	//
 	// Example: 周报
 	Name string `json:"name"`
+}
+
+// RevokeTokensRequest Whose tokens; exactly one of `session` and `account`.
+type RevokeTokensRequest struct {
+	// Account The account name, instead of `session`.
+	//
+	// Example: alice
+	Account string `json:"account,omitempty,omitzero"`
+
+	// Platform Only the tokens of this platform.
+	//
+	// Example: 1
+	Platform *int `json:"platform,omitempty"`
+
+	// Session A user, by the chat server's user id in decimal.
+	//
+	// Example: 4
+	Session Session `json:"session,omitempty,omitzero"`
+}
+
+// Revoked What came of it.
+type Revoked struct {
+	// Revoked How many tokens ended.
+	//
+	// Example: 2
+	Revoked int `json:"Revoked"`
+}
+
+// RevokedAnswer The envelope around `data`.
+type RevokedAnswer struct {
+	// Code What came of it. 0: it worked.
+	//
+	// | code | HTTP | meaning |
+	// |---|---|---|
+	// | 10001 | 400 | invalid parameter; the sentence says which |
+	// | 10002 | 503 | the chat server cannot be reached; try again after `Retry-After` |
+	// | 10003 | 403 | not allowed |
+	// | 10004 | 504 | the chat server took too long |
+	// | 10005 | 404 | not found, or not a member |
+	// | 10006 | 409 | conflicts with the state or the abilities of the chat server |
+	// | 10007 | 501 | this upstream mode cannot do it |
+	// | 10008 | 413 | too large |
+	// | 10009 | 429 | too many requests; try again after `Retry-After` |
+	// | 10010 | 410 | the position is no longer kept; reload through the history operations |
+	// | 10011 | 405 | method not allowed |
+	// | 10101 | 401 | the token is unknown, expired or revoked |
+	// | 10103 | 401 | signed in elsewhere on the same platform |
+	// | 10104 | 401 | wrong account or password |
+	// | 10105 | 403 | the account is locked for now |
+	// | 10106 | 403 | the account is disabled |
+	// | 10500 | 500 | our fault; the request id finds it in our logs |
+	//
+	//
+	// Example: 0
+	Code Code `json:"code"`
+
+	// Data What came of it.
+	Data Revoked `json:"data"`
 }
 
 // Role A role of users.
@@ -3671,6 +3785,9 @@ type GetUsersJSONRequestBody = UsersRequest
 // HideConversationJSONRequestBody defines body for HideConversation for application/json ContentType.
 type HideConversationJSONRequestBody = HideRequest
 
+// InnerCallJSONRequestBody defines body for InnerCall for application/json ContentType.
+type InnerCallJSONRequestBody = CallRequest
+
 // InnerCreateConversationJSONRequestBody defines body for InnerCreateConversation for application/json ContentType.
 type InnerCreateConversationJSONRequestBody = InnerCreateConversationRequest
 
@@ -3691,6 +3808,9 @@ type InnerJoinConversationJSONRequestBody = ConversationSessionsRequest
 
 // InnerKickoutConversationJSONRequestBody defines body for InnerKickoutConversation for application/json ContentType.
 type InnerKickoutConversationJSONRequestBody = ConversationSessionsRequest
+
+// InnerRevokeTokensJSONRequestBody defines body for InnerRevokeTokens for application/json ContentType.
+type InnerRevokeTokensJSONRequestBody = RevokeTokensRequest
 
 // InnerSendMsgJSONRequestBody defines body for InnerSendMsg for application/json ContentType.
 type InnerSendMsgJSONRequestBody = InnerSendMsgRequest

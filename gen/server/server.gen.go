@@ -101,6 +101,9 @@ type ServerInterface interface {
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx echo.Context) error
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx echo.Context) error
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx echo.Context) error
@@ -122,6 +125,9 @@ type ServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx echo.Context) error
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx echo.Context) error
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx echo.Context) error
@@ -452,6 +458,15 @@ func (w *ServerInterfaceWrapper) HideConversation(ctx echo.Context) error {
 	return err
 }
 
+// InnerCall converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerCall(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerCall(ctx)
+	return err
+}
+
 // InnerCreateConversation converts echo context to params.
 func (w *ServerInterfaceWrapper) InnerCreateConversation(ctx echo.Context) error {
 	var err error
@@ -512,6 +527,15 @@ func (w *ServerInterfaceWrapper) InnerKickoutConversation(ctx echo.Context) erro
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.InnerKickoutConversation(ctx)
+	return err
+}
+
+// InnerRevokeTokens converts echo context to params.
+func (w *ServerInterfaceWrapper) InnerRevokeTokens(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.InnerRevokeTokens(ctx)
 	return err
 }
 
@@ -898,6 +922,8 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/inner/get_conversation_members", wrapper.InnerGetConversationMembers, options.OperationMiddlewares["innerGetConversationMembers"]...)
 	router.POST(options.BaseURL+"/inner/send_msg", wrapper.InnerSendMsg, options.OperationMiddlewares["innerSendMsg"]...)
 	router.POST(options.BaseURL+"/inner/set_archive_conversations", wrapper.InnerSetArchiveConversations, options.OperationMiddlewares["innerSetArchiveConversations"]...)
+	router.POST(options.BaseURL+"/inner/revoke_tokens", wrapper.InnerRevokeTokens, options.OperationMiddlewares["innerRevokeTokens"]...)
+	router.POST(options.BaseURL+"/inner/call", wrapper.InnerCall, options.OperationMiddlewares["innerCall"]...)
 	router.POST(options.BaseURL+"/inner/send_notification", wrapper.InnerSendNotification, options.OperationMiddlewares["innerSendNotification"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_groups", wrapper.InnerGetChatGroups, options.OperationMiddlewares["innerGetChatGroups"]...)
 	router.POST(options.BaseURL+"/inner/get_chat_users", wrapper.InnerGetChatUsers, options.OperationMiddlewares["innerGetChatUsers"]...)
@@ -2171,6 +2197,52 @@ func (response HideConversationdefaultJSONResponse) VisitHideConversationRespons
 	return err
 }
 
+type InnerCallRequestObject struct {
+	Body *InnerCallJSONRequestBody
+}
+
+type InnerCallResponseObject interface {
+	VisitInnerCallResponse(w http.ResponseWriter) error
+}
+
+type InnerCall200JSONResponse CallAnswer
+
+func (response InnerCall200JSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerCalldefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerCalldefaultJSONResponse) VisitInnerCallResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type InnerCreateConversationRequestObject struct {
 	Body *InnerCreateConversationJSONRequestBody
 }
@@ -2482,6 +2554,52 @@ type InnerKickoutConversationdefaultJSONResponse struct {
 }
 
 func (response InnerKickoutConversationdefaultJSONResponse) VisitInnerKickoutConversationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestId != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestId))
+	}
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensRequestObject struct {
+	Body *InnerRevokeTokensJSONRequestBody
+}
+
+type InnerRevokeTokensResponseObject interface {
+	VisitInnerRevokeTokensResponse(w http.ResponseWriter) error
+}
+
+type InnerRevokeTokens200JSONResponse RevokedAnswer
+
+func (response InnerRevokeTokens200JSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type InnerRevokeTokensdefaultJSONResponse struct {
+	Body       Problem
+	Headers    ProblemReplyResponseHeaders
+	StatusCode int
+}
+
+func (response InnerRevokeTokensdefaultJSONResponse) VisitInnerRevokeTokensResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3946,6 +4064,9 @@ type StrictServerInterface interface {
 	// HideConversation Archive a conversation for oneself, or bring it back
 	// (POST /hide_conversation)
 	HideConversation(ctx context.Context, request HideConversationRequestObject) (HideConversationResponseObject, error)
+	// InnerCall Make one of the chat server's own calls
+	// (POST /inner/call)
+	InnerCall(ctx context.Context, request InnerCallRequestObject) (InnerCallResponseObject, error)
 	// InnerCreateConversation Create a conversation with its members
 	// (POST /inner/create_conversation)
 	InnerCreateConversation(ctx context.Context, request InnerCreateConversationRequestObject) (InnerCreateConversationResponseObject, error)
@@ -3967,6 +4088,9 @@ type StrictServerInterface interface {
 	// InnerKickoutConversation Remove members from a group
 	// (POST /inner/kickout_conversation)
 	InnerKickoutConversation(ctx context.Context, request InnerKickoutConversationRequestObject) (InnerKickoutConversationResponseObject, error)
+	// InnerRevokeTokens End the tokens of a user
+	// (POST /inner/revoke_tokens)
+	InnerRevokeTokens(ctx context.Context, request InnerRevokeTokensRequestObject) (InnerRevokeTokensResponseObject, error)
 	// InnerSendMsg Send a message as the operator, or as a user
 	// (POST /inner/send_msg)
 	InnerSendMsg(ctx context.Context, request InnerSendMsgRequestObject) (InnerSendMsgResponseObject, error)
@@ -5200,6 +5324,52 @@ func (sh *strictHandler) HideConversation(ctx echo.Context) error {
 	return nil
 }
 
+// InnerCall operation middleware
+func (sh *strictHandler) InnerCall(ctx echo.Context) error {
+	var request InnerCallRequestObject
+
+	var body InnerCallJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerCall(ctx.Request().Context(), request.(InnerCallRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerCall")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerCallResponseObject); ok {
+		return validResponse.VisitInnerCallResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // InnerCreateConversation operation middleware
 func (sh *strictHandler) InnerCreateConversation(ctx echo.Context) error {
 	var request InnerCreateConversationRequestObject
@@ -5522,6 +5692,52 @@ func (sh *strictHandler) InnerKickoutConversation(ctx echo.Context) error {
 		return err
 	} else if validResponse, ok := response.(InnerKickoutConversationResponseObject); ok {
 		return validResponse.VisitInnerKickoutConversationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// InnerRevokeTokens operation middleware
+func (sh *strictHandler) InnerRevokeTokens(ctx echo.Context) error {
+	var request InnerRevokeTokensRequestObject
+
+	var body InnerRevokeTokensJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.InnerRevokeTokens(ctx.Request().Context(), request.(InnerRevokeTokensRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "InnerRevokeTokens")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(InnerRevokeTokensResponseObject); ok {
+		return validResponse.VisitInnerRevokeTokensResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -6668,368 +6884,382 @@ func (sh *strictHandler) VisitExtension(ctx echo.Context) error {
 // const string: with thousands of chunks the chained `+` fold is several
 // times slower for the Go compiler than parsing a slice literal.
 var swaggerSpec = []string{
-	"7L17jyPLdSf4VWJzLfQDWdVkvbqbBcFb/bq3pH6pq1pX1mW7MsgMkqFKRlAZwWJTfRuQdzBew8CsZxYL",
-	"/SMssFrM2po/RmMYg/F6NJ/G63tlf4tBnBORL0aSySp2d12NLqBWkcyM54kT5/k774K+HE+kYEKroPMu",
-	"SNlPp0zpBzLmDL54KMUFSxXVXIoHMp6b7/pSaCa0+ZNOJgnvw693fqKkMN+xt3Q8SZh9Mnv7jMdBJ7h3",
-	"t0fvHty9v9U7uLeztXeX3d26t3f//lZr995+HNOdnd7BQfA+DFR/xMbUtPFHKRsEneB/vpOP9A7+qu4U",
-	"R/cKhx68f/8+hHnwlMVBR6dT9j4szeOZGqqPNpcwiJnqB50BTRS71MTMcJtP7oQpxaX4mBNUtsug82Ww",
-	"H4TBQfDmUhN1Q18+2WdqeCT6I5l+mi0Mg7Ea4ss75r+t3d3dx1vPf/h8Z+v+073mpJtNY9ls4Rs1kUIt",
-	"nsZXbPCKTZImS3CZwzQ4EmrGUhyWmX/KJ+aXoBOcjhgpLiXhmsyoIrEUjGi5bRbhc0YTPdrsALHN+nF9",
-	"LmdEj7giQsaMcAUDecaUokOmmg6lRC4xCzqtMIiphsE9U8Og8yVsAzYRfPNf/uKbP/tPX//5v/76N/8Q",
-	"lA/i8aPm9PUklWNL/UEn2AuAyo/raCwMTpiIT/mYBZ32wf177fb9u+0W/hcGJ5rqqYJxn84n5pH3b943",
-	"J0u7XMt3f2yfColMYqY0GfBU6ZDIlAg2y74gM65HJDLvR7AZL1PZS9h4s2RhG/WN9ViTmMdESE1mMj0/",
-	"JJHZ04hQERM9YuTz09OXRMGCEUXnZDaahyRiaSrTyHyhyGxENdGSxHI7CIMRozFL4Si+Yjqdbx0NNEvN",
-	"x3K/X5h5my3Zga7MX/dDQs3DZCRnZEzFnCjWlyJWpnWdzgkdUi5MJ/msM1rcCQMNexlwodkQNiYMfrRl",
-	"eceWIZXqGJ7TMVN4HuytTrggcpqSRA5VTUfBwWc7n7/40Y//5HsPf/Tq6e6Dl0evHz/44fcfnOwfBdkY",
-	"lE65GJr1fm9IUWsuhmqze+paXU6Gyj5FqJkomxOaMnLOJpoIOQOCe61YutmRmRaXj2qqWGpGxC5YOu/J",
-	"2Ow0U2TEx3ZY2WEEQjpK+yN+wWybC9toWmTigiVywghN5VTEJDIMKTJbOEnlhKXaCmvIsFZx+ZiZlXE8",
-	"bdmzdmivmJomOijfT19ib7ahNxlxyN5PWF+bHuzbTyhPpilbnNlR+RLR5qT15TTB89ozs4UGYjKQKVFy",
-	"zMxiLs764RqzLjHoeJ0b8Tg27z82rMFz3kcwrvwYCUnUtD8qzXDxAJnT40SnapNPZEpmIzk2l2tpVRTT",
-	"hyRhA03kVJPZiIn8EfwZ1ktIt1rZqL40klkYcM3GavUBxNvofTZomqZ0vkAElSUKcTfcQi0hCyf2mMMY",
-	"x9y8T5OXhY210lZ1oZEdW9IwF07PrCXp0f6570CUBD7lP17Fp1RlxRpd4E0XdZGexvTtMb7ZNnf3mAv3",
-	"sbruYcDVmZ324jSMtOgWRYUE1g5XRmVLk83KPJw135MyYVR4Tndl6UoDWLqxwC08Z8ScbzpmRA7sULkY",
-	"Lu6Z4Rcsrnu/eBKMvHlI2Hii53gOaJIYQbS8hU03p8KuVhG+HaZvIR7SCe3xhOv54iwi2tdnA5meUTE/",
-	"MzdF1CHmTk8FTYiaKzNSMmSGyM+ZUHCU4SKx14qICe3jCTcXys2xEXXfvu3d2iZRjykes7OYqXMtJ2f9",
-	"hJsJRh1ivyH2GzKmc2AVfChYbKQCPUrldDgiVJC3b+Os1fjWdldEhbvyjE541CHRHS4ES+8oJuIzITUf",
-	"2N9RsuJakXMuyM3sfo4SNqT9+Tad8O3bkWnVbJGYjs1KVlckCAP/TIIwqIzFLH/OdD0NlRluGLzdMr1u",
-	"XdBUGPEIOFi2W0d9/USmR2L+Gl/Of3kA43mEw3mYjabwaj6uo5fHoP8+HFH9WSqnE9/NNzQ/+K6yq11P",
-	"RuZb7O5YK2KmW76ifvd//59f/9W/+5d/9WuPYLeCx0M3Xsp3c67htDBtZRiAkb775kQrll6wdPlSLG0t",
-	"JL054XH50C8uZVNVDJewsDrvG3P3bMPXuTTVioW8jnJhYZvXFQrNq3C8PIcCOFxvntFqeRJ+2jbLYJ43",
-	"QoEaGfG6SONHCe+zJXJXYymoMkv3/YqjYCbqoV34un6iNW851QIJ3trcqlRvqdfNu2hTWIuOYYtWkTEO",
-	"dOnkryv14tAvS7zqssKrVIyM2bhn9l9LknClVwqt694C730Dt0u4RCLjepu0OmDKk+k5i7e7oiu+ImZJ",
-	"yFdoKPmKjBkVRtr+qiu+2trayv5nnmy3Wq02+YrstVrkK8LFBU14TCY0pWOmWXoILF8xo4L3mTOu8P6I",
-	"ZG/vkK/IfmuXfFW9HUifCivzpYz2Ryw+zE0m1qwSFQwyUd7mLozI/GsaoEkiZyzOf96DLvc8XWopz80/",
-	"JJF2wvDCPrS3Z9sbGMJFs5dp3e5t/vQBPH2fmHUUg4T3tUKbGKyFpho0GPMB5QjOfJdj3t5dGG4bhssV",
-	"mU6UThkdE5DX7CLF0mxi9so9M4Q2LKqZDE2HLP/RjGxv5779EaxS1lakmq5wuwUdtOwSTqTiaBNWRODi",
-	"sRRsMockZYmkcSZsmsdHXGmZzomhf7wO84aRmPaB7PRIxr4dbFuSa9vuQWo2fU/FuZAzERL2dmKOt1nn",
-	"lF3I8+K7u9m7uSjMEsVmI5YyAjYJQ6ljRiYJ1QOZjvN397J3Z6mhENrvy6nQpp8JVWom00JH+xkVwl7b",
-	"R7kiieyfWwOHkLP8hYO6F2KuaC/JJ7EPpw3/ldOUDOg00XjWMqtfTAZcxMqQRcECaFrIpfBWCOcX/t2B",
-	"f3fh3z34dx/+PYB/78K/90I0agIFwL/m3XYL/92Ff/fg333417y732oV5fXWglHTK5+/+H4QBsfITl46",
-	"bhKEwWsBvMCshrmHpT5C0gjC4FTKk0TO8Osn5oyibR5OILyqppOJTLV7+qk5FvjnMyrmlr0bEf+lpeen",
-	"Upk3nwElljqzQzs1lGeuXKCkY/HY0VEQBl8YCnlpqSIIgyPcz6ew+fnnR3ZvoVFUCVGTKBqRzJWTJC8G",
-	"cN03vRceUGWux3dVGZtqNpTpvMYsYn9FdkSThKVkRBWZTDWSkpZO+0b6FRUNwyd4HaujOhvGabmbzPrH",
-	"dalZe7VWzRem6WdTvbrd8VSv1eiJpunKRpWmabpGs0+p0uBNWukkfGSEkaqgkq9iNsJs/mG+rYsyzJtw",
-	"uREWDeluZmC3NlOqEOG1lOqKh2Rtwa56VvyyElf5jZAbZvDSX5zhUTzmPtXVqOMUftsmD1NGtUwV2E3U",
-	"dMJS+5O5jOmwYpsE2UFOjSBkpDDDImNieMzlLF61Nl6zIOMx17pGETFi7GwkwY6kJoyeWz4QFnweYzr/",
-	"AKMqu1fXNY8Uv0HfaPMW4HlPG/VqaUGCu6GInAkCQgEKF9VmDG2198v8E0QjHxMFqmHoAF4+A3jGveHz",
-	"XNirB3VoJ3riw+XB0DpV+lg9YgnzMd5HXI25UkZa50bREERpniRWjI/X4pS43YuLnFClnTv6hiI8LhmE",
-	"Naw1iKLVy8nvWF+Ynen+hIm4YDBYOQjFRGwUnmYDWdrtOnv8DBVL/xCt1lnxbpi+94MNnMzlhseimECJ",
-	"FGxLyy0pytytvCpf/7tff/OX/69vaV5Oewnv+zg0M6tMqMgYEPmJ5KIZmZ1M8TJYtQT2saUm0kdBkWwr",
-	"m1k4MB6GtEhwdm2zeednucQH8u0P3cVT4uL5DFfdf48vnI/8w4uZECdByZim5+j/ncspeDDncpoqlgxC",
-	"K45YSdT8PKIXzKoyQs6WS6D/8qt/+N0vf+P1AwzllvlyS53zyZacoAlnayLBGZOH6z0cUTGsd0fhr9sk",
-	"ctJqFJLICoPmTxA20SsS2Vnwn8E3KYNpg75vZktAW0WLCPpuQRUFmUMmMZGDytm1J7p0ep1LBTg4KBIp",
-	"AykhCLPnw2DiKIk6QukXCSV2bNs8YacVhIGdlWlpim0XJlSgqqW+Flyvh9nw7BevslHaL3Jitl/k1I+f",
-	"cxq3TRZnYL97VJiIey2fj/3mJJuW63paGtrD4iQ9nG+JQvNCJHPibAmsuNF26y35mG1H3lWk70z/ERWr",
-	"ttd9uwZJ1+lJDQ6jb5yoT1UH6We0a43Sr3hdcpROQdvsYlZvAcss1te7dGaK1dLIRzLNeEuVPz/hGJ3Y",
-	"jD3D04ssuRRw+K4+wi+TZhrILDZkcaVGi7L4utKNk9fLQ90lfEyHLCR7ZMCTMvffC4OBTMdUo4XpoDDo",
-	"YhRdcQPtHYyDLIdlFkbcaHvNcMIs0NAuJ6E9CdYT7676ooDM12EpqNITMeF/12yjGYWqOokWo03BQXr0",
-	"gx+3fvzFE/309PFj/b2fvkyP2qOn4sH0xzt/0vrxTx7v/Piz493np69bf3Iaj//ki8crg1StLwolue1J",
-	"PCgHrt69v7/b3t25u58FrvKfmV27t9NuhUHloT33EJLBXhi8TpOgE9yBCd5Zd+jvLxOxY4/Swg3wOVXP",
-	"ZOpXAlMGNz2jacJZmsXNgvNHynNCG9qLnrO3uoYXRrb/CGWlqMcG5pPpYiiJFGA08Oo+Oztuv17trgwC",
-	"QCLLZ7tKjITnr7uhCCd1FWsRtHAVd+AAT7hhFC4yeHENcE8b89YrehDDIOFjbukNHApBZ7fli7YHjxHM",
-	"gFBNxlKVyXm/BRFufGykUhfgZj+t5MXVSazaCV8MdPmW3SZHOEiy1yKTlAtNewkjRycPj4/NdZvSvhEg",
-	"MyubmtC+2Rs1YYkm7C3t62ROqCIzRihQNuH60CicesTFMJPXM89g+dQ1DEAZc/GUiaEeFRepYPspZgbV",
-	"afxfjKQZCBeELujYm404+nRGh1VBSs9y/Wgp3TxTQ/WSDi8dkGoUtoyvy8HKFaf+lIEjAse3Q6TRGrIG",
-	"0fXK9TZ5LjXRcoiiLSZWWFbfhLmP6VtHVXutlUSW85tGg8TH60YJU4iaWN/WG+SVuRxmdS1/65F5Zl2O",
-	"mO/ep2aKxdzB9Qgb00fKxJzLszKNWersxcgLNx7Iss4GXXGZ/ObLo8wqbveRHLQK98Q2sXGc2YVhtHyu",
-	"rF/GnVzl2GAI5kgWk96c/P8//7Mae2fhDBy0VvD/V2ZZ3jXYuE3z/eW8d9Vq58mF11YwNCt7FbFwc2fu",
-	"Q8SHXeWoVJN015th1d0sYkjswcDGD8BBVCG/poGUoVYuT6HJVSvlt1i0kGeEpF1whIRkxwb/h2SXTFJp",
-	"2gvJnvkznpo/90kqe1KHpL1PqJBwvd5UjJHI55CMbpW4S6uBJSRsEnGNcQE31GLKzNrB26UWUHXFFQAu",
-	"mlk61vcflwMBFtX1lzTVnCaLozoxhFh05alyuolR2FlMphPImOCVePoa1X39yO/iE9edTV5CdwbT/9VZ",
-	"pUsEQ0/HNinE43BFaDKjc5UFZK5gLPqSoQDjZboPHlH7yGExqkYwltEUiAoV/chCKKyvH5WSyVqLlC/o",
-	"eK15glT0PvMXFYXfmj3xe2Bh8lnGy2pjl7qaL3Zxb32E+IhNaKrH1tdZvaXi7NdF2nnEJrrG1z01ux0S",
-	"qshrxdJt8ySEh1XCwtqtdiOOfJmUhyVpPWHwwojt/rFPEtpnhI6lGBINlilMwiJchySRM5Z6mHK72c3y",
-	"kqbedX4O6+XUiHzN0R3CzQlJpBgqomVIWn4fb2t9Kz9sYO5Xx8G5xfHTimpA/s+LRnpSMQzQ1OlJLCax",
-	"ZGglitmEiZgAhEazs/F4PNHzRteCUVtEHliNa4pDgM4zk9VVrgwf9/etIAz7kkIxDhViiGziost+Li3Z",
-	"O1/iQxbMsHjV4wLAqozoZMIEMuLKWbcXoufycS91SGTDNKOwLI1B5+ZLwwzM/z8vpUrKlESvbQR/dJht",
-	"ycBmBPSl0KlMyDkXcdmE9u0DIAkDKVgDb2UW7xo2v6Vwi1e9YROalj9U3J/VLdqtC96/KRLaslfgoe9z",
-	"AaqJiyxfCW/inqseNuyy0NCbugMAXS6mIlvmZCizeGeaz5CZTG5OUqaY6LPQKCIDnrBbIYkWE34jl4gS",
-	"kT5N0zkx4t82iVwySGTthfKCqXKWiBSHXRGZXnTUKf9ElcuMgDwJpUObQHJIonPeP5eDQdSpT9zgKkva",
-	"OCSRTf2ww7U5IbZHzBkx1zQTMTPNQyCuYnH2iNX54CEJp56MZcoIztrMiQrHn0b0ouD4tfg4zJzhUtaz",
-	"XfygbMcMwsBmLhdX2XzrqC0M3ApBdI9ihgTsesA3MFFgFzBJo7Fm0ynnS+dDWBAUHr/VTPijA44EKWRh",
-	"u8tbce25SI56vbTOtqZGMoVE9jG2QRE/CMK5Krax3/w/3/zF3/uG+YirSULny6MPjZw0YXJSCQ+wzf7u",
-	"N7/63b/9c2/jciYMvXlDDcHcrciE9s/pkGVMu5xpT7iqm5N30YVOuc+T/wKu8uKqw7UF4dd8KNB6QrgI",
-	"AQGh8BzGleOpcAA51WgA0+vcsPod51QfaT1RnTt3+ul42z653ZfjO83d5hn5QOM+LTzrtV6OLg10p5Gg",
-	"+VQOpSff9tVTzHBUZML7epqydXblWby/2OSzR/uOah0NrNNmA4JN5TCl4/LFH/TTsa+5L1jvh5zNYPfq",
-	"aBVo0RmqnYaWcc9yN7UEsCpIwO1qJlwXD2iYs4PSkAsnDVfb7qP3OisTVs1sK4eFeyxUtfRnZOjCyzeu",
-	"QI3e/cDsjzhlSm180U2HS1etxlZhmPcNVWIcnhVb0Uj17SKPye+BnJmXeHeVGee815yfIovCIx5YUoE/",
-	"bBN4OIpnYZOcbKUDurA+y/fgOhr1CoNf16Ln4hF9AXDEGn+KSB/kWIBhDgPiZB4jCzzKRshZLb886dV+",
-	"KjOWZUgoX1i7AldojIt9TjgbqraIGQHxadUmH8w1U4dmojkoos2iw8jJG8pJA4rObaRPK5+yswWUQxcx",
-	"CK4Bj1knhHLJ/QAIh3jkwOCTsoRqfgE/gCx99PL4ME9dt2nWuLkIilheyUvG5a1idcWrBbbDLkA967MU",
-	"UUOf2+TFhP50ysC4MJJJDFCCkPFv93BINZvR+Q1FIsX6KdNn52wewa6FBeFKWNevYppMheZJ8WX4QdNU",
-	"s5hQwWbb5LFNHCwGhWobrkk0SxJI1s4QIQuAJmsv6Iogis+YhszlS4ewjct59wOZHmahUjbqPbLqk9W+",
-	"bDa7h6vZX2rul0KmWki4UJrRuNS8P2Gt4FDfXR1U4nTGlVq5ey53Mq4DJrNAp4htuzjzRUzb6qK9YlT5",
-	"9LQvRnPL6oTURJ5XJMkCvMS0lEm/yPesPafagTw/JDEbpjRmcQfa4mIYkp6l5WIPmcET7Y+HJE4pF1wM",
-	"O0SNpgASBvxnu6Agy3MAXsb2zZ/2lbIOC08tZxp2/G9qV/06XsiWHta9jD/nMduYZ97lUdiL2eajfAAv",
-	"/YjHqzAN4VYqwRpyvRlkw8D271vOYyFY+mFclnh7GH29ECL0gRyVC42ciXWzlp2Bw7yNeiRZaJW090Ge",
-	"82cxF/jwzmo+fFlfpZyJuqPsjHiYawObgGQFmIW5tzhHV8WwBHShyLTwzmI2TGF27fvV2U2o1iw14/jT",
-	"L9tb99982dq6/+b2H/mY7WYDVjTmsywNWQEaP2EifqaGl2UdVpIJc7F2WBCQJKI9cR/WFUjGZw5Sv7pt",
-	"f+Ly5XiM5hau8r6mgv90mrssC/J25nVz6kcpCPwZPbdmaIeQo+gAJN2UTVglIyOgW+3K9u7caxKaqlmd",
-	"IGNHt03M3Q6yZu7ZQoegcthDhcPYIQf74f7uPukZhcOsxuvTJ1v3QpIwpUiPjbhhJ4DfWVFqfv7ffvdX",
-	"//Gff/Xrr//+77755X/+5hd/G3yIYFq1PJsMHL0FUqg7ZB/wZGVizAoPlJUXMilt5QvIZlfeMo4ofIfw",
-	"exAZ6rEz4r0w4h6w0Lp3XBiGLofEFGJh1rsvbT/1w76O8pMd9LryE7728SLhjmM4yp8QgfqKQKWeBbu+",
-	"5HC10DVPG1dJ/FpBOPaCrzNRZ/RnbkfLew8X4iPIEYaK3lAEykAMporFKL0BxNtKbruoWS0sy1M55D43",
-	"IdoEck8ooLtiJra54QYy9dmYJzxl6sgLH44wKtbUYG7JkLwW/C0Z834qbTGNcnTS3WpoQgOD2rrIsGGA",
-	"yG+LMSYMoLAJVSQ6muqRTPnPULd6wGi6kBHzdng2+cHd8ePWP/78r33XlwPNXR3kUM1pdsB0WSJzvsq2",
-	"2Td123odjzLS27qHF9669HEFR5n1sGK8FgJ1nBuhSw5IzC54n13BoOUzlG/CmuUwB70DyHAquSD9hNF0",
-	"m3wGNl8jZsuURO6Bs3G8XyHX9s7u3v5BVa1rLRmDaWSJIzUfTmjGM2JvMzt6xamuGIJZlgfE2i0a93fv",
-	"793v0f37tNdj+westX93sNMa3Lu3a9auKCy2tu7TrcHR1pM373Z33nsFxvVNgRWadLvvo8dna2A4NIpd",
-	"KoQjhbX3RZ5nbLa4L4VgfYwnkAs2u6x+1jImgM1++EP/jK194q3ofN1D6F2a6vrTQx3XpzM4P5RlKpis",
-	"l8VTLc6vAYIBhDtBmJMUWfazNpp0x3WTUmGjIBxyLo9zTLlpqsCERLFWXGk0q8NeLVZmfSUyD/z/t6tE",
-	"W0MBPo+QXC65mwVbRjbX8VhkJL32WajWUlzXfoXB7wvp8tc33zWvQtkIEmKlbcK2VrO4/ijozOzn1Xob",
-	"2L8wrA0AfAggA2LIQIaz+r2TF8+RY1QL2MxSrtkhoEiS6AlPWOQcgmWhoHL2lybTXgZQ1MU+NEBgWg25",
-	"lJkvM3WuG7S6QR4QXryctWLJoBGQpK5DJuOCsAsz1E4hHmOG8FojPhyxFLP9gV8DBp3N80f5ULBt8hLP",
-	"jYYSLFrh8w0sTOuCRa0fK70+wNTJ+vbB0yvYBx3G1AJyZA3oVDbA0KFUPVxiT8yWt+7IEmt5qqJwEiVT",
-	"DZI30lBViqgSotIyZSWMK3UJpAc/lti1vKPMwLyY3A0uKfvmSgzZxWmsc1y8hFYzoldGZrvcrXk6k3hv",
-	"qm/XxclEfLbW5YnQl/psszduqc3SqGq2qi4M4whgRszlAVlSLTIV4BLKPWKkDwZHmza+TdqwOzuEJkoi",
-	"kGIvlTTuU6UxYFxIzfv+UiSei6eZXc3xQU9CvGZvNbn5jKbnsZyJWyFpG8LiIiQ7hI0lElQF6S8k+wSX",
-	"Z5sciblNt8VQXSM/QBVYyLyE60vZTM7cNths0FP9ocIpxlPNPsBJGHuhPSGUwvxUjKNImIb1gfqZi7Fm",
-	"l4ylgAH4SLiUXOXDWgGi89GcTG0yYyHEOASxyNxeU+UF3+/XeFweTLX2RCg/pT2WGMloAsZSJNVgkvIx",
-	"heiFcjxxMZZYU3V+p908ori4DjjKGqh7vwR9rBUcmErwOEsS6UVnr7H94WpXTGjxXnwwOOhvtXZ3d7f2",
-	"Ynp363477m+14v693d5u+/4OrSmmtqakBVxpnXWybyBOt+baH3GMPgCScMHWyMU49TcH62x+qmgUv/jb",
-	"f/rtb7/+y195m1pHHlwaj8s1SRiNa9OHlhBioxhanHROZplQuQTktHyELel6tqEHJwyh0HIyq4Ry92tS",
-	"y3jfvNp48+yx9VE4DuOG77TYQ167f4shmGY/pDxXHSLMrZGExLKGkKhpv8+UCklsZKk0JDOaCoiE5GIg",
-	"Q8LHE5lqKjQACfY5TcqDyXnMos/HTyAYwy4nTKiNUQUuZH0ctec0rsoCyYJSaqng6IJ6MZ4XE7bWIIk6",
-	"jmclpOIIy41pGctLJGv5R3bqbWzxKNau9fyU98+ZF5xCwy9reU9fQ0y6KxZu3cRTxeKVPlRrvNxbx4da",
-	"N/TXijmPKM7huxEEcN+BZNd5FBIpqpfSW73ML1r1dWLHRRfnqgW+jkpmiQDW1TNfFtxWVcop+ytDKy8j",
-	"JN1cTrfJC8FIIodckAnUf8KISSO9Om9YVYouQhkWsQxbXiAQmSQr4BSI4qLPalLBPTQPFqw6aGS0b32X",
-	"JkkUklkV6qEo/znF/NuHrGCRBwrZ3Lm1LNhn7bjV3+nt0YP7g7vs3lar9N8OXSMTzuIsLIiqK30zeayf",
-	"RQQtbMu189ustXgf382zAdyIpXgR5oReR5YInGNtVlhYqlqXj+E0iRwatoh0WUoKGzMqvFXfLG8MiU6p",
-	"UEbEs6aTuHKBNaGixSJHqewlbHwZiJ+YI7rYTKbnV9sXlqbekmF5FV/o0Jbyxfp4thgqmDsw3SGWlcyj",
-	"ssmgQ8ZTpR0eGkhSK695u+84Pu/Gp1LLvky80lO2X0XRo5h5NFNBGCgFISOG7N7UVqGqVub0lvl3yEuL",
-	"ZamWQLJeprrddaoKt4Hg5PpgAHj2oT+yqgDCjHW2OUCwVdP3m4KtOTG/aXWyTdcRs8muS2t+4UqEywK1",
-	"F8nVIzNhSf/LkGtNkDSQvy8041I3eZG+Fy/bjJYzmnQkaOmoRDU7lfIkzcUgz8G/ehS1Z3uu5SXsoaJ1",
-	"72Qs9bUxozo355PNsjO6YXO6P0/uyAcHHrr65JZhjkkvoeLcQpMuFrM/Z2xC2Fj+hEMpO4B+vglltm81",
-	"gwZfGvu50k4PM/NukPRbV1OZwF1QA9V8eaxKHxv1D8IwY0NfOcKmec6HsBnE7GKlGAGdWEbgW4kTesFO",
-	"GGQnq6ulfJq9XlwyZdteHWuOz73w3xlZM3VzOJWxvOyB0zKWYIR24hyWJUPz3DbiCxSbaS+WrvGmB3xh",
-	"TVHwswrJSE5TONBjLqa6FkypdX+3VY7kvXnzy1Yb876+2vmytbX75taXra19/ObWH//RVYo/xrSunnhM",
-	"5yGZM5pujaXQo624Uu042GntHGy1d7Za7cXA4zfv9t5v3WxBwtpX7S9bWztvbmWfv2zv2Nnsmond8oYm",
-	"x3UVd+F7KMTxmWTKqts8jghNqsCpteJVnKGdlqJKZVosX1axwhZY035rMQx8jTVnIq6nFsz6aEgrhpd+",
-	"PFrhNWZnc4CK5yYluHnFBEgKV5iFEBnTigZ512Nzzaxu93bv3Tto3V1eRKTuHvuiRkXz3Tjt/QbpBilf",
-	"7ORlymXK9bwWwbdoRNxbakFcYztUTbSEUQ8G1DrhS0of5UaGjiXueywFYDMmUlVhE+1PDcqdGsb7BbZr",
-	"/nxk28a/oRHz50Pbhze7yiZmX0dp8IQJ/UwN15YAN5NrXgDfsenmHzC7HOq2/iGrfI3I2qvnk1/ndG1D",
-	"wn5n+Fqk3MRTzpd5yst7Mo75lpwwscXFlmCzSnLW/r5nm5Kr+M/X0Ufy3fnQznVytFiPz7Ra53Wv4JIs",
-	"jHu6SSd88cQ7f1ljJS6xPvppjY++SpWX5bBIihl6x9hGrA1kuk0e+6G9lKtxXj5GXoyv9QKzknJglq4G",
-	"Zk03FphVc6hLhTV2PGU1+uuFat2+/U+//cuv//1/uH37A+FwNAmuqs41D7AqAtAsMgWLNJzRw4YqO66q",
-	"XKKaRX2tlmL9XFBfOgSs2nQdOsmXf0reBI2ZIsrlRnlgbxG4l6o8R8Ow5PmEdUiLuJjZLGR2ZWBu7q5f",
-	"5aufro5OuwrjW87qtI1Pqy3fUkPAa4awrxuwRBsHLDVYGhnL7QkoBOvdCn5dE2vH6fKMvAFO613b4lLY",
-	"6qferpbvOUhddoVrtlzXxhrYPJSlCRSPLp9A8ahmREaGPhYDuRJLLQTigCqiGS4WlPwXIKCb69QcLU+M",
-	"3ISfmOEtYxNF67Kr8AKFEzTigxy9PL6hSMwGXMDR6IDbuIdF5igxN4h1ZU8dlH2GkwtJHIKRGSPnQs7A",
-	"2ILx45kyT15YEF9Rk9Zr2n0fBg/phPZ4wrUX5P4L33q4dAR0us/cEhXuHNrXZwOZnlExP5taMItmUDhu",
-	"NF58+oegOr6eLDEBllEJtG8zUtaX4zFarbjI9mMhjuqdNboFu9ut7TZBmK5/+q9/Hn7zv//6n//Nv/36",
-	"3/xvv/uvf/M/BWFgt8o9CbT6jL5dmm9plEGWJxeZgZS1PXQ73Cu7HQ7293f3vTkR9O2TtNbYD34RWAuz",
-	"hU4V9sALQKkMmcTZcCyqIGw0yu/WnpFdfIekZVQEPEWO3zrU0MKl5x3zScHYvmzYdxS9YGfOpg6We9w8",
-	"XDNqzpF5u4dZbxV6bB/s3tvzjkDGbAm6q0MKtuA4tvSWDxHEmqvevu0FYfD2bcU2hV83ME2Z8fwIHsa/",
-	"4uAN+CFVDQbtWPZ4wrIEXJoyMkN8n0Xkkht1VG6o9fUkkTR+whPmx9PGXLh0iKW0kpxc7e4L5pjEFFqq",
-	"hPLt7u7v7+3tNgPo/6E7TauBMDMeiTlFDqO5fOtd7GzvbbdW+p1ct5YqFtakdKQLB65MxxV+uvx+up72",
-	"w+z2XN+E6F69ml/ObGPxsE3VFA0FFbFvws9UzSV8apqIsls6IlrK0MIDWfMbVLgdTUVsJJRznkig54bV",
-	"Qz1zr8khPwLtLCS9uedAIvoWcNuY9fmCPWSTSIsntSrka1AfcYA8iy9WH6oA5pgL93nxhj9h+ige88uC",
-	"uJ3mBWsXghIcqi+F9j30BN97drD03iGZjSRDKB6QgbCuOHwADJY5oLIsBhjAnUV29vcL0QlwXcaY3mlk",
-	"Elpd9LtXXnCvZeQDVqoO3Tr6OYR+SDUbynS+yQTOrEzFZOpDs7U91keM7BUjRg7Ra1kQpJ9LjAjBa8ZG",
-	"hZQP6r/86h9+98vfNEih/9CLn022bvnleMwNz9hcqXCsSzobSSx9NWH0PJfBqpeV630ZIq0qN2Y3pAMH",
-	"eEznGzpamzGLffzjVVjDmj3GgLDL7q8thF7MjV4oHewFjb6qjbRY0LhJAeNN5EXbPmsWEp1YVxNmjKTB",
-	"QAf3hBrVuMPRdGJ+2yYvBgNIneV4KkbUXDQFkDiIh7fBaz2GoALlig3CvG/48ozOgzDoTdW8rJ7AN430",
-	"E1yQF65F/HiE7eKHB9D6QjBUfbGH5RpgBqjqVD8fJOtG4rVOlsZr2R+vp8BuB76+uF5akFryxqNV9XTO",
-	"EQjKoT18MZIJs5lrigxSOSb3w1brbti+fz/c2d8L7+61wvv3d4gUmFrQY4AXpeFogEm9Wk5Xo2gfxDQ9",
-	"D7wyt6bpBm8xOHNpXvZ5w+xNeW3UYNwzPxUxIHQWtQAjMgd3E8xO1dpw8/D4ulLgs8yQVly4rDKYNTd4",
-	"zPa6anFV0/4IPSeTVMbTvj7MQpDAwLSGs+Tg7t27O+39VT4Tl3xRTb7lb4nmiPJazLQ9zAqBVa1j50LO",
-	"lCdU6uASiMZgi19WAhsCwGpEHRvPjFm72dkpE+yDDxHiuViOdUPBmIsNr453XK+K64YDGBtnuINHaVXk",
-	"YNPEl5WxgZ6ctctE/wWtdWpOzajZDAjSC9FLIFOCQXrlVm04X0OIh/5UaTnO45yBahMphoroavoaPNoM",
-	"ZQNINrTnAykjA9owq5WXSTUkGC6rVIUx3IM6vx/NNt9XMnFDpNIMvcCO9DoKMG4R15VfzHu+ssyCkQnF",
-	"YHizoGo9ZF18lysymCZJx8FzgdIxkElSSZaoDdeuGZzb5YWAGsutHZ9FtlpmkcgRA0uy8IchpLvVpCl7",
-	"5uEIuxPrTp5FULLHpXEQDlxWqxKqcMphtrq1e3ZdiVBdjgQvqx/y/ghpwda6EsjlAJtvccLgXsM1G9Bp",
-	"ojHqqSbLEpo1Epah5YU8y1YZH2JVlDoMqNQzpGCcUeCO1bqrJMYyahhVP7EXTVEhLb5s/oyRzfLYfslj",
-	"99Uk5fY78xd8WY75zlvyANwPWWnQbf8OTCCuGBSWNqnEZlSBNFqrF6uo0rvVmgobsL5orZaKObxPfPOQ",
-	"RO7xCMS8rHAjfGeeVKF5xlyzERGMA3uCS1eUb1273IXe8a0gXB5WHwYU06vzhS600TDAXr3OX7Gf4zy4",
-	"XhXi71UxAF8VIvDVw1IDR2ZQXt8L1NL4VEzFx9/PmVinjMiaTAfDH56xy3tIBpwlscrzX0JCIXZMZSWe",
-	"V+WP2VrpHslSKk2TrJb6gv4CEUFYR1fEkHyInltJhATrnh6lcjocZfWNK3b2/+v/+Prvfvn1//e/VuP0",
-	"V4dM1UWJwZ2P4WE2om9C9cgTlX9DQUl2nJPF2sckRzDNJcxfQf6O2cg76Ba/A1nQi/FlS6MU//SOj7+x",
-	"MeWeUMDHW+Z7/0ig8/+lEO1WHsT91Ws4rMEYG4dkYNj9tMh4TPMDw3XKvGTQjIl8Bl09oxBwiB+esHHx",
-	"42th9HEBIRIYCOHTFyFAAu1SFT1u955D+6gQU3t1StXIsKlF4h8BG/Z01mq3tkx3W+2d3b21y27+9KeL",
-	"ff3gB/5ZtVqt9todpIwmolGqcFhjGgHYUoxDtjl11TCMo0vVyjEnzqMGsx4cRW84J56xWjJvNwnw9zBd",
-	"FwzyxIviBWxVpmOMKJzQVNuMJCjaE38QfOWBl+RPbcVyG7llhmM+LsJl3ISAh1tBQcfsceEFPVxpWoSh",
-	"vKldNxY7TP5mtXUsOv+7dQoYRDbiP3LQKFnSGFWFxMJs+u+6AY+7QWcn7Aaaj1kXSpPt77Z3d+7uhV0I",
-	"se0Gna5Vq7Yn8aAbhN1A8Z+Z7/fu7bRb5tX5BB8r2D7vZM8yYboAe203eDulYkg1Pr5mzfhu8L654QSW",
-	"wzxbXYsO2QV7jyvwEGI2zl5pZfbWNzqsxL5/E3or/eeVZ1zYWFhCKTLrh5DCRsoFiWXEaOry3Cv0dR31",
-	"yhL9ry/p2epRnqiiPON/7hIml1aOWpxqsfUmNaxONNWLc8haWTYBfNUbwths9Ob0kghdmdEhnHV4WAxt",
-	"ilOP9s/lYBB1bCRIj3ExhKxtsB+aPxBNm9CBZimhZDbiCTvsiuic989ZHHXMUKCkHANl3JwMuOssI12s",
-	"eXZIIlu8MeosDFhIDPG19Zhwnq6Y2iGJJPp1o44TfKfK4oDrEesKwd5q8H6SMbxuBGYAAydHyYzOVbYY",
-	"4L2QMSNv3/ZchJtgLLZ+iq4ouoKxT0yjtOsXhLmH2C5iEAa4JoHZaphgpby/e6GBHOdI4EXWt/vmYXEM",
-	"2WOi8tSDbEzum++7sbkvXrkxFgoy+oLwPCjmPojymuKARfSthnBbEMm22JKaTlgaQlQKwiqLijVbeBFv",
-	"V+Dy0lyLae4WQWiKeHkpRK4sOkJskwruDJk+m7qoQRcvaMNv5QBcfM3MpI/YRPsAM4wANWam77geoaDV",
-	"rFzA4yaaUs2a+VSmhUX8rJFWtEQBgkj0BgrMGhv7crWGskZrP/jBEgVkjXZeMZpcBpLoqO6E+RGJzAXt",
-	"Dnsqk9oT4YUjukyx2ZNlWsoa61PnYEOGG0IkQEh6UzXH8guDxfzKGt68GO7iahk5hlfYnYzXhA6NCc5p",
-	"odgRcraM9N0hy+jYESCQjl0fr4CgWHotxTZfzd6V4pryBjbC10W5FqKsASPLfGeWFgBNF2eV80FVl+2U",
-	"PQAR5h6LwJfvLJMFdmk9RQjx9S//6tdBGLxA8367FQYvaQrqVauxYygfoS9dy8yxLqeM4pWMwfgw+H4V",
-	"pPXLd+XxOnLEg9t4jPCOZ3Q125UlVIeFy606rkxKyC5/e9fj3e2u6sAdHVx9exN5bxV3icD14G6DIDtI",
-	"8Kdhw0HxoOacsbAwBQYGQa7InIKiN9AyicZLaGvdLvf/4Xq6XQ9L1Ft7XK7r4VeXO/2XrmU9NhdfwpU+",
-	"BG1DTnUmV4WYfWeUBB9a3WpggCz9swD57e6kSuObjY/eX4yP9tnWfsgV13VZ7VqSoSeEwluE40hk4hxi",
-	"IEN98CKorfCbDPvpuGgwvAMWO/XHKY+/e0Dbg1a/id+mrkgHTO860jmu+7p0Dm89fquZUJdGM3FhTHLC",
-	"PNceEzqdn9VBt5XKTdkKl4/NG5UalzsbAGhL2YClddsGznU7CXO9E0NN5mABVeWKxUJopM3ERGfS0wxv",
-	"Di21qdLQ8jqEulDwfWVWf7bEizsMaCP9acr1HJPnLGAk9S5EdDTVI5nyn1FMYX8Az5HTF99//DwKES5D",
-	"njOBsN5QxCKCKvZ3uBAsBU0SHgB6d+l8rrtscGb+gLFgXvo+m/t3BH4l52yeafpSDPhwmlo0sKN+n020",
-	"4YWpYbiFB1ic7RcUzDbblgBHhEt9xCiKuegkCX60dWy62jIjyTnchJvPgFyyvEhMEeP8DL+KsHQalHM4",
-	"kdO0j8JhL5Uzw8NvkC9Y70SaJ52Rx8b8K2ZkKRxgNt6fThmY8e1wtSvAsjhSs/RL3NhZYK/z5x5rIiD7",
-	"jU4mDKKWBZHTlCRyaAQmiMsEoQ5etOENk1S+5czFuWiiNJ0rckETHh+aO4rQQvUc7wRgmAvjfw8U4cN5",
-	"OEIjz9HLYzOQQSqFRhvJj6ZUvJ1SQW5+/Yu/+foXf3MLShTTJLH0Cz1t9ahiMXn1+OQUx5wB0hNp5n5y",
-	"8jjMNwSeSKQYdsVEJsl2V3TF7duPoR6BdRNjZd6M0d++3SHRuy6w2m7QaYVdYLfdoPOPP//r91FWEWgm",
-	"03MWh8Vnn4ddRNhHn4MH9L8rcoz/blBozZYgCO0G9qQeoS/789PTlzb8BMsGZIUVIBQ5JEoS6hAVzN4m",
-	"Up4TqgkGn0AjXYEkSKIfbdk7Yes4jiyCchGAr0AwdqlOJixJuBiaZbFPYS67EvScnfWpAtgrRNB4SVWf",
-	"Jg/tdzZu3zbgcr5uRoAOEoUE/oijsCuiMsC5+a3sUYtuFStUavCiGWZsc8wzLEJDUyNq6NgO/5SPmbp9",
-	"G0a8WLapJoIbAwbsQ7DC2pWbVfwtifmQ20X4GUulQjuukfWFAhnAHoyjCe2P2NYO5LeXQbdms9k2hZ+3",
-	"ZTq8Y99Vd54eP3z8/OQxvJOjLAU/ss6pEpxFG58xNxydcItvsYvwrSO4F+70R6x/fvYTQHU/61cqL0yk",
-	"8rLBUhIB1seQDNNp2VuutDsw5XoEgORtcwSJhHKnWZUNqB3z0IwFAeZLUPB49zGlH8h4XicV5Y9wVva2",
-	"wltwgaqJNGtomthptawT17kkiw7AnyhcABS1VgliOGQrIgJXW6s8A3nsRPji1+4O9KRDbyOgsI1Pq1sO",
-	"O9k7turJKzZJUIBX0zHAvHWC45J0Xey5XHnYsG46VFXfscKArjtQxII1pJ7T8iKgNyRfiyNDOFtabi3U",
-	"0L5pbg/SvmUdMqyImYcxvtAEshVD8tywdK6JngHwHggNNt5O8bjAkzJ+yWM8qBWyhOktp8gVdGRlPqA8",
-	"SNAE4sr2wWZtmrNLkylbiC7Ae7MVBjbBtpTPL8olF8x5F2zHmo+LfdQs7Ipe25Ve3wCBNzsYiyvn9I33",
-	"ZYnWYhn5Tuhy4i63PbBEvpnTgaMn1KXUyhTIitAlK7nsmMRcjblSDc/JEws1NaaCDlmKslufCqI0B3wN",
-	"kjJq/e3WBQm/Qv425PhCFocL5slrEZeJ+xEO6mPx20+3m3aibjtBXB9KGRc2DZAPuNK4PHbXBjxh6s47",
-	"Hr+Hw8tqWFoBbUlOjUyZSYuHaDYeAnQ8FHIyfA9YD3qqAaTAbLdLn7ec3/R8Q5UorIPhH0nSxbwGBDG0",
-	"ISGREdgwIoNlBavG9JyFmM+PdzAm8EH0BiBU7d8COeiFYCSCwvWReW4khTRqlXWeR8eDLfuj1Yejx6d0",
-	"GB0CWIbpVCDSujkdTlKkKcvnmfngUXIy/W+To64AdY302FxaYZAJQOPYax9sQ7fPzWF7RnV/FJUWDhrc",
-	"be3B6I/HgCHdl2NGIo6e9RDT7IDfwyZCdKjWtD+yFndn0keFyClrZCanSUzSqSA3Pz999jQkJz/8LCQ/",
-	"evb0FqGqK6Iig5d9zfQW+rEjFBYjF651O3JQb3YnwfVMjuytY3FsQGK16DJ2BFj0pDd3ihdMMdfpgJKs",
-	"Yuek9pIaHzkdoar9HQkSdaet1m6fj4fwB4tyRRSUu0OSMIxYB/vIgOk+7hsEHHXMSKIo+onqir4USpOU",
-	"KfJdQmeUa3z4Jmzt6zQJyTscneqQdxUzQ2TtDH/0Dqb0Pnr//tZhV/DxcFulffJd8vrV020UKzC9+fWr",
-	"pzexk5Sp7V4iezdvmTeiKDJDOoKgkN0WUZiHwe2gHYwcSAw2QRUYeTXcY8gvik9AsIiciURSoMb+VBvR",
-	"JHN5jOgFI7s7XeEeUmQqzEbM6ByP1f1bPlHiM6afoH9thTB6+87tsvzpDxLcbhT9994XRF44h0FoLSTF",
-	"KL2tR1xNakv94RlDPEQ4ezYULT9fh/mRL5J/UJQdCo76wnvu/Hy3G5ydYdxe/uXt7wK63o0b33m8/537",
-	"7e8c3fvO44Pv3Dv6ztG+edRr5TWsqh7bkwOLNVMumEfw3lR1w+0GO1t5tGE38C36+zDYaR189H2d0FSX",
-	"ESP/sLcfYm93W3s1yg3yHEwtIDQxYtocVLa99sHGdE5Xy7KGCty1OuRCVW7XjWmPjxyDpLCDBUEKrluI",
-	"5zK0518mS5VO2HGMNBehdOEslLno5wxDuWvY6EJfKPogcMEfON51OxWbIEUbkpBd2SjCoazopcsJTemY",
-	"IZLVl/Uh+DY9KMpNoTw3ck+oHuU2bh4HVY22qZpsaBmwo8zIwKVS0sN3W2M1PIO41zM9YtazVm9d4VDA",
-	"jyWDzOgG5Vb0iI0PyYDNwBJFhRGXQERPEqsf0BTEU9PADGz/GbitIkNbSAm1T4qVfsNCtUA+HPXkNFUl",
-	"sX/bJwEVtTyYG0hvpyN2HF9G9YRCPv2RTC+vdz6zRWg2qnCardht5QVubOCyWd4CSbqfrbZZs/k9NpAp",
-	"+/3c/Qcwt9/77cctXHv/Y6Zt+Kt/y4+1cnYDi4ZOC6jUboOUptrsbtVyv8Q8j9VjSMLPmbXlL5r5nQFh",
-	"1T4/wklcdzt+sbN6a/5pFUWJlqzoitlbYkN09GI9I+MCAeGdV0s/z9kMQaFTpUPYaKjGTvujjIi0rUKO",
-	"uD0oQXli8W+oMMNWVRD7ja5VEIoyMwvKAdvkFaNxV0hh7UvP2VsdmZWM8JxEmN9BIotGEXUcHEIGcV7g",
-	"ZRGgK0Ro5oGQKAHx5uiUL2KmI1FTTe61Wl2R82ZEEq1R2Yt08YRjdNyl7P/etMGmlZotgsR+q7n5vTru",
-	"9a3vGz9XMI7lhwt2cXuTfNia/wwzREPhMg+XExK9p8lw17Pd1tkYS2bUmO5X3LKraOwpVXq39UwNr8ox",
-	"n6mhuobXIlxRhbtxjevQvCoFW77+RxCJaYE5wNxHhUUFhqIbIyZKFnHH6OYYwbJyb6Rgv+ebY1dkjY3J",
-	"fITL/Fn2oW1yLOp829ltU4prXbolz2zX1128sONczvzcEm1OM5ZmNcExU8Pw3NbV7azRP+ZnYFFacuYs",
-	"Fvd+q3WY39ouHsmCT6JVytzeyqKsn2gwV4oY/D7WJTLk5gK3rvoZnROIq11NB2r4YA5eqk9yP2OxGRsv",
-	"y0ScVUgNdsx/W7u7u4+3nv/w+c7W/ad7Fs5TLzy0s+MeerUbNL7pn6khTHzT7vUPxmUKapGeMcOPZ5Lw",
-	"WIUQ10a46CfTmK2jKI3VUC2NWZqmStrAG4gqQ3lAOW25pCpbFbaTi6PFWBGBMnNVteM6JBFo+REmAcsk",
-	"Bj8oKP4cIvd4FgiUWLgeFEaSZLvu1KDQgI5Wxx8Vj9k2OZUQA0B6tH8+o6lZvaEkUnRFZohMJAwVJ5xl",
-	"62dO1ILAfYhVdSm4DWxrWTMjPhzBVJSbISiTuKQla0FX1JkLGgjX5kq8ytnFqdSeuCsebTTpXU0MNzN8",
-	"Sb8lB9XoaJVrA3Ww3hz+v/npVMttVj45wGqkNmjGQqdljCFEFTWDSFluAtFFKHI5E10xpum52iZPafEc",
-	"w/kwZ83wAgAnMiIhfGP0RhYTQNY3micBezPAD1OLcUFd0UyrTHasavuSpprTJIKKNV3RB9O0hXuHQFQB",
-	"7WwThJMD1zIlkRnaCRPxKR+zCCKzhcRvMTj2kFB1jlE9KOKqc1tljvGUoNlINThzVzlwjY/AYyN8F2j+",
-	"Y2mbqrkZZ7MaZ0ZtpS5C9Lo3MOEwl6Cz6uTQsbXYZOIyie5ccMULbURYURmVH8fSnbnKAWZ4xavH+TB+",
-	"z6gkn9lyEin0gMFWC8hZXGn4drxRAlJcsxuq1H0xUq34dU41a4VxQ9SaK8jRY1luIVSkQGeXjSvMMCyB",
-	"ZLyE0iRqu/k9brMRofG95lLw4iDUR6ImT89LyYqnKOzqS11+m+VUxUHXhKgTOWjAswq2mWVOqidwVxYL",
-	"fGJKRXYNW4Ecan6pc5WVseHoPjZHDQRmHx3m5hkeX3+DgJHKl7MfHpftV+hsX2HC2iB18HjRVnpDrWEk",
-	"GrMmqQA3FJmk0vrcRUxGckZsmMJyUCkfDTxjv2+X1TO2Qo6xjHmDNqMSIyhsMaSkF/YXKzA1FfYflRma",
-	"k7VzFzVUoskMVqVaVmgWVJTbErEh5HgWpX+4yYzc7iULLKv1ey36eqa4nHBw93CdNysAY5NWpapU/mpw",
-	"l+AJP3PZoTW+7ww6LUbjI9ZUgVJbnrrRiG9VvnoQYoALMEk7HDaMxab9c2Z0R0TFcqRmk+sQMA4rjwMZ",
-	"FwsOF+pdFWm3i4C3HtdplgqZ8fOoWCo7Ckn0cqpGmHmdV0U1hwXmCeclT4OFRJBYhi7wD/qnSWK+D00H",
-	"RmbF3IOoWO7W6JSCZAcni8Qzc+xnhb0zU1i71WrdrdEwC2VoP8IZW6xc+4EP2kINYG/WH3Ksuk3frBS3",
-	"dlH8wiHE90qnL6/J5j96Jxl9p2zBvJIn9hrtVApUTskkoRrKV5PTEZuThLNileAyNuMN5SmBHdoge+3A",
-	"xiIHyRqFXQGJUNbAaoMZsc6++eaG2ibPMbofMcxjMO1wRaJ376O6LF+Yg5upkYMQNkihFk1JLF3pLJ7i",
-	"iBBdGXNzbmToSEo604xiaODODowzxq44TVl56utyXy2nVjfgjZojc2Z39PL4hsrKppu9ys4XkGGJtl1d",
-	"wIy6tavtUieVSsXKtkAshQBwJVgeYyoSphwyD+z2jCtmCdt3JLwSiau4cmk92dqid1pZlY9iTQ0sodHO",
-	"i1rkdSAaU0OpQsoHZqrF4jIefuopDPQhDHbabsoKU8tULfV2f+HyAMHEgjWw7FeRw3yKOrnVLi+Zy4eC",
-	"cFECLyNfWKPduGNBOSwwVALxDTRREuVp8MR0xSLwp+k/kX1AowCsAjBfA8ey94IaGcadWRIhHYylhwV0",
-	"UPOONQhBJNeIxmgat3aj7a4A6DDg/gVkO8zKA45pASf8TM7hj136NORYWhn6VWM6L6F/fWA6LwKn1cjl",
-	"FsDOAWCq7EYtrOvGyD+DH7CZcRb1BQrsZ2vq1wBHPG6a9w/cOzpWR2l/xC9YhIK1vXmLti9Ib8SwSvTn",
-	"1d3OwpyY9DyDaPIZ0iBC9cATofo5j9mmzJWX9iua5cucfs2Ix4z725REb7e76ka0cZmKJQOguh6YtbgG",
-	"tatoUTIbbIkNEafWApvAFP7Y5dcW4KKQGmTqZDpwzZRtnkblA0Ob4ZOoLWWsGwZtJVRgo3JAIjkTLI2g",
-	"JXCDV8AtsDglpPNDhDB5gCVWqQANFmRV00JWYDcHMwep8ibkG4Gc6E0uBUyrzYFV1KNQOMSJn/+33/3V",
-	"fwzCKzHemkF/C0jcgqxB/lCOa/blm/dvvCASJfKv+q1XWERyrDXDBc/QtrJEgrWVF4TUvM+g2iZ5Dpjy",
-	"JYUmStiQ9ufbdMK3b0fIKu96WCVs0WdMPxxR/Rl2/fvmMs5mtvxa3oydrBnhHCWJM6It2g4K9ALIZhUB",
-	"tUIvK2TVD0guV5bpLnm1No/NcYP8iJTWVP77OHRWCDpFV0+OdpNpJ83Jba2Q4NL9h8knYMEthPNYqAZ3",
-	"W4c1d+MSKvxDoPAGiKQuihgTbFzWD1XnqjauuIIXutI/LMcTKuYOaxVEe6uEYoQUZhBjZRg1TQHQAmgF",
-	"QDq42iafGbnTiWxoO7fCXlRPL6cWqvLSHMtZOdHyUkDybsyT3Cg+UbZOsRxnDe1ZbFHw03+k29D26QLt",
-	"YFnDkofCFecpGf+sYFokwZ9ILhqqDycl4wdE4VpO6cjPfGc6NhrFBeDXJUnGo9Dyb3V5KIGSgfzFMYvx",
-	"Cm3XXaHfk1xsEpbLTeZawXM13P04zlZey/yOsu5LWFq9gvOc8/65nOpL7zwEWdjNr246IG6wsbxgaBLT",
-	"MolDQhNDnMPRgiMyy6LVDPPCxjUk8H0c8x+owIYjmxXOdgHwHGmGnLhs75VNx1geipKZBARjWYRuEZkS",
-	"bhY0BvTmhZvFnXcp2CHplZR6c1Ev0ea7wkrR5IhE6M+wGSFRXjhM0QHD4PwJoxqCEDGyOJtXVGsOOGEi",
-	"9uaqrSGCF4cVdAK61cZYenzfmgH++Ve//vrv/+6bX/7nb37xt1cJtbegk+vZD+wsP9GFaXtfJa5lYAro",
-	"f/w496YZG9CwDYZXFXEaAsdtMZf6QK7CKSrK/8tQCcDqj5B7JCq+FEF6toaa1YsVmqFu3kQmCXhMbJQb",
-	"HjxsEEuf4D2b+SZWXLhDpuEgufs21267YpV6u+xgPS+uxRVOGO3bsKkv3wUJ7bEk6AQvJkXE9EnKx4gB",
-	"VgaJLtYS0FSd32lDUZj8cN6+/U+//cuv//1/uH0b7HSu0Jkrpu1vSMbS1riGk2s+5zg3p+bTe6/RzxBe",
-	"zwFSWzzaHKH6m1/87T/99rdf/+Wvsmm1mkwnXOMUFjfkEzEDMFutiNYriAKIh/RReQGaecyFgl5Eo2JL",
-	"z0Var+krps8o2vWbBv6hG4Aj+KlFlzDXqtXvxjQ99wZ8KGkjuhTTzozem9u/Dkn0hPKEFXDqpWJOJR2b",
-	"N0vZNsqX321Ps7aOik3FB1ZvQFjSRnfgmzDgyq3vmt4hO4lPRPu293rqfwT+6t5U2z2iurKDH0mZtD6p",
-	"Sm5O5oaCCPMe7Z+HBYc4ktxKQ/0F12y15etIuAbJmM63yadTNM14N2QXu5aqRW7npOcuboILL8Mraw5r",
-	"mAmMpm7oBgsUu9gzCya7TY6xu0nKL6i2TgRiM2Q1PWfCcDQMGVvcoU1bAa7n5phZmiUqhCPXbkzC6EVT",
-	"/y+Uu7VeFBvokrCBxihzc/dC8MoIKuEYBR9yrAeQq01FbEVOwwkyb7CN7cJN5KpgglByzODYIdowMBFf",
-	"Wt1TM/7f/y2Faa48ZQm/YD+rBVZ3UNlmo6Q5YKi+TFLZZwp31EZPYoDzIUkZwCpA9R1XN8daWzw7AZ1f",
-	"ZuE+ZzTRo82aPt54KnO4mVKzToVFHEH/bg3lkC8r1+IWsWBCNdwHXuvAn1aWJxJR3PNA3RM+BM5mTicw",
-	"NxdqQ8f5Y4QJp00xmiacpXnNMLjPsgdvIhZdyuhYGa2MQPF2ORhEtw4tUrt71oZ1Qmit2kb481Lapeyf",
-	"K2IIwAa7QYAtE2TMxVRncIt6lDJmYfedgRjr9cQSxMKU6XRuptVutQFMfpFKYHmvpN5Vi41mpupO0N7Z",
-	"3ds/MN/lfoPG4h4M7RMJe9B3vah3kucVf5ADcoJxkjYS29KA4dmr3QCJHMqpXg6p6IiUOQC7KGUX8pzF",
-	"0TZ5gRgehsQz37w7QUrTOVZG2/YRkun30yqf1nUD153hqSx1w91UNKGNVMSOIFzbge/1aZryEtxXZWfG",
-	"08aRXYh7aTNGIcLUYqwBbzrM03zUSM7sbZwV5yAKAIU+RFzhs6n+9HGFZh3X1BzNuL9NcYVmvKuCChMG",
-	"gkCayeY1gYVYHLBWCnmBl6U56mC6BDhVc+U5Uz8QnrlndEqFmsjUJd5QEr20gOKRrckzZlSocnIM7Y86",
-	"BKRaM/quyFoJkbCt/Eko1nyx/AhheFz9H8xs4YqMuVJQSi8lsZz2EhZD9RAXjx5NUqllP+qYq/P1ZJjS",
-	"uFDazwgJhUKVERbc7BDN3uo7MHdX6sQ8C2UUqZhj3wiGTrISilmPFhGJWp7qQOmFnB0SPsgP8YxyjUUL",
-	"Shy1x/p0qpjTaWdU5Z6UECJGob2usChMYN9G4CXkzeNtckQcrnsGL5ezPyjAslBZJkqZYjrqkJQBorge",
-	"pc6X1xUjrrQ0YkMxiydG8KW8OGnWJ+KZQXrfNnkwJ5b+UafIMUhzx6GCwoePqKaRxXIqUtIhiZAOv0uT",
-	"xMZRWyPFORcOGgdgnkgEFUkj2JEtcvu2Uli9ksedrDpNNs6bxfKlCqQ6G5ELQ3pKld6CR7aOH0W3QjuM",
-	"DqBdQdeIMDweM6G7guARENjZFky2Z8Q2O9b2PlEEPHqU/HTKmc5Tv7IRSbGN454pM+zvnbx4DsRIBimY",
-	"i8zOAvFBizumRa7IQCaJnFkv3btuAGOGgpuu4W4QdoOX2YdON/jHn/91N3gfbZOHiVQMitmrjpnEXqvV",
-	"LvjuDJnPMP14r9XasdecFQ4gaOrthEPhpL1Wa7dEyUbflBNmGgJF08kYABRqy65ibAtcoVy5DUJyDo2I",
-	"umNbhOvKKjuqU+ATFeYA9cPmZMyThNtqlSShAETuynpSJYUhd53Oz8bqu88RfsyuuznOZuVprokpicH5",
-	"Rt/Foz+iE5hW5tMxPWTAZ5HmYyanOnLlMq3M5iANEu4H3n2OXLkBVn/GMIvlmAs1S2+orNpEzPo8rhRn",
-	"VorV1K1FZhmEzWtyaNmXibmqvBWnMyYkLa+AFQrtWXXKE5wqRH0A3XZoaIJrFFdcwafyYaxeK8iNmC1I",
-	"Dcy+eLYLdg0Lq+CqJyM/pShXl5dpn7XjVn+nt0cP7g/usntbrdJ/O7RmEWGOpTUsFLs+2POUr1goUu3l",
-	"c9l9nJfFD2tYankiNElqhopstVwBQ0zHkAaWFKvD148Vo9fMsQkBxQLsFloSLJBlzUR4bLS0Jyc0jMUV",
-	"nC3VQN+vKwgNJ6o00EyoMi9lhdIPWoUa6a3FGunv31QEu3ar7Y+OyOslc2Rjh3jP5OwY5Yfs5iI37ZBu",
-	"WQQTdxcFUBmpta4sHKPH0FXGf6aGwA4eZr7Ob/7LX3zzZ//p6z//11//5h+CMCgXDG4uPD9J5fikELcX",
-	"BoDTUosq+DIrGdPoiDhMt6DTPrh/r92+f7dtfw6DE5uo2QqDUxsH8WbNDpoX53wpkyTTFcNgQcZbVqfq",
-	"AZpf5MBc7pGTBCIsth3D7idcsDI1BzzukJUz6AqUKnJASdNeh7zruq2G+7q42XCbl7cbnmmy4fBuYcvh",
-	"xT34FrYdPns2Hp5we9n1bGbX7qYtEG720zxWlTtWr0fwviuaFP86Aq5zwwmyGNvhhO5Md9mkh81W+e98",
-	"+cbwQVc1337CIN+q6+1zRq3jD1mfIjcr1dghU1UMYTK3Cgqb5c1Fje0sL9S/LJTYVlW0ruZqif4mhfk7",
-	"WPjVlZH/Y+z3u//487+O4KLkAPTuOHhXHNl6+AXcPdwHc0H1oSIoRkwPuBWy0f2RyrfzGwqUTbg1AYYV",
-	"5MbcmaTR3Jrh+LlYXNCMIBoaru6uOCrPFRSfRCoL55EDKxWEgbxRHL5F3JpC8jsYcgbmb3yu3Wq32ihp",
-	"QPHE6aQDMWuZnioFCzP1RbCZaxWYRI6Ti2BSULaGKDqrFwVPcbc/oP2s2M8KMxo8szGjWUYwzjjvyEVL",
-	"0gO3JSgfVDhBre5g2FLv227eXoPGEwj5kIl1Nw+ZMIvNMkAFI6UY2SWW/anR5WzR8equvMC+vqeslesK",
-	"m0LjGFgiTV6mphPNTTsIuLu4+G5c2zlblFAl1MsWBTEDPXp5TKD6feHtD2KYPjWKm+vDSPZGaa1z3YBv",
-	"v97/tdNqWYVOnkcZiACJYgaGm9hVSakNMMar4JDst3aB85ScSlwRNZpC+BtUTlvc4Vc4vA14yPZbu9fA",
-	"q3YygnAg0K2FjBn4oHRKBwPer9+isbxgzeoblOt1f/IYcgyY/h8iuuMyseEplFdcoxy729pqnpzzAS36",
-	"CRZdDAOZQjgqeKcpwTHElexgqgimuceHQFOYRGwkTXNoW5mJEQxknm03bX5yJ4TLEsc40MZqCY7+2+SK",
-	"+MyDb+BkIFiEFRXmFb1gDSC3TNe0z5T1N1BNohJYV1ajYJu4Yhztg3D33h7WpjdUCvbTrEA2qO/9EU1p",
-	"X7PUgcUdnTw8PiYW5+rAkHd7Bwt0mMdVQtWI7ISk3WqRhF2wRJGYsUkxneEePI4hZ+ifALCkPHhmAeor",
-	"C8JGL0gCxcqL6H6AmaXlEIFgIextwKEWWWrBF3Za4d7d+zhVnwh5Qi/YBmC0gtI+cSEMVTYP7DR8mgFK",
-	"U3q+hqpeHPymT8YHger6viGJInJaE2wuOAcQbL4SVinicQQBLTHkpRq1x6lvGH1FSWSOXuTccACjeOhw",
-	"F2yNXpbEyjpnzI2LgXtxSc5KmGaR1bOwL4uotE2O8Cs56Ios9MscAlDgGpdOrCHVU4y5vxSZKszakQoJ",
-	"NoeiAM8GrloQBhc0mcIThqnfLaCEOYwwoAUz2XIzj+A7TzvuYRTboVXThtEJyy0coTZYeR38eEEnaN3f",
-	"bQVg54NKHq2dg632zlarvXilrHeAzJJ+spRa0/VgVWRGLJ0eDyiNWm5Mv3xGz1loCRxcw5U9XAJ2tjp3",
-	"7lGxqNpCdoNFW+TawpjRhUS3gqfGYdFjqhuDWhozniQd9LsuJFGBUhPm15N5T6OPZcGjmzlHIiygYU5w",
-	"4Xl4Bi9tu+eA4VMxebRaB94j++HT7CrW7UuLZSq3Ma+ba/c/YppdTSZdfa6cqsJggMy3QnFU0wlLCT7p",
-	"g4olEf4WLVaTRBORJ5ZJyJmqNOmLZAKP2U0MP++QOlCXkzKSxhHO6SpBkXZVvgzuBm/CD47zcsI0jvnb",
-	"pFic0HmGarF6I2m6WtOo0mafajaU6XxZ9LB107tHrYDFEfPxQ4TQVWjtoRvjVZhrNs/gX371D7/75W+C",
-	"j0JybujfJqJ7CQGSpZ2y+TIZBWBhVfSn1ITULVKaHI+51qtLhF7CxgJZHojv5zpBLFWoKemCAYpGk8Ny",
-	"+AlJmFalPC+iJoza8lpGUJCCbWm5JSvFuK1vRrB6OKwqNefrcCWjTL6ahfTbj0HSWc/fRk4KVAE7u6wg",
-	"ajPeiZk/6xiErSUWg8SzWrhHNpkoj04WNpgCVVOAxUI2OqPzzoKQbf2VMBwF2m0OSL2KGrFgxCcxD7rl",
-	"WytK+cSV8fg2Ed+LCcuKmRhpjZXwdkHbJlw3oT8nu9eRXIbka1PasB4GYjBMFUst9oK7tSXvMyBGRaZC",
-	"84TM5bTkwg3BN4Fe49xjjMGu8MtQcjHsCjkYJFwwlzPHxRD8yYdg4MaELODfeYmMzA7uUu2AMZv+81BG",
-	"mqM9fGH95chui95rSA1nEJDoRjEbUY1PwyQV64qbvFTdg9oiIdI1mEdJOB8/1sy71cGB6Xy9sHoxXCaZ",
-	"zguoFXBOJ0zY2O8Iwz8i4qp6YDHUyI4y8quR2oYAXcVC6ew4vamar8Xbse9NH63XiqUbPU8PWL7lQB8h",
-	"oYakZEpgyn6oakOGa/h6KmViIIkkq0GkaZqyGIMrP4wIrGn6yR04CiBC1uPPmqbfKrlA03QB0lCmoOPg",
-	"rsEDMzqvkXOnUKBnaZWzh4VaJGWbM3hG6EWxTonaJmsy8QVBAMVain11xc1M0oVITY51e9ohiVqR+3Rg",
-	"/TRGXNnZfuuKHCmXJJkwbVPnrQkxShlN0MCONFxg4oVkFGtRv2ULFXGNRhnVFTx3kUFmKMTAQ24Hw8IF",
-	"WiZQnhpNbjBXl9mH6RvatY4AoB5uisWTrlQNLhjLHofYxfbuPReTZ44GB+O0w62BvM7tAnpNc7brBnnt",
-	"ue5Dazx2ip8r2FfDbqeTRNL4DJ5YUpUdNh/NszNJJhRSp7jNG4SaJh0SVThYFCKhRaZxW7vH/JlVDvCU",
-	"CgSYHYdJBXXfu0Kwiyz9Rxh5XKZzSA12fN7md3FX5AdHa49ZLysKTbUtVNAxRxQGhbcGdge3RCF6ritu",
-	"Fn2jClHnXRqVKxaPOVTLVRb4DRcaAsdcjgAsRp5NYnNA0AvsqWALBp0QT1xvbn24h8BBEparJWJeDAHM",
-	"sLSOtUKFxcixkHsTAwwJyEDdIArBnJ7KBOuC8NSFHTrHM6RugdQXnUUdEj0HtuKKuCH6D7gO43LcA3kO",
-	"mD9gELX+7p39fTvNRIrhYaGPrJp+ceZd4WI9DVeClkrTO7gFu/BclrmxdkuMQjMtGZ0h6KuHmKSdIkRf",
-	"7oSITucT65mMbEhzlPsqMEvsEbrIuyKLyZtglCdVDic5S43H5PiiBwWurwJoAtfubBxaAtttEVXQOM2i",
-	"uaWe6gzrMKOhPUtmylbgmtF52BU0SRyG1ACApWJGDvZw7e7f8rNk08oTZBv1THk8TTQ3zOCOOXFbLuS/",
-	"KUd1fTyR6fhjeymwdwb9L3dVAAlxBQxoY14K7N6d3YFM660c5gnHrSsFw5fjZLpcIZvOnePxlh39h056",
-	"ACAHrrOwUsOmopQNWGqEGZeEaA6QlpbOhdKMxq69wm7ccPwUKx+JuAC+mXn4usLcz2VsalA2S5lOhTzS",
-	"jCtiwVPH2zwE/EOzUFnt8KtIFkzodA7y+I5pBVajIFL003FRoLgDd6FqLleUB/qJXHYwiGUVEhn6r4ab",
-	"83QfZSHSyPIxAp+KIhHVF8Ff4gpfkvzwJrQlFP0JirnVYzsDcLwDOI22r3ce7AyHuiJi9LMcZYeMO7zO",
-	"MMeiNYI7B0qOWZ+PaWKubwB4gWwtwXJEFg5h0zaSIsNf8CUsSsWsjQRyUjOUjUWcvkKLKAMuNvcFlhyz",
-	"SjWqyBbsHwHblzWaBQottvvcFq0wN1BhxzJ4w0IrZUBDf4pmuQ0nMxh2QuRggOBhWclKnEym+kCHroJc",
-	"od8SJdWsTBlRwBU5LC0B1P1YfB3rloR1Hoq8dJjPdZK3X0azq9+/ch3wzFtjJIVYYrQqhK5KW4fU+i1B",
-	"0l3u5DbyV3HVykZQ34j8NQkKbbh439rpWGdPRo4eQIkRHwPMPbFiYG+qoTS5UYFidgHEV1DUi72DnWCx",
-	"7xMmYhD1RUxSRuFv56UqDd7GFXiSTLmrCcfH4NuSg/KmG37hpNKbVt7cxYdDsgfCwS1gJD2U/waYRUAx",
-	"+mhqZZhMrYmK6lwWZ9oVIM1mIqzGOjLb5DFEik4B5BPGEGLw5wUW8QctgsZhJkAYOomegDIHV65dABRQ",
-	"avbOpo+FVry1H7cXcnn9GbogJPVoQkUfgvEFKlATJicJMj2j22VYFFhvtNBMoR+bLPD+zfv/HgAA//8=",
+	"7L17jyPLdSf4VWJzLfQDWWyyXt1dBcFb/bq3pH6pq1pX0mW7MsgMkqFKRlAZwWJTfRuQdzBew8CsZxYL",
+	"/SMssFrM2po/RmMYg/F6NJ/G63tlf4tBnBORL0aSySp2d12NL6BWkcyM54kT5/k774K+HE+kYEKr4OBd",
+	"kLKfTZnSD2TMGXzxUIoLliqquRQPZDw33/Wl0Exo8yedTBLeh1/v/FRJYb5jb+l4kjD7ZPb2GY+Dg+De",
+	"3R69u3/3/lZv/9721u5ddnfr3u79+1vtnXt7cUy3t3v7+8H7MFD9ERtT08YfpWwQHAT/8518pHfwV3Wn",
+	"OLpXOPTg/fv3IcyDpywODnQ6Ze/D0jyeqaH6aHMJg5ipfnAwoIlil5qYGW7zyZ0wpbgUH3OCynYZHHwZ",
+	"7AVhsB+8udRE3dCXT/aZGh6J/kimn2YLw2Cshvjytvlva2dn5/HW8x8+3966/3S3Oelm01g2W/hGTaRQ",
+	"i6fxFRu8YpOkyRJc5jANjoSasRSHZeaf8on5JTgITkeMFJeScE1mVJFYCka0bJlF+JzRRI82O0Bss35c",
+	"n8sZ0SOuiJAxI1zBQJ4xpeiQqaZDKZFLzIKDdhjEVMPgnqlhcPAlbAM2EXzzX/78mz/9T1//2b/++rd/",
+	"H5QP4vGj5vT1JJVjS/3BQbAbAJUf19FYGJwwEZ/yMQsOOvv373U69+922vhfGJxoqqcKxn06n5hH3r95",
+	"35ws7XIt3/2xfSokMomZ0mTAU6VDIlMi2Cz7gsy4HpHIvB/BZrxMZS9h482ShW3UN9ZjTWIeEyE1mcn0",
+	"/JBEZk8jQkVM9IiRz09PXxIFC0YUnZPZaB6SiKWpTCPzhSKzEdVESxLLVhAGI0ZjlsJRfMV0Ot86GmiW",
+	"mo/lfr8w8zZbsg1dmb/uh4Sah8lIzsiYijlRrC9FrEzrOp0TOqRcmE7yWWe0uB0GGvYy4EKzIWxMGPxo",
+	"y/KOLUMq1TE8p2Om8DzYW51wQeQ0JYkcqpqOgv3Ptj9/8aOf/Ph7D3/06unOg5dHrx8/+OH3H5zsHQXZ",
+	"GJROuRia9X5vSFFrLoZqs3vqWl1Ohso+RaiZKJsTmjJyziaaCDkDgnutWLrZkZkWl49qqlhqRsQuWDrv",
+	"ydjsNFNkxMd2WNlhBEI6SvsjfsFsmwvbaFpk4oIlcsIITeVUxCQyDCkyWzhJ5YSl2gpryLBWcfmYmZVx",
+	"PG3Zs3Zor5iaJjoo309fYm+2oTcZccjeT1lfmx7s208oT6YpW5zZUfkS0eak9eU0wfPaM7OFBmIykClR",
+	"cszMYi7O+uEasy4x6HidG/E4Nu8/NqzBc95HMK78GAlJ1LQ/Ks1w8QCZ0+NEp2qTT2RKZiM5NpdraVUU",
+	"04ckYQNN5FST2YiJ/BH8GdZLSLda2ai+NJJZGHDNxmr1AcTb6H02aJqmdL5ABJUlCnE33EItIQsn9pjD",
+	"GMfcvE+Tl4WNtdJWdaGRHVvSMBdOz6wl6dH+ue9AlAQ+5T9exadUZcUaXeBNF3WRnsb07TG+2TF395gL",
+	"97G67mHA1Zmd9uI0jLToFkWFBNYOV0ZlS5PNyjycNd+TMmFUeE53ZelKA1i6scAtPGfEnG86ZkQO7FC5",
+	"GC7umeEXLK57v3gSjLx5SNh4oud4DmiSGEG0vIVNN6fCrlYRvh2mbyEe0iT5VOzcd1wMiZs/FEsvzNUE",
+	"Q1OhEQe4VkTOhOEY49KyvQuG6yhIYzbugWD05W649+a996qoW6rLcYIj0jfbLQfV+XnWkSbJ4to8k/E0",
+	"YSCfjZkeybjMwU2Ld9y04KA+ZWKoR8HBPh5U97HjYesTmtKxh9s8fkv7OpnDkPEZNwEcAuyJHjGeEpnG",
+	"OJerMKPKkok5+d7Ji+fkgiZT1qryn0WOo5xK0vCuqO66WXf/rk9ojydczxcHGdG+PhvI9IyK+ZkRpaID",
+	"YoTeVNCEqLkyoyVDZm6BcyYU3HUgaVm5S8SE9vEKNBLXzbHRBd++7d1qkajHFI/ZWczUuZaTs37CzTyi",
+	"A2K/IfYbMqZzuEv5ULAY9ySV0+GIUEHevo2zVuNbra6IBjxhphX4f9Knwrw7nSSSxiyGEcVyJuzHbEAH",
+	"Tnwl2EAr5mkE7RWE0zM64dEBie5wIVh6RzERnwmp+cD+jqqMOcXnXJCbmUAcJWxI+/MWnfDWbWjVUJKY",
+	"js2+VFc4CAP/ygRhAEMLwqAyJrOt+VnxNFg+EmHwdsv0vnVBU2H0EhAdMio46usnMj0S89f4cv7LAxjX",
+	"IxzWw2xU+QNP7PgKjeUjPXp5DKaohyOqP0vldOITQofmB59UeTVJ0ahfi90da0XMApR5ze//7//z67/8",
+	"d//8r37j0bFWiFvQjfeMuTnXCD0wbdWIfxY7XdpaSHpzwsuM9MvFpWx6qeASFlbnfWNBK9vwdeRXtWIh",
+	"r6OKVtjmdfUz8yocOM+hAF7am2e0Wp6En7bNMpjnjXyuRkbTLdL4UcL7bIkKdNlLxn2/4iiYiXpoF76u",
+	"n2jNW07LR4K3t2SV6i31unkXzXtr0TFs0SoyxoEunfx1pV4c+mWJV11Wj5TKCF0g3hmCTbjSK/XHdW+B",
+	"976B2yVcohxx3SLtA7Cqy/Scxa2u6IqviFkS8hXaLL8iY0aFER6+6oqvtra2sv+ZJzvtdrtDviK77Tb5",
+	"inBxQRMeo8DJNEsPgeUrJjQTfebsnLw/Itnb2+QrstfeIV8taA99Kqz6lTLaH7H4MLdeWgtnVLCNRnmb",
+	"OzAi869pgCaJnLE4/3kXutz1dKmlPDf/kETaCcMLe9Derm1vYAgXLdCmdbu3+dP78PR9YtZRDBLe1wrN",
+	"07AWmmowJpgPKEdw5rsc8/buwnA7MFyuyHSidMromIB4ZxcplmYTs1fumSF0YFHNZGg6ZPmPZmS72/ft",
+	"j2AgtmZb1XSFO23ooG2XcCIVR/eMIgIXj6VgHj0kKTPiaCbWmsdHXGmZzomhf7wO84aRmPaA7Iye4tvB",
+	"jiW5ju0e5HPT91ScCzkTIWFvJ+Z4m3VO2YU8L767k72bC90sUWw2YikjYB40lDpmZJJQbdTV/N3d7N1Z",
+	"aiiE9vtyKrTpZ0KVmsm00NFeRoWw1/ZRrkgi++fW1ijkLH9hv+6FmCvaS/JJ7MFpw3/lNCUDOk00nrXM",
+	"AB+TARexMmRRMMabFnL5vB3C+YV/t+HfHfh3F/7dg3/34d+78O+9EP0LQAHwr3m308Z/d+DfXfh3D/41",
+	"7+6120UJvr3gX/BK7C++H4TBMbKTl46bBGHwWgAvMKth7mGpj5A0gjA4lfIkkTP8+ok5o+gmgxMIr6rp",
+	"ZCJT7Z5+ao4F/vmMirll70bEf2np+alU5s1nQImlzuzQTg3lmSsXKOlYPHZ0FITBF4ZCXlqqCMLgCPfz",
+	"KWx+/vmR3VtoFJVP1CSK9lxz5STJiwFc903vhQdUmevxXVXGppoNZTqvsVDaX5Ed0SRhKRlRRSZTjaSk",
+	"pTOEIf2KiobhE7yO1VGdOfG03E1miOe61Ky9WquWRNP0s6le3e54qtdq9ETTdGWjStM0XaPZp1RpcOyu",
+	"9Nc/MsJIVVDJVzEbYTb/MN/WRRnmTbjcH4I+LTczcCGZKVWI8FpKdcVDsrZgVz0rflmJq/xGyE1AeOkv",
+	"zvAoHnOf6mrUcQq/tcjDlFEtUwUWFTWdsNT+ZC5jOqy4CUB2kFMjCBkpzLDImBgecznjc627xSzIeMy1",
+	"rlFEjBg7G0mwWKkJo+eWD4QF9+OYzj/AqMqRDuuaR4rfYJhC8xbgeU8b9WppQYK7gQZvEApQuKg2Y2ir",
+	"s1fmnyAa+ZgoUA3DWIzlM4Bn3Bs+J6K9elCHdqInPlweDK1TpY/VI5YwH+N9xNWYK2Wkda7BRKk0TxIr",
+	"xsdrcUrc7sVFTqjSLjLkhiI8LvlmNKw1iKLVy8kf47IwO9P9CRNxwWCwchCKidgoPM0GsrTbdfb4mXOH",
+	"vPMGz8CPFdu+6Xsv2MDJXG54LIoJlEjBtrTckqLM3cqr8vW/+803f/H/+pbm5bSX8L6PQzOzyoSKjAGR",
+	"n0oumpHZyRQvg1VLYB9baiJ9FBTJtrKZhQPjYUiLBGfXNpt3fpZLfCDf/tBdPCUuns9w1f33+MKFq3x4",
+	"MRNCligZ0/QcQzHmcgrBBHM5TRVLBqEVR6wkan4e0QtmVRkhZ8sl0H/+9d///le/9XoGhnLLfLmlzvlk",
+	"S07QhLM1keD2ySNnH46oGNZ7hvHXFomctBqFJLLCoPkThE30l0R2Fvzn8E3KYNqg75vZEtBW0SKCYRSg",
+	"ioLMIZOYyEHl7Do3YfH0OmcLcHBQJFIGUkLBWxoGE0dJ1BFKv0gosWPb5gk7rSAM7KxMS1NsuzChAlUt",
+	"9b7gej3Mhme/eJWN0n6RE7P9Iqd+/JzTuG2yOAP73aPCRNxr+XzsNyfZtFzX09LQHhYn6eF8SxSaFyKZ",
+	"E2dLYMWNtltvycdsO/KuIn1n+o+oWLW9kRRrkHSdntTgMPrGifpUdZB+RrvWKP2K1yVH6RS0zS5m9Raw",
+	"zGJ9vUtnplgtjXwk04y3VPnzE46hEs3YMzy9yJJLsb/v6oNtM2mmgcxio4dXarQoi68r3Th5vTzUHcLH",
+	"dMhCsguO8NIod8NgINMx1Whh2i8MuhjQWtxAewfjIMsR0oURN9peM5wwi/m1y0loT4L1xLurvoA883VY",
+	"im/2BC/53zXbiE7+ipNoMfAbHKRHP/hJ+ydfPNFPTx8/1t/72cv0qDN6Kh5Mf7L94/ZPfvp4+yefHe88",
+	"P33d/vFpPP7xF49XxotbXxRKcq1JPCjHkN+9v7fT2dm+u5fFkPOfm127t91ph0HloV33EJLBbhi8TpPg",
+	"ILgDE7yz7tDfXyZ4zh6lhRvgc6qeydSvBKYMbnpG04SzNAthB+ePlOeENrQXPWdvdQ0vjGz/EcpKUY8N",
+	"zCfTxVASKcBo4NV9trfdfr3aWRkE4GIe3GxXiZHw/HU3FOGkrmItghau4g4c4Ak3jMIF6S+uAe5pY956",
+	"RQ9iGCR8zC29gUMhONhp+xJfwGOEEUhUk7FUZXLea0OwFx8bqdTFmtpPK3lxdRKrdsKXjlC+ZVvkCAdJ",
+	"dttkknKhaS9h5Ojk4fGxuW5T2jcCZGZlUxPaN3ujJizRhNkwOqrIjNl4RsL1oVE49YiLYSavZ57B8qlr",
+	"GtW4PMqvlKRXp/F/MZJmIFwQuqBjbzbi6NMZHVYFKT3L9aOldPNMDdVLOrx0bLhR2DK+LgcrV5z6s3eO",
+	"CBzfAyKN1pA1iK5XrlvkudREyyGKtpjjZFl9E+ZeCCXdXR1KmvObRoPEx+tGCVOImljf1hvklbkcJlgu",
+	"f+uReWZdjpjv3qdmisU03vUIGzO5ysScy7MQKOzsxcgLNx7Iss4GXXGZ/ObLo8wqbveR7LcL90SL2DjO",
+	"7MIwWj5X1i/jTq5ybDAEcySLSW9O/v9f/GmNvbMS872U/78yy/KuwcZtmu8v572rVjvP8722gqFZ2auI",
+	"hZs7cx8iPuwqR6WaL792AkXJ3SxiyLHDwMYPwEFUIdWtgZShVi5PoclVK+W3WLSRZ4SkU3CEhGTbphmE",
+	"ZIdMUmnaC8mu+TOemj/3SCp7Uoeks0eokHC93lSMkcjnkIxulbhLu4ElJGwScY1xATfUYvba2sHbpRZQ",
+	"dcUVAC6aWTrW9x+XAwEW1fWXNNWcenJzTgwhFl15qpz5ZRR2FpPpBHIzeCWevkZ1Xz/yu/jEdWeTl9Cd",
+	"wfR/dVbpcjLR09EihXgcrghNZnSusoDMFYxFXzIUYLxM98Ejah85LEbVCMYymgJRoaIfWTST9fWjUl6n",
+	"J7NK0PFa8wSp6H3mLyoKvzV74vfAwuSzjJfVxi51NV/s4t76CPERm9BUj62vs3pLxdmvi7TziE10ja97",
+	"anY7JFSR14qlLfMkhIdVwsI67U4jjnyZlIclaT1h8MKI7f6xTxLaZ4SOpRgSDZYpTM8iXIckkTOWephy",
+	"p9nN8pKm3nV+Duvl1Ih8zdEdws0JSaQYKqJlSNp+H297fSs/bGDuV8fBucXx04pqQP7Pi0Z6UjEM0NTp",
+	"SSwmsWRoJYrZhImYAJpNs7PxeDzR80bXglFbRB5YjWtq03BN55nJ6ipXRtOUWxj2JYViHCrEENkUSQdE",
+	"UE4e9iU+ZMEMi1c9LgCsyohOJkwgI66c9foMZ/fSAYlsmGYUlqUx6Nx8aZiB+f/npSRKmZLotY3gjw6z",
+	"LRnYjIC+FDqVCTnnIlaVNOlvGxZQGEjBGngrs3jXsPkthVu86g2b0LT8oeL+rG7Rbl3w/k2R0Ja9Ag99",
+	"nwtQTVxk+UqkIfdc9bBhl4WG3tQdAOhyMenZMidDmcU703yGHGhyc5IyxUSfhUYRGfCE3QpJtJgKHLlE",
+	"lIj0aZrOiRH/WiRyySCRtRfKC6bKWSJSHHZFZHrR0UH5J6pcZgTkSSgd2gSSQxKd8/65HAyig/rEDa6y",
+	"pI1DEtnUDztcmxNie8ScEXNNMxEz0zwE4ioWZ49YnQ8eknDqyVimjOCszZyocPxpRC8Kjl8LVcXMGS7l",
+	"Q9vFD8p2zCAMbC5zcZXNt47awsCtEET3KGZIwK4HfAMTBXYBkzQaazadcgZ1PoQFQeHxW82EPzrgSJBC",
+	"Xra7vBXXnovkqNdL62xraiRTSJkfYxsUobwgnKtiG/vt//PNn/+db5iPuJokdL48+tDISRMmJ5XwANvs",
+	"73/769//2z/zNm7z572hhmDuVmRC++d0yDKmXc7pJ1zVzcm76EKn3OfJfwFXeXHV4dqC8Gs+FGg9IVyE",
+	"AEZSeA7jyvFUOKyqajSA6XVuWP22c6qPtJ6ogzt3+um4ZZ9s9eX4TnO3eUY+0LhPC896rZejSwPdbiRo",
+	"PpVD6cm3ffUUMxwVmfC+nqZsnV15Fu95cDwe7TmqdTSwTpsNCDaVw5SOVQUfJB37mvuC9X7I2Qx2r45W",
+	"gRadodppaBn3LHdTSwCrggTcrmbCdfGAhjk7KA25cNJwte0+eq+zMmHVzLZyWLjHQlVLf0aGLrx84wrU",
+	"6N0PzP6IU6bUxhfddLh01WpsFYZ531AlxuFZsRWNVN8u8pj8HsiZeYl3V5lxznvN+SmyKDzigSUV+MM2",
+	"gYejeBY2yclWOqAL67N8D66jUa8w+HUtei4e0RcAZ5GFSkgf5FiAYQ4D4mQeIws8ykbIWS2/POnVfioz",
+	"lmVIKF9YuwJXaIyLfU44G6q2iBkB8WnVJh/MNVOHZqI5PqnNosPIyRvKSQOKzm2kTzufsrMFlEMXMQiu",
+	"AY9ZJ4Ryyf0AYKN45MDgk7KEan4BP4AsffTy+DBPXbdp1ri5iE9aXslLxuWtYnXFqwW2wy5APeuzFFFD",
+	"ny3yYkJ/NmVgXBjJJAZUT8j4t3s4pJrN6PyGIpFi/ZTps3M2j2DXwoJwJazrVzFNpkLzpPgy/KBpqgGY",
+	"ic1a5LFNHCwGhWobrkk0SxJI1s7AWQuAJmsv6Iogis+YhszlS4ewjct59wOZHmahUjbqPbLqk9W+bDa7",
+	"h6vZX2rul0KmWki4UJrRuNS8P2Gt4FDfaQCiZnXGlVq5e+5yiGULdIow04szX4SXri7aK0aVT0/7YjS3",
+	"rE5ITeT5ItKcg5eYljLpF/metedUO5DnhyRmw5TGLD6AtrgYhqQ3XUT/kyl5xWKucssnGiIPSZxSLrgY",
+	"HhA1miIymWFErYKmLM8BDB07Mn/aV8rKLDy1nHvYibypXf7reDNbwlj3Vv6cx2xjLnqXUGFvaJuY8gHc",
+	"9SMer8IZheupBDXK9WbQRgPbv285j4Vg6YfxXeI1YhT3QqzQB/JYLjRyJtZNX3aWDvM2KpRkoVXS2QPB",
+	"zp/OXGDI26sZ8mWdlnIm6o6ys+Zh0g1sApIVwBrmbuMc8RjjE9CXItPCO4tpMYXZde5XZzehWrPUjONP",
+	"vuxs3X/zZXvr/pvbf+TjupuNXNGY2LI0dgVo/ISJ+JkaXpZ1WJEmzOXbYUFSkgj7xH2gVyAin7kyF9Vt",
+	"+7FLnOMx2l24yvuaCv6zae67LAjemfvN6SGlaPBn9Nzaox1UjqIDEHlTNmGV1IyAbnUq27t9r0mMqmZ1",
+	"Eo0dXYuYSx6EztzFhZ5B5UCICofxgOzvhXs7e6RnNA+zGq9Pn2zdC0nClCI9NuKGnQBkaEW7+cV/+/1f",
+	"/sd/+vVvvv67v/3mV//5m1/+TfAhomrV8rQy8PgWSKHukH3Ak5XJMytcUVZeyMS1lS8gm115yzii8B3C",
+	"70GIqMfgiPfCiHtQQ+vecfEYuhwbUwiKWe++tP3UD/s6yk920OvKT/jaxwuJO47hKH9CVPgrIpZ6Fuz6",
+	"ksPVYtg8bVwlA2wF4dgLvs5WndGfuR0t7z1cCJQgRxgzekMRKM0ymCoWo/QGWG8rue2iZrWwLE/lkPv8",
+	"hWgcyF2iAPOKKdnmhhvI1GdsnvCUqSMvpD/iqVibg7klQ/Ja8LdkzPuptAVuymFKd6sxCg0sa+tCxIYB",
+	"QsAtBpswQMsmVJHoaKpHMuU/R93qAaPpQmrM2+HZ5Ad3x4/b//CLv/JdXw49d3W0QzW52SHUZRnN+Srb",
+	"Zt/Ubet1PMpIb+seXnjr0scVPGbW1YqBW4jYcW6ELjkgMbvgfXYFy5bPYr4Js5YDH/QOIAOs5IL0E0bT",
+	"FvkMjL9GzJYpidwDZ+N4r0Kune2d3b39qlrXXjIG08gSj2o+HChMMGJvM4N6xbuuGKJalgfEOm0a93fu",
+	"797v0b37tNdje/usvXd3sN0e3Lu3Y9auKCy2t+7TrcHR1pM373a233sFxvVtghWadLvvo8dna4A5NApi",
+	"KsQlhbX3RZ5wbLa4L4VgfQwskAvGu6ym3TImgM1++EP/jK194q3ofN1j6V2+6vrTQx3XpzM4h5RlKpi1",
+	"lwVWLc6vAZQBxD1BvJMUWRq0Npr0gesmpcKGQzgIXR7n4HLTVIEJiWL9xtJoVse/WtDM+uqAnjoA366y",
+	"iQ0F+DxUcrnkbhZsGdlcx2ORkfTaZ6Fa33Rd+xVGwS/kzV/fxNe8MmwjbIiVtgnbWs3i+sOhM7OfV+tt",
+	"YP/C+DZA8iEAEYixAxngKtQPAo5RrZkzS7lmhwAnSaInPGGR8wyWhYLK2V+aVXsZZFEXBNEAimk19lJm",
+	"vszUuW7Q7gZ5ZHjxctaKJYNGiJK6DqKMC8IuzFAPCoEZM8TZGvHhiKWY9g/8GsDobMI/yoeCtchLPDca",
+	"arFohc83sDCtixq1ftD0+khTJ+vbB0+vYB90YFMLEJI16FPZAEMHV/VwiT0xW966I0us5akKx0mUTDVI",
+	"3khDVSmiSohKy5SVwK7UJSAf/KBi1/KOMgPzgnM3uKTsmyvBZBensc5x8RJazYheGZntcrfm6Uzivam+",
+	"XRcnE/HZWpcnYmDqs83euKU2S6Oq2aq6eIwjwBsxlwekS7XJVIBLKPeIkT4YHG3+eIt0YHe2CU2URETF",
+	"Xipp3KdKY+S4kJr3/TVJPBdPM7ua44OezHjN3mpy8xlNz2M5E7dC0jGExUVItgkbSySoCuRfSPYILk+L",
+	"HIm5zbvFmF0jP0BlZkjBhOtL2ZTO3DbYbNBT/aHCKcZTzT7ASRh7MT4hlML8VIyjSJiG9YGatotBZ5eM",
+	"pYAB+Ei4lGXlA10BovPRnExtVmMh1jgEscjcXlPlReHv13hcHky19oQqP6U9lhjJaALGUiTVYJLyMYXo",
+	"hXJgcTGoWFN1fqfTPLS4uA44yhrMe78EfawVHJhKFDlLEumFaa+x/eFqV0xo8W68P9jvb7V3dna2dmN6",
+	"d+t+J+5vteP+vZ3eTuf+Nq2pqrampAVcaZ11sm8gYLfm2h96jD4AknDB1kjKOPU3B+tsfqpoFL/8m3/8",
+	"3e++/otfe5taRx5cGpjLNUkYjWvziJYQYqNgWpx0TmaZULkE7bR8hC3perahBycMMdFyMqvEdPdrcsx4",
+	"37zaePPssfVROA7jhu+02ENeu3+LsZhmP6Q8VwdEmFsjCYllDSFR036fKRWS2MhSaUhmNBUQEsnFQIaE",
+	"jycy1VRoQBTsc5qUB5PzmEWfj59AMJhdTphQG6MKXMj6gGrPaVyVDpIFpdRSwdEF9YI9L2ZurUESdRzP",
+	"SkjFEZYb0zKWl8ja8o/s1NvY4lGsXev5Ke+fMy9KhYZf1vKevobgdFfA37qJp4rFK32o1ni5u44PtW7o",
+	"rxVzHlGcw3cjiOS+A1mv8ygkUlQvpbd6mV+06uvEjosuzlULfB2VzBIBrKtnviy4raqUU/ZXhlZeRmy6",
+	"uZy2yAvBSCKHXJAJFILCiEkjvTpvWFWKLmIaFkEN215EEJkkK3AViOKiz2pywj00DxasOoxktG99lyZJ",
+	"FJJZFfOhKP85xfzbB7FgIQgKad25tSzYY5243d/u7dL9+4O77N5Wu/TfNl0jJc4CLiyIqit9M3msn4UG",
+	"LWzLtfPbrLV4H9/NswEAiaXAEeaEXkeWCJxjbVZYWKpal4/hNIkcGraIdFnKDhszKrzl3yxvDIlOqVBG",
+	"xLOmk7hygTWhosVqR6nsJWx8GayfmCPM2Eym51fbF5am3tpheTlf6NDW9MVCebYqKpg7MN0hlpUUpLLJ",
+	"4ICMp0o7YDSQpFZe83bfcXzejU+lln2ZeKWnbL+Kokcx82imgjBQCkJGDNm9qS1HVS3R6a337yCYFutT",
+	"LcFmvUyZu+tUHm4Dwcn1wQDw7EN/ZFUBjRkLbnPAYqvm8TdFXXNiftMyZZsuKGazXpcW/8KVCJcFai+S",
+	"q0dmwtr+lyHXmiBpIH9faMalbvIifS9ethktZzTpSNDSUYlqtit1SpqLQZ6Df/Uoas/2XMtL2ENF697J",
+	"WPNrY0Z1bs4nm2VndMPmdH+e3JEPFzx0hcotwxyTXkLFucUoXaxqf87YhLCx/CmHmnaAAX0T6m3faoYR",
+	"vjT2c6WdHmbm36ALec4gavhK8e0Qp63+YLLCPQEUWTS6ypLTrq4lr1ErbRMJ6K8scFhNoUN7//tS92rf",
+	"zG5guzYAr7bq/q3Qq2u8nkCvZXSAG/baTFH6PRqpTGD9a3DSLw8U6xNd/IMwApAZfg5va57zwdsGMbtY",
+	"KbpDJ/by9a3ECb1gJwwQAdTV0qwNf11cMmXbXn1o8LkXfjkta6ZuDqcylpe95LSMJTh+nAqFNQHzgzjm",
+	"othMZ7FulDcl5wtr/oWfVUhGcpoCFx5zMdW1SGbt+zvtcvT8zZtftjuYa/nV9pftrZ03t75sb+3hN7f+",
+	"+I+uUnk1pnXF/GM6D8mc0XRrLIUebcWVUuPBdnt7f6uzvdXuLAb7v3m3+37rZhuSRL/qfNne2n5zK/v8",
+	"ZWfbzmbHTOyWNx0grit3Dd9DFZzPJFPWxMXjiNCkilpcq9LEGdRwKZJbpsXagRXPR+Eu22svpl6sseZM",
+	"xPXUgplWDWnFXG8fj1Z4javHHKDiuUkJbl4x6ZiC2Gjxe8a0YrW56/FzZHf4vZ179/bbd5dX8KmTHb+o",
+	"MYv4pLzOXgMZJeWLnbxMuUy5ntfCZxdFkt2NySM1EUpGIBhQG/hSMrRQbvTWWOK+x1IAMGoiVRWz1P7U",
+	"oNawYbxfYLvmz0e2bfwbGjF/PrR9eGUiC4ZwHQWMEyb0MzVcW8DYDL5DAfnKQjx8QEQHKJr8L0gOa0Sz",
+	"Xx3D4TpDJBgS9gegrEXKTaJT+LLolPKejGO+JSdMbHGxJdiskhC5t+fZpuQqMSvr2ADy3fnQAS3kaLEY",
+	"pmm1LtKlggW0MO7pJgNfiifead+NDSeJjYuZ1sTFVKnyshwWSTFDzBnbKNGBTFvksd+CoqwJpXKMvKaU",
+	"9YIhk3IwpK4GQ043FgxZc6hLVW22PTVt+uuFR96+/Y+/+4uv//1/uH37A2HfNAlorM41D2osgj4tMgUL",
+	"853Rw4bKqq4qG6SaRVqulmL9XFBfOuyy2nQdItCXf0LeBI2ZIsrlRnlgbxE1m6o8L8qw5PmEHZA2cXHq",
+	"WZj6ymD43Pi3Kj5mujoi9CqMbzmr0zYmtLZ2Ug0Br5k2sm6QIG0cJNhgaWQsWxNQCNa7Ffy6JhZu1OUZ",
+	"eYMK17u2xaUKG5x6u1q+5yB12RWu2XJdG99jc7+WJi09unzS0qOaERkZ+lgM5Er8whCIA0r4Zlh0YNQW",
+	"IKCb69QcLU9c6oSfmOEtYxNFj44rrwRVSzRi8hy9PL6hSMwGXMDROIBQjR5WeKTE3CA2fGTq6khkINWQ",
+	"OCUYmTFyLuQMjC2Ys5Ep8+SFRdAWNan0pt33YfCQTmiPJ1x7K0x84VsPlwKEgS4zt0SFO4f29dlApmdU",
+	"zM+mFkCmGfyUG423OMRDUB1fT5aYAMtIINq3GSnry/EYrVZcZPux4JV5Z41uwU6r3eoQhMb7x//6Z+E3",
+	"//tv/unf/Nuv/83/9vv/+tf/UxAGdqvck0Crz+jbpTnORhlkeUKfGUhZ20NX372yq29/b29nz5uHRN8+",
+	"SWuN/eCLhLUwW+hUYQ+kB9SpkUmcDcciecJGo/xu7RnZxXdI2kZFwFPk+K1D6i1cet4xnxSM7cuGfUfR",
+	"C3bmbOpgucfNwzWj5hyZt3uYaVqhx87+zr1d7whkzJZAKzuYbgtIZeve+VB4rLnq7dteEAZv31ZsU/h1",
+	"A9OUGc+P4GH8Kw7egO9f1QBAj2WPJyxLeqcpIzPE1FpEC7pRR+WGWl9PEknjJzxhfjB7zD9Nh1jHLsnJ",
+	"1e6+YI5JTKGlijtvZ2dvb3d3p1l1jB+607QafDbjkZjH5wDSy7fexXZrt9Ve6Xdy3VqqWFiT0pEuHLgy",
+	"HVf46fL76XraD7Pbc30Tonv1an45s43FwzZVUzQUVMS+CT9TNZfwqWkiym7piGgpQwvJZc1vUF56NBWx",
+	"kVDOeSKBnhuW7vXMvQa34Qi0s5D05p4DiYh3wG1j1ucL9pBNopue1KqQr0F9xAHyLKZffajqs2Mu3OfF",
+	"G/6E6aN4zC8bWHKaV4teCARySNoU2vfQE3zv2cHSe4dkNpIM4a9ABsKi/vABcI/mgIS0GNQDdxbZ3tsr",
+	"RATBdRljSrWRSWh10e9eecG9lpEPWCY+dOvo5xD6IdVsKNP5JpOmsxoxk6kPQdr2WB+ltVuM0jpEr2VB",
+	"kH4uMQoLrxkbiVU+qP/867///a9+2wC24kMvfjbZuuWX4zE3PGNzdfqxKPBsJLHu3ITR81wGq15Wrvdl",
+	"KNCq3JjdkAM4wGM639DR2oxZ7OMfr8Ia1uwxBmFedn8hJDcs4REs1O32ArVf1UZarCbepHr4JrAIbJ81",
+	"C4lOrKsJM0bSYKCDe0KNatzhaDoxv7XIi8EA0tU5nooRNRdNAZgRclBswGiPIZBHuUqKMO8bvjyj8yAM",
+	"elM1L6sn8E0j/QQX5IVrET8eYbv44QG0vhAMVV9gZbkGmIEYO9XPB4O8kXitk6XxWvbH6ymw24GvL66X",
+	"FqSWvPFoVT2dcwRfcwgrX4xkwmy2qCKDVI7J/bDdvht27t8Pt/d2w7u77fD+/W0iBabz9BhgtGk4GmBS",
+	"r9ay1ijaBzFNzwOvzK1pusFbDM5cmtdc3zB7U14bNRj3zE9F3BWdRS3AiMzB3QSzU7U23Dwlpa4O/ywz",
+	"pBUXLivLZ80NHrO9rlpc1bQ/Qs/JJJXxtK8PsxAkMDCt4SzZv3v37nZnb5XPxCU8VRPe+VuiOSIrF7Pb",
+	"D7MqfFXr2LmQM+UJldq/BIo42OKX1Z+HALAaUcfmEGCmfHZ2ygT74EOEeC7WQt5QMOZiw6vjHdcrobzh",
+	"AMbGqBLgUVoVOdg02WxlbKAnT/Qy0X9Be52CbzNqNgOC9EL0EsiUYJBeuVUbztcQVqU/VVqO8zhnoNpE",
+	"iqEiupoyCo82Q7YBkg3t+UDKyMBtzGrlNYoNCYbLqsNhDPegzu9Hs8331SvdEKk0QwyxI72OAoxbxHXl",
+	"F/Oerya6YGRCMRjeLKhaD80a3+WKDKZJcuAg8UDpGMgkqSRL1IZr1wzO7fJCQI3l1o7PIlsts0jkiIEl",
+	"WfjDENLdaqKiPfNwhN2JdSfPopbZ49I4CAcuq1VJjDjlMFvd2j27rkSoLkeCl9UPeX+EtGDrywnkcoCH",
+	"uThhcK/hmg3oNNEY9VSbVxVLkLAMLS/kNrfL2WarotRhQKWeIQXjjAJ3rBY9JjGWLsSo+om9aIoKafFl",
+	"82eMbJbH9kseu68mKbffmb/gy3LMd96Sp6jEkJUG3fHvwATiikFh6ZBKbEY1La+9erGKKr1bramwAeuL",
+	"1mqpmMPYxTcPSeQej0DMy6qmwnfmSRWaZ8w1GxHBOLAnuHRF+da1y13oHd8KwuVh9WFAEdIgX+hCGw0D",
+	"7NXr/BX7Oc6D61Uh/l4VA/BVIQJfPSw1cGQG5fW9QCbqp2IqPv5+zsQ6pXvWZDoY/vCMXd5DMuAsiVWe",
+	"/xISCrFjKquvvip/jMZxypTngnsplaYJsb8v6i8QEYRFrEUMyYfouZVESLDu6VEqp8NRVly8Ymf/v/6P",
+	"r//2V1//f/9rNU5/dchUXZQY3PkYHmYj+iZUjzxR+TcUUVxbz46tb4FJjmCaS1g263LFc7ORd9Atfgey",
+	"jBfjy5ZGKf7JHR9/Y2PKPaGAj7fM9/6RQOf/SyHarTyI+6vXcFiD6zcOycCw+2mR8ZjmB4brlHnJoBkT",
+	"+Qy6ekYh4BA/PGHj4sfXwujjAkIkMBDCpy9CgATapSp63M49h7BTIabO6pSqkWFTi8Q/Ajbs6azdaW+Z",
+	"7rY62zu7a5e6/dnPFvv6wQ/8s2q32521O0gZTUSjVOGwxjQCUMEYh2xz6qphGEeXSrA3J86jBrMeHEVv",
+	"OCeesVoy7zQJ8PcwXRcM8sSb7g9sVaZjjCic0FTbjCQolBV/EEzzgZfkkcEnrgazGY75uAhRcxMCHm4F",
+	"BR2zx4UXaHSlaRGG8qZ23Vjs6mA0q2dlK2K8W6doSGQj/iMHR5QljVFVSCzMpv+uG/C4Gxxsh91A8zHr",
+	"QjnAvZ3Ozvbd3bALIbbd4KBr1arWJB50g7AbKP5z8/3uve1O27w6n+BjBdvnnexZJkwXYK/tBm+nVAyp",
+	"xsePfvCT9k++eKKfnj5+rL/3s5fpUWf0VDyY/mT7x+2f/PTx9k8+O955fvq6/ePTePzjLx53g/fNDSew",
+	"HObZ6lockB2w97iiKiFm4+yWVmZ3faPDynoTbxYt8BBGllV7cmFjYQkZzKwfwngbKRcklhGjqctzr9DX",
+	"ddQrS/S/vqRnK7Z5ooryjP+5S5hcWq1tcarF1pvUjTvRVC/OIWtl2QTwVW8IY7PRm9NLInRlRodw1uFh",
+	"MbQpTj3aP5eDQXRgI0F6jIshZG2D/dD8gQj2hA40SwklsxFP2GFXROe8f87i6MAMBco4MlDGzcmAu84y",
+	"0sU6g4cksgVTo4OFAQuJIb62BhrO0xUwPCSRRL9udOAE36my2Pt6xLpCsLcavJ9kDK8bgRkA+MlRMqNz",
+	"lS0GeC9kzMjbtz0X4SYYi62foiuKrmDsE9Mo7foFYe4htosYhAGuSWC2GiZYFuGyFxrIcY4EXmR9u28e",
+	"FseQPSYqTz3IxuS++b4bm/vilRtjoQiqLwjPUznAVxagBlSoiHjXEOIOItkWW1LTCUtDiEpBKHNRsWYL",
+	"L8r0Cixsmmsxzd0iCE0RL4dQ4sqiI8Q2qeDOkOmzqYsadPGCNvxWDsDF18xM+ohNtA8wwwhQY2b6jusR",
+	"CtrNSnQ8bqIp1ayZT2VaWMTPGmlFSxQgiERvoMCssbEvV2soa7T2gx8sUUDWaOcVo8llIImO6k6YH5HI",
+	"XNDusKcyqT0RXjiiyxR4PlmmpayxPnUONmS4IUQChKQ3VXMseTJYzK+s4c2L4S6ufphjeIXdyXhN6NCY",
+	"4JwWCowhZ8tI3x2yjI4dAQLp2PXxCgiKpddSbPPVyV4prilvYCN8XZRrIcoaMLLMd2ZpAUR4cVY5H1R1",
+	"2U7ZAxBh7rEIfPnOMllgl9ZThBBf//yvfhOEwQs073faYfCSpqBetRs7hvIR+tK1zBzrcsooXskYjA+D",
+	"71eBkb98Vx6vI0c8uI3HCO94RlezXVlCdVi43KrjyqSE7PK3dz3e3e6qDtzRwdW3N5H3VnGXCFwP7jYI",
+	"soMEfxo2HBQPas4ZCwtTYGAQ5IrMKSh6Ay2TaLyEtr70cv8frqfb9bBEvbXH5boefnW5039pOMyxufgS",
+	"rvQhaBtyqjO5KsTsO6Mk+NDqVgMDZOmfBZh9dydVGt9sfPTeYny0z7b2Q664rstq15IMPSEU3sI3RyIT",
+	"5xB3HGryF4Gkhd9k2E/HRYPhHbDYqT9OefzdfdoZtPtN/DZ1hXFgeteRznHd16VzeOvxW82EujSaiQtj",
+	"khPmufaY0On8rA66rVTizVaVfWzeOF6AEL0yQFvKBiyt2zZwrttJmOudGGoyBwuoKlcsFkIjbSYmOpOe",
+	"ZnhzaKlNlYaW1yHUqr1/NZJDtsSLOwxoI/1pyvUck+csYCT1LkR0NNUjmfKfU0xhfwDPkdMX33/8PApz",
+	"AFyE0ofCMZFZo+gOF4KloEnCA0DvLp3PdZcNzswfMBbMS99nc/+OwK/knM0zTV+KAR9OU4sGdtTvs4k2",
+	"vDA1DLfwAIuz/YIi9WbbEuCIcKmPGEUxF50kwY+2jk1XW2YkOYebcPMZkEuWF2Yq1hU4w68iLFcIJVRO",
+	"5DTto3DYS+XM8PAb5AvWO5HmSWfksTH/ihlZCgeYjfdnUwZmfDtc7YoeLY7ULP0SN3YW2Ov8uceaCMh+",
+	"o5MJg6hlQeQ0JYkcGoEJ4jJBqIMXbXjDJJVvOXNxLpooTeeKXNCEx4fmjiK0ULHKOwEY5sL43wNF+HAe",
+	"jtDIc/Ty2AxkkEqh0UbyoykVb6dUkJtf//Kvv/7lX98CaGiaJJZ+oaetHlUsJq8en5zimLMiEESauZ+c",
+	"PA7zDYEnEimGXTGRSdLqiq64ffsx1ACxbmKshp0x+tu3D0j0rgusthsctMMusNtucPAPv/ir91FWhWsm",
+	"03MWh8Vnn4ddrGqBPgdPoY2uyOtqdINCa7bsR2g3sCf1CH3Zn5+evrThJ1iqIytmAqHIIVGSUIeoYPY2",
+	"kfKcUE0w+AQa6QokQRL9aMveCVvHcWRRy4sAfAWCsUt1MmFJwsXQLIt9CnPZlaDn7KxPFcBeIYLGS6r6",
+	"NHlov7Nx+7YBl/N1MwJ0kCgk8EcchV0RlYsKmN/KHrXoVrEqrAYvmmHGNsc8wyI0NDWiho7t8E/5mKnb",
+	"t2HEi6XSaiK4MWDAPgQrrF2JZ8XfkpgPuV2En7NUKrTjGllfKJAB7ME4mtD+iG1tQ357GXRrNpu1KPzc",
+	"kunwjn1X3Xl6/PDx85PH8E6OshT8yDqnSnAWHXzG3HB0wi2+xQ7Ct47gXrjTH7H++dlPoZLCWb9S7WQi",
+	"lZcNlpIIsCaNZJhOy95ypd2BKdcAAfR8myNIJJQYzirbQL2mh2YsWNShVH4B7z6m9AMZz+ukovwRzsre",
+	"VngLLlA1kWYNTRPb7bZ14jqXZNEB+FOFC4Ci1ipBDIdsRUTgamuVRCGPnQhf/NrdgZ506BYCCtv4tLrl",
+	"sJO9YysNvWKTBAV4NR0DzNtBcFySros9l6t9G9ZNh6rqO1YY0HUHCsewhtRzWl4E9Ibka3FkCGdLy62F",
+	"uvU3ze1BOresQ6ZUdQBjfKEJZCuG5Llh6VwTPQPgPRAabLyd4nGBJ2X8ksd4UCtkCdNbTpEr6MjKfEB5",
+	"kKAJxJXtg83aNGeXJlO2EF2A92Y7DGyCbSmfX5TLnJjzLti2NR8X+6hZ2BW9diq9vgECb3YwFlfO6Rvv",
+	"yxKtxTLyndDlxF1ue2CJfDOnA0dPqEuplSmQFaFLVnLZMYm5GnOlGp6TJxZqakwFHbIUZbc+FURpDvga",
+	"JGXU+tutCxJ+hfxtyPGFLA4XzJPX/y4T9yMc1Mfit59uN+1E3XaCuD6UMi5sGiAfcKVxeeyuDXjC1J13",
+	"PH4Ph5fVsLQC2pKcGpkykxYP0Ww8BOh4KJ5m+B6wHvRUA0iB2W6XPm85v+n5hipR2AGGfyRJF/MaEMTQ",
+	"hoRERmDDiAyWFYkb03MWYj4/3sGYwAfRG4BQtXcL5KAXgpHolSGWyDw3kkIatco6z6PjwZb90erD0eNT",
+	"OowOASzDdCoQad2cDicp0pTl88x88Cg5mf5b5KgrQF0jPTaXVhhkAtA4djv7Lej2uTlsz6juj6LSwkGD",
+	"O+1dGP3xGDCk+3LMSMTRsx5imh3we9hEiA7VmvZH1uLuTPqoEDlljczkNIlJOhXk5uenz56G5OSHn4Xk",
+	"R8+e3iJUdUVUZPCyr5neQj92hMJi5MK1bkcO6s3uJLieyZG9dSyODUisFl3GjgALDfXmTvGCKeY6HVCS",
+	"Veyc1F5S4yOnI1S1vyNBou603d7p8/EQ/mBRroiCcndIEoYR62AfGTDdx32DgKMDM5Ioin6quqIvhdIk",
+	"ZYp8l9AZ5Rofvglb+zpNQvIOR6cOyLuKmSGydoY/egdTeh+9f3/rsCv4eNhSaZ98l7x+9bSFYgWmN79+",
+	"9fQmdpIy1eolsnfzlnkjiiIzpCMICtlpE4V5GNwO2sHIgcRgE1SBkVfDPYb8ovgEBIvImUgkBWrsT7UR",
+	"TTKXx4heMLKz3RXuIUWmwmzEjM7xWN2/5RMlPmP6CfrXVgijt+/cLsuf/iDBVqPov/e+IPLCOQxCayEp",
+	"RultPeJqUlteE88Y4iHC2bOhaPn5OsyPfJH8g6LsUHDUF95z5+e73eDsDOP28i9vfxfQ9W7c+M7jve/c",
+	"73zn6N53Hu9/597Rd472zKNeK69hVfXYnhxYrJlywTyC96aqG2432N7Kow27gW/R34fBdnv/o+/rhKa6",
+	"jBj5L3v7IfZ2p71bo9wgz8HUAkITI6bNQWXb7exvTOd09WNrqMBdq0MuVOV23Zj2+MgxSAo7WBCk4LqF",
+	"eC5De/5lslTphB3HSHMRShfOQpmLfs4wlLuGjS70haIPAhf8C8e7bqdiE6RoQxKyKxtFOJQVvXQ5oSkd",
+	"M0Sy+rI+BN+mB0W5KZTnRu4J1aPcxs3joKrRNlWTDS0DdpQZGbhUSnr4TnushmcQ93qmR8x61uqtKxyK",
+	"ZrJkkBndoNyKHrHxIRmwGViiqDDiEojoSWL1A5qCeGoamIHtPwO3VWRoCymh9kmxunZYqNDJh6OenKaq",
+	"JPa3fBJQUcuDuYH0djpix/FlVE8o5NMfyfTyeuczW4Rmowqn2Yqddl7gxgYum+UtkKT72WqbNZvfYwOZ",
+	"sj/M3X8Ac/uD337cwrX3P2bahr/6t/xYK2c3sGjotIBK7TZIaarN7lYt90vM81g9hiT8nFlb/qKZ3xkQ",
+	"Vu3zI5zEdbfjFzurt+afVlGUaMmKrpi9JTZERy/WMzIuEBDeebX085zNEBQ6VTqEjTYSDqP9UUZE2lb+",
+	"R9welKA8sfg3VJhhqyqI/UbXKghFmZkF5YAWecVo3BVSWPvSc/ZWR2YlIzwnEeZ3kMiiUUQHDg4hgzgv",
+	"8LII0BUiNPNASJSAeHN0yhcx05GoqSb32u2uyHkzIonWqOxFunjCMTruUvZ/b9pg0+roFkFir93c/F4d",
+	"9/rW942fKxjH8sMFu9jaJB+25j/DDNFQuMzD5YRE72ky3PVsp302xpIZNab7FbfsKhp7SpXeaT9Tw6ty",
+	"zGdqqK7htQhXVOFuXOM6NK9KwZav/xFEYlpgDjD3UWFRgaHoxoiJkkXcMbo5RrCs3Bsp2B/45tgVWWNj",
+	"Mh/hMn+WfahFjkWdbzu7bUpxrUu35Jnt+rqLF3acy5mfW6LNacbSrCY4ZmoYntu6up01+sf8DCxKS86c",
+	"xeLea7cP81vbxSNZ8Em0SpnbW1mU9RMN5koRg9/HukSG3Fzg1lU/o3MCcbWr6UANH8zBS/VJ7mcsNmPj",
+	"ZZmIswqpwbb5b2tnZ+fx1vMfPt/euv9018J56oWHtrfdQ692gsY3/TM1hIlv2r3+wbhMQS3SM2b48UwS",
+	"HqsQ4toIF/1kGrN1FKWxGqqlMUvTVEkbeANRZSgPKKctl1Rlq8Ie5OJoMVZEoMxcVe24DkkEWn6EScAy",
+	"icEPCoo/h8g9ngUCJRauB4WRJGnVnRoUGtDR6vij4jFrkVMJMQCkR/vnM5qa1RtKIkVXZIbIRMJQccJZ",
+	"tn7mRC0I3IdYVZeC28C2ljUz4sMRTEW5GYIyiUtashZ0RZ25oIFwba7Eq5xdnErtibvi0UaT3tXEcDPD",
+	"l/RbclCNjla5NlAH683h/5ufTrXcZuWTA6xGaoNmLHRaxhhCVFEziJTlJhBdhCKXM9EVY5qeqxZ5Sovn",
+	"GM6HOWuGFwA4kREJ4RujN7KYALK+0TwJ2JsBfphajAvqimZaZfLAqrYvaao5TSKoWNMVfTBNW7h3CEQV",
+	"0E6LIJwcuJYpiczQTpiIT/mYRRCZLSR+i8Gxh4Sqc4zqQRFXndsqc4ynBM1GqsGZu8qBa3wEHhvhu0Dz",
+	"H0vbVM3NOJvVODNqK3URote9gQmHuQSdVSeHjq3FJhOXSXTngiteaCPCisqo/DiW7sxVDjDDK149zofx",
+	"B0Yl+cyWk0ihBwy2WkDO4krDt+ONEpDimt1Qpe6LkWrFr3OqWSuMG6LWXEGOHstyC6EiBTq7bFxhhmEJ",
+	"JOMllCZR283vcZuNCI3vNpeCFwehPhI1eXpeSlY8RWFXX+ry2yynKg66JkSdyEEDnlWwzSxzUj2Bu7JY",
+	"4BNTKrJr2ArkUPNLnausjA1H97E5aiAw++gwN8/w+PobBIxUvpz98Lhsv0Jn+woT1gapg8eLttIbag0j",
+	"0Zg1SQW4ocgkldbnLmIykjNiwxSWg0r5aOAZ+0O7rJ6xFXKMZcwbtBmVGEFhiyElvbC/WIGpqbD/qMzQ",
+	"nKydu6ihEk1msCrVskKzoKLclogNIcezKP3DTWbkdi9ZYFmtP2jR1zPF5YSDu4frvFkBGJu0KlWl8leD",
+	"uwRP+JnLDq3xfWfQaTEaH7GmCpTa8tSNRnyr8tWDEANcgEna4bBhLDbtnzOjOyIqliM1m1yHgHFYeRzI",
+	"uFhwuFDvqki7XQS89bhOs1TIjJ9HxVLZUUiil1M1wszrvCqqOSwwTzgveRosJILEMnSBf9A/TRLzfWg6",
+	"MDIr5h5ExXK3RqcUJDs4WSSemWM/K+ydmcI67Xb7bo2GWShD+xHO2GLl2g980BZqAHuz/pBj1W36ZqW4",
+	"tYviFw4hvlc6fXlNNv/RO8noO2UL5pU8sddop1KgckomCdVQvpqcjticJJwVqwSXsRlvKE8J7NAG2WsH",
+	"NhY5SNYo7ApIhLIGVhvMiHX2zTc3VIs8x+h+xDCPwbTDFYnevY/qsnxhDm6mRg5C2CCFWjQlsXSls3iK",
+	"I0J0ZczNuZGhIynpTDOKoYE7OzDOGLviNGXlqa/LfbWcWt2AN2qOzJnd0cvjGyorm272KjtfQIYl2nZ1",
+	"ATPq1q62S51UKhUr2wKxFALAlWB5jKlImHLIPLDbM66YJWzfkfBKJK7iyqX1ZGuL3m5nVT6KNTWwhEYn",
+	"L2qR14FoTA2lCikfmKkWi8t4+KmnMNCHMNhpuykrTC1TtdTb/YXLAwQTC9bAsl9FDvMpOsitdnnJXD4U",
+	"hIsSeBn5whrtxgcWlMMCQyUQ30ATJVGeBk9MVywCf5r+E9kHNArAKgDzNXAsey+okWHcmSUR0sFYelhA",
+	"BzXvWIMQRHKNaIymcWs3anUFQIcB9y8g22FWHnBMCzjhZ3IOf+zSpyHH0srQrxrTeQn96wPTeRE4rUYu",
+	"twB2DgBTZTdqYV03Rv4Z/IDNjLOoL1BgP1tTvwY44nHTvH/g3tGxOkr7I37BIhSs7c1btH1BeiOGVaI/",
+	"r+52FubEpOcZRJPPkAYRqvueCNXPecw2Za68tF/RLF/m9GtGPGbc36YkervdVTeijctULBkA1fXArMU1",
+	"qF1Fi5LZYEtsiDhlGHU9lSH2Wq0KaFWXEBPkUVg1IumhFdyU4Ww0cfwV8OuSgixrwZEK1nILqWxGVQh0",
+	"sVJHV0Qw6Bb8HFlfAdDkzi0rmpvTBtko2J+DtaAKS4FZj8OY6ZGMbSIrNNC5tQhafs775zZyymm5cAkZ",
+	"Zg9g5LwQwm30Eqt4QqtS2IHYfHLMnLYCLfrzx1wpLoYtcqy7ApBj4BROWAq/oIukIIZDX1hDwx2+TGfF",
+	"KzeT1LmySy3zgvRjqI0tRZ+lAvEPzBgACl5V4b+wA5kCNRUw1SFkwXKxyHfzABLYQ0NUV+EAQJSB2Ys7",
+	"4ywcDbfVkHEjftD8tjLD/VSxvDRJVui8NYfuqveVBbWDfK0cR+7LN+/fFPnNM2rzFXwB6liowJzFogkK",
+	"PpdYzDp4NogSErsUfg9JOrURvL9lt4phHWDLN6IYGmQy6dBRcqbtygGJ5EywNIKWINKmgp+D9W8BMQSS",
+	"EMgDrOJMBRjJQB02LWQ1vPN6CXDOb0JKI6iit+oPy8bwcOqBbhyozS/+2+//8j8G4ZVku5pBfwtu0WYk",
+	"n+HUlG7YamjMCqNrDudoTswZmm+XKMm2uIuQmvcZFPQlz6FsRclmEiVsSPvzFp3w1u0IL667HmkMtugz",
+	"ph+OqP4Mu/5Di0rJZrZc8t+MKb4Z4RwlibPTL3LLAr0AeGJFB67Qywp1+AOSy5XVxktK780vazfIj0hp",
+	"TVXMj0Nnhbh29CbngFqZAaQ5ua2VdVC6/0InGJQiBi0aTC5A+u/GJVT4L7kIGyCSukQFzOFziYVUnava",
+	"1IUKJPHKEBQ5nlAxd3DOYD2wOhwGYSJIAWocapqCTgK0AjhAXLXIZ0a1zdQLcM9ZYS+qp5dTi4Z7aY7l",
+	"HClo3C0UC2jMk9woPpESUaz4W0N7Fr4YQoE+0m1o+3SxvLCsYckJ6up/lfwLVjAtkuBPJRcN1YeTkn0V",
+	"Av0tp3TkZ74zHRuN4gIgMpMk41HoXLTmQqiylOGIxjGLnamghhi/J7nYJPKfm8y1QgBsuPtxnK28lvkd",
+	"ZSMkYGn1Cs5zzvvncqovvfMQx2U3v7rpAOrDxvKCxZldKiQ0McQ5HC3o3JmVRzNMPR3XkMD3ccz/QgU2",
+	"48GscLYLABlLM3DWZXufsgt5zvDiWZaHlCRW1h5nTiESOYYe5dZ3sMYVHeY8JQgzqCBVDl/EXuMox9LG",
+	"AeRO5U67g+CSdfcdmB+UHDNgHAmjF8x3sXVFfrM5JLwMqQn7xMgVQDevtR28ggGf4ipd3dez3q1X7PwT",
+	"3Xw4hCVBn5/LGRp+7aIysYGA32bE/7hMQiCpm31eddspm+y4PNAzs4YJxrL8lyLuM5AU2sF68wLtuatO",
+	"CnZIeiV7lpFRlxiyusIqkOSIRGgPt/mWUV6WU9EBw9S3CaMaQvzxbGXzqjcbnzARezPB19A+i8MKDgK6",
+	"1cFMNXzfWsD+6de/+frv/vabX/3nb375N1dJZLOQzuuZzuwsP9GJsb2v0lQyqCKM7vk4J8aMDWjYppqp",
+	"iiYJaVmLp6gSJl04RUXVdxnmD/jUEdCWRMWXIgA/MWSsPeZvqEo7keYOSrMYcjx42CAWFkMRM/P8r5A1",
+	"h0zDQXKiZm7Y6YpVlp1lB+t5cS2ucMJo3wYlf/kuSGiPJcFB8GJSrEcySfkYETbLJRiKlXo0Ved3OlBy",
+	"LT+ct2//4+/+4ut//x9u3wYTtSsjSl35OG9DMpatCRTNhZNrPucocqfm03uvvdsQXs+Ve7Bo73n9h29+",
+	"+Tf/+Lvfff0Xv86m1W4ynXCNU1jckE/EDMBiuyIWviAFI9rgR+UFaOE0Fwr6kGVaUCcaGbkU02cUveZN",
+	"w+rRyc4RWtxiN5lr1Yp6Y5qee8MplbTx0opp50Hqze1fhyR6QnnCClVgjGxqrTHWN1vIZVU+9BR7mrUN",
+	"A9hU9H31BlzDyRoGXLn1XTP2wk7iE9G+7b2e+h9BNFhvqu0eUV3ZwY9kR7ERH5XM1yzIA/K3erR/HhbC",
+	"zZDkVvqoLrhmq42+R8I1SMZ03iKfzsZixrshk/C11KpzEz89d1GJXHgZXllpXsNC9j3JhaEbLP/v4kUs",
+	"VHuLHGN3k5RfUG39Zy5eRdNzJgxHw4DsxR3atAHsem6OmaVZokKyT+3GgAGg4c5A5JN1INow0oQNNOZw",
+	"mbsXgqRGUGdOSItgMgAkFCpiK3IaTpAFQtjIadxErgrWt8xCgcFKwER8SetPzfj/8LcUprnylCX8gv28",
+	"tmyJK0RhNkqaA4bqyySVfaZwR60ZCdOHDknKALQIatu5qnTW0OjZCej8Mgv3OaOJHm3W6vfGU/fKzZSa",
+	"dSos4gj6d2soh3xZMTS3iAXvgeE+8NoB/GlleSJFxap3wofA2czpBObmAlnpOH+MMOG0KUbThLM0r8gJ",
+	"91n24E1EekUb4ZBpEoFBejCIbh3aOijuWZs0AYkrqoXFRUqgBrJ/roghABtKDukrTJAxF1OdgRnrUcqY",
+	"LWrjfCNYDS+WIBamTKdzM61OuwOlWhapBJb3SupdtZR35qU5CDrbO7t7++a73GXWWNyDoX0iYQ/6rhf1",
+	"TnLUjg9yQE4wC8HmOVkaMDx7tQcskUM51csBi+sN2S3yAhGyMhskBojgCVKazrHuaMtHSKbfT6t8Wq8l",
+	"XHeGp7LUDXdTsfpFGy2G1jpo2z5NU14C06zszHjaOKgRUaUtHgPkb1gEU+BNh3kSrRrJmb2Ns9JXRAFc",
+	"34eI2n821Z8+at+s45qaoxn3tylq34x3Vch+wkAQSDPZvCZsH0vv1kohL/CyNEcdTJcAVm6uPGfqB8Iz",
+	"94xOqVATmbq0Vkqil7ZcR2Qr3o0ZFaqcekr7owN0a5nRd0XWSoiEbeXPPOAd+BGC3Lnqepg3mgfAm+nH",
+	"ctpLWAy1uVy2VzRJpZb96MBcna8nw5TGhcK5RkgolIGOsJz1AdHsrb4Dc3eFxMyzUKSYijn2jaVGSFag",
+	"OOvR4g1Sy1NdyRchZ4eED/JDPKNcY0mgEkftsT6dKuZ02hlVuSclhHwMaK8rLMYh2LcR1tC6MVvkiLiq",
+	"KRl4a87+oLzZQt22KGWK6eiApAzqdehR6tzYXTHiSksjNhRzZGOENsxLf2d9IlooJM+3yIM5sfSPOkWO",
+	"8J37zBWUFX5ENY0sUmKRkg5JhHT4XZokNkvJGinOuXDAcwCiSCKo9x3BjmyR27eVwtrQPD7Iar9l47xZ",
+	"LA6uQKqz+S4wpKdU6S14ZOv4UXQrtMM4ACxJ6Brx+8djJnRXEDwCAjvbgsn2jNhmx9rZI4qAM5uSn005",
+	"03lidTYiKVo47pkyw/7eyYvnQIxkkIK5yOwsEB+0uG1a5IoMZJLImfXSvesGMGYoZ+0a7gZhN3iZfTjo",
+	"Bv/wi7/qBu+jFnmYSMVIX8ZMHZhJ7LbbnYLvzpD5DME9dtvtbXvNWeEA4gXfTjiUJdxtt3dKlGz0TTlh",
+	"piFQNJ2MATDcNm8Hw7rgCuXKbRCSc2hE1G3bIlxXVtlRBwU+UWEONkdnzJOE21rQJKFQ5sMVzaZKCkPu",
+	"Op2fjdV3nyO4p113c5zNytNcE1MSU9+MvotHf0QnMK3Mp2N6yGBFI83HTE515IpRW5nNAQYl3A9r/xy5",
+	"coNKOBnDbJGnNukpLFYEv6GyWk4x6/MYIiXzwkFKsZqq8Mgsg7B5xSst+zIxV5VvnDkTkpZXwAqF9qw6",
+	"5QlOFWIqgW47NDTBNYorrpxi+TBWrxXkRkwhTBcw++LZLtg1LGiRLcBo+SlFubq8THusE7f7271dun9/",
+	"cJfd22qX/tumNYsIcyyt4Zi+fcrEUI+Cg/1dT3GohZQ5L5/L7uPDLNUtrGGp5YlgJpVvqMhWy/WlxHQM",
+	"SdZJErxpMFYMZDHHJgSMKLBbaEmw/KQ1E+Gx0dKeHEj2c+Xci0Pd3vOP056o0kAzocq8NKZv+dgMfL8d",
+	"BmMu8EM7Gz8Xmg1BSXhTEew67Y4/OiKTCwgmy4lDvGdydozyQ3ZzkZt2SLcsPpi7iwKoO9heVxaO0WMY",
+	"Uw3zfaaGwA4eZr7Ob/7Ln3/zp//p6z/711//9u+DMCiX428uPD9J5fikELwTBoCCVovZ+zIryNboiDjE",
+	"1OCgs3//Xqdz/27H/hwGJxYGoR0GpzYO4s2aHTQvff1SFvLkwmBBxltWBfIBml/kwFzukZMEIuA7NsE1",
+	"4YKVqTng8QFZOYOuQKkih2s27R2Qd1231XBfFzcbbvPydsMzTTYc3i1sOby4C9/CtsNnz8bDE24vu57N",
+	"7Nrd7Jrt7MJ+mseqcsfq9Qjed0WT0ppHwHVuOEEWYzuc0J3pLpv0sPWgRC7418J3geaGO2SfML696nr7",
+	"nFHr+EPWp8hNUCNy7gI4EGIIk7lVUNgsby5qbGeuy+VR9LZmsXU1F+9BQ64FfQer8mbVhjWh9ro9wLLq",
+	"ke33j7Hf7/7DL/4qgouSQxkVx8G74ojgEwVUW9wHc0H1od42JgsMuBWy0f2RyrfzGwqUTbg1AeQc5Mbc",
+	"maTR3Jqh5LowdNCMIBEAru6uOCrPFRSfRCoLlpXDFhaEgbxRHL7Fs5wCtAwYcgbmb3wOIjdR0oDSxNPJ",
+	"AcSsZXqqFCzM1BfBZq5VYBI5Cj1CNUJROKLorF4UPMXd/oD2s2I/K8xo8MzGjGYZwTjjvCMXLUkP3Jag",
+	"fFDhBLW6g2EIjk54y83ba9B4AiEf0sEBDJkwi80yuCIjpRjZJZb9qdHlMC1+YVdeYF/fU9bKdYVNoXEM",
+	"LJEmL1PTieamHYSzX1x8N65WzhYl1OD2skVBzECPXh6TnVa7tVN4+4MYpk+N4ub6MJK9UVrrXDfg26/3",
+	"f22321ahk+dRIRo7ZmC4iV0NsoWwGWtDecVinuHixEwRNaJGc81i7/GqOCR77R3gTCWnEzfPTyE8DuqW",
+	"LlLAKxz+Bjxoe+2da+B1OxlBuBDo3mbBwEelUzoY8H79Fo7lBWtWXQiy+iD3PVW+oI+PnF6BuQT/Q0R/",
+	"XCZtIoXixg39EVA8ym5tNYXU+YgW/QiLLoiBTCFcFbzXlOAY4kriPFUEESDiQ6ApzK83kqg5tO3MBAkG",
+	"NM+2mzY/uZPCAShgnOgaKRLmxW+Tq+IzD7qQk5FgEQpQbrFR1pXG3bJ0qOgFawB4abqmfaasP4JqEpWg",
+	"MrMKQS3iSmF19sOde7ukN9dY5Afsq1xYQRjU+/6IprSvWeqgWo9OHh4fE4syuW/Iu7ON5bHM4yqhakS2",
+	"Q9Jpt0nCLliiSMzYpJjucA8ex5A09F8AVGEeXLMAtJkFaaOXxDxehMONEbFSyyHCsENY3IBDJdDU4pJs",
+	"t8Pdu/dxqj4R84ResA2AWAalfeJCGKpsHvhp+DQDjMT0fA1Vvjj4TZ+MDwKU+X1DEkXc0ibImHAOIBh9",
+	"JahhxOMIAl5i6RCZnHqH0VmUROboRc5NByDGhw6SxFbIZ0msrPPG3LgY2BeX5LCEaRZZPQz7sniGLXKE",
+	"X8lBV2ShYeYQgILXuHBxDameYkz+pchUYVaPVEiwOUoLeD5w1YIwuKDJFJ4wTP1uAaPTIXQCLZjJlpt5",
+	"BN952nEPo1gPrZo2jM5YbuEItcXK6+DnCw6C9v2ddgB2QKij1d7e3+psb7U7i1fKegfILOknyzY3XQ9W",
+	"RW7E0un5gJGs5cb0z2f0nIWWwMF1XNnDJVCjq3PrHhVLmi5kP1isY64tiChdSIQreHIcth2mwjGoZDXj",
+	"SXKAftmFJCtQasL8ejLvafTBLHh8M+dJhOWrzAkuPA/P4KVt9xzgrSomkXZ733tkP3waXsX6fWmxTOU2",
+	"6HVz8f5HTMOrybSrz6VTVYQYkPlWKI5qOmEpwSd9QO0kwt+ixVrOaELyxDoJOVOVJn2RTuBRu4nh6Qek",
+	"Du/opAwyc4RzukrQpF2VL4O7wZvwg0MgnTCNY/42KRYndJ4BvqzeSJqu1jSqtNmnmg1lOl8WXWzd+O5R",
+	"K2Bxiz36AULsKrT20I3xSuiYbp7BP//673//q98GH4Xk3NC/TUT3EgIoSztl82kyCkBwCPS31ITcLVKa",
+	"HI+51qsLdF/CxgJZIAh96TpBJHOo6OyCBYpGk8NyeApJmFalPDCiJoza4pZGUJCCbWm5ZSSd0tKg70aw",
+	"eqS4KjXn63Alo0y+moX03I9B0lnP30ZOClQBO7usHHkz3omZQesYhK0lFoPIs0r0RzbZKI9eFjbYAlVT",
+	"QIxDNjqj80XIZevPhOEo0G7zchCrqBHLNX0S86BbvrWimE9cEa1vE/G9mLCslJiR1lgJ7R60bcJ1E/pz",
+	"snsdyWU4+jblDatRIUbDVLHUYjO4W1vyPgNiVGQqNE/IXE5LLt4QfBPoVc49yhgMC78MJWCMy8Eg4YK5",
+	"nDouhuBvPgQDNyZsAf/OC1RldnCXigeM2fSfhzrSHA3iC+tPR3Zb9G5D6jiDgEU3itmIanwaJqlYV9zk",
+	"pdpa1Jbokq7BPIrCxQBgxVpEOHeKLazXSCaxvUwynRdQLeCcTphDII8wPCQirqYWliKP7CgjvxqpbYjQ",
+	"VSyUzo7Tm6r5Wrwd+9700XqtWLrR8/SA5VsO9BESakhKpgSm7C8UYchwDV9PpUgbJJlkFQA1TVMWY/Dl",
+	"hxGBNU0/uQNHAYTIevxZ0/RbJRdomi6gfcoUdBzcNXhgRuc1cu4UyuMtrTH6sFAJrGxzBs8IvShWCVMt",
+	"siYTXxAEUKyl2FdX3MwkXYjk5Fg1rxOSqB25T/vWT2PEle3WW1diULkkyoRpm1pvTYhRymiCBnak4QIT",
+	"LySrWIv6LVtygWs0yqiu4LmLDDJHIUYecj8Ylg2CUgzUDg/n6jL/ML1Du9YRG9fDTbF04ZVqsQZj2eMQ",
+	"29jZuedi9szR4GCcdrg2kPfZKqDbNGe7bpDXnus+tMZjp/i5crk17HY6SSSNz+CJeuMCbj6aZ2eSTCik",
+	"VnGbVwgVxQ5IVOFgUYiEFpnGbeU882dWt8dTqBdgeBxmlaF01RWCXWTpQcLI4zKdQ+qw4/M2/4u7Ens4",
+	"WnvMegzcPGijxtykA3NEYVB4a2B3cEsUouu64mbRN6qwIINLs8KcCq4xx2q5ygK/4UJDYJnLIYDFyLNN",
+	"bI4IeoE99ePBoBPiievNrQ/3EDhIwnK1RMyLIYIZ1taxVqiwGDkWcnNigCkBGagbRCGY01OZYFUunrqw",
+	"ROd4htQukPqis+iARM+Brbj6OYgOBK7DuBz3QJ4DJhAYRK2/e3tvz04zkWJ4WOgjL4xTmHlXuFhQw5Wg",
+	"pdL09m/BLjyXZW6s3RKj0ExLRmcICushXO9BEcIvd0JEp/OJ9UxGNuQ5yn0VmEX2CF3kXZHF7E0wCpSq",
+	"Qm0RTJ3H5PmiBwWurwKoAtfubBxaAttpE1XQOM2iuaWe6gwLMaOhXUtmyta/nNF52BU0cXWKwFgDEVX7",
+	"u7h292/5WbJp5QmyjXqmPJ4mmhtmcMecuC2XEtCUo7o+nsh0/LG9FNg7g/6XuyqAhLgCBrQxLwV2787u",
+	"QKb1Vg7zhOPWF1xxfcbeaibUUtH4tJBLZNO9c6jqsqP/0EkPAPTAdRZ2athUlLIBS40w45IUzQHS0tK5",
+	"UJrR2LVX2I0bjp9i3UERF8A5Mw9fV5j7uQzbDspmKROqkGeacUUsN+54m4eAf2gW6nG2TleQLJjQ6Rzk",
+	"8W3TCqxGQaTop+OiQHEH7kLVXK4oD/QTuexgEMtqNTH0Xw035+k+ykKokeVjhD4VRSLKWbHd8IwQlrjC",
+	"lyRHvAltAWN/AmNu9WhlAI93AMfR9vXOg63hUFlEjH6Wo+yQcYfnGeZYtUZw50DJMevzMU3M9Q0AMJDN",
+	"JViO2MIhrNpGUmT4DL6ERlsDzeWsZigcizh+hRZRBlxs7gss+GmValSRbR0MrGWwrNEsUKimXY9J1DCf",
+	"LM/26OWxs/TktcUHstgF1uBabP+5rRdjbrgCRWTwioUmyoCK/hTRchtZsT6uzZU+QPCyrCA1LlaOrD1V",
+	"eX3YQr8lSq1ZoTKigVuU0hJDyZ3F17FkUFjnAckLg/pcM4X1LaHp1dNH4bEbue0cJJFYYjQshMZKW2Xc",
+	"+kVBkl7uRDfyXXHVykZW34j85UAKbbh44trpWGdSRu4eQIsRH0OFCWLFzN5UE1B+ZuYwXwDxFQwBxd7B",
+	"DrHY9wkTMagSIiYpo/C384KVBm/jFjxJrtxVfOVj8J3JQXnTDT9yUu9NK8/u4MMh2QXh4xYwqh7KlwPM",
+	"YqAY3TS1MlKmNkVFdTGLY+0KkJYzEVljCacWeQyRqFMAGYUxhBhcegGaE2opNA4zAcXQSfQElEW40u0C",
+	"oABUs3c2fS204rP92FrIJfZnCIMQ1qMJFX0I9heooE2YnCTIVI3umGFhYDXxQjOFfmwywvs37/97AAAA",
+	"//8=",
 }
 
 // decodeSpec returns the embedded OpenAPI spec as raw JSON bytes,

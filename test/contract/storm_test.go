@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -27,6 +28,8 @@ const (
 	stormUsers = 30
 	stormSteps = 25
 	stormFirst = 101 // the users' numbers
+	// stormGuests are users more, who never sign in; they are taken into groups and thrown out.
+	stormGuests = 3
 )
 
 // A storm is what must be in the legacy server when it is over, if every answer was its own operation's.
@@ -39,15 +42,18 @@ type storm struct {
 	said  map[string]map[string]string // by conversation and content, the MsgId that was answered
 	lost  map[string]bool              // contents that were answered as not stored
 	joins map[string]map[string]bool   // by conversation and session, whether a member
+	made  map[string]*made             // the users' own groups
 }
 
-// stormer is one of its users. Only his own operations change what he is a member of, so what each must answer is known.
-type stormer struct {
-	*user
-	*storm
-	rand *rand.Rand
-	step int
-	own  []string // groups that he made
+// made is how one of the users' groups must be. Only he who made it changes it.
+type made struct {
+	by         string // session
+	name       string
+	public     bool
+	committers string
+	dismissed  bool
+	star, mute bool // his own marks
+	category   string
 }
 
 func TestStorm(t *testing.T) {
@@ -55,12 +61,12 @@ func TestStorm(t *testing.T) {
 	t.Logf("seed %d", seed)
 	w := start(t, "xxd", func(s *site) {
 		s.legacy.Users = xuanxuan.DemoUsers()
-		for i := range stormUsers {
+		for i := range stormUsers + stormGuests {
 			s.legacy.Users = append(s.legacy.Users, xuanxuan.User{ID: int64(stormFirst + i), Account: fmt.Sprint("u", i), Realname: fmt.Sprint("User ", i)})
 		}
 		s.node.Legacy.Timeout = 20 * time.Second // slowness is not what is tried here
 	})
-	s := &storm{w: w, said: map[string]map[string]string{}, lost: map[string]bool{}, joins: map[string]map[string]bool{}}
+	s := &storm{w: w, said: map[string]map[string]string{}, lost: map[string]bool{}, joins: map[string]map[string]bool{}, made: map[string]*made{}}
 	alice := w.signIn("alice")
 	for i := range 3 {
 		s.public = append(s.public, get[model.ConversationRef](alice, "/create_conversation", object{"conversation_type": 0, "name": fmt.Sprint("public ", i), "public": true}).ConversationId)
@@ -107,6 +113,9 @@ func (s *storm) fail(ctx context.Context, d *desk, r *rand.Rand) error {
 		func() (legacy.Response, error) { return d.call("message", []legacy.DraftRow{}) },
 		func() (legacy.Response, error) { return d.call("dismiss", "nosuch") },
 		func() (legacy.Response, error) { return d.call("addmember", "nosuch", []int{stormFirst}, true) },
+		func() (legacy.Response, error) { return d.call("changepublic", "nosuch", true) },
+		func() (legacy.Response, error) { return d.call("setcommitters", "nosuch", "4") },
+		func() (legacy.Response, error) { return d.call("setadmin", "nosuch", []int{stormFirst}, true) },
 	}
 	for ctx.Err() == nil {
 		if r, err := pick(r, calls)(); err != nil || r.Result != legacy.Fail {
@@ -135,196 +144,6 @@ func (s *storm) lose(ctx context.Context, r *rand.Rand) error {
 
 func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
-// act does one thing at random; one of five is to fail.
-func (u *stormer) act() error {
-	u.step++
-	if u.rand.IntN(5) == 0 {
-		return u.blunder()
-	}
-	switch u.rand.IntN(10) {
-	case 0:
-		return u.create()
-	case 1:
-		return u.talkTo(stormFirst + u.rand.IntN(stormUsers))
-	case 2, 3:
-		return u.join(pick(u.rand, u.public))
-	case 4:
-		return u.leave(pick(u.rand, u.public))
-	case 5:
-		return u.read()
-	}
-	if mine := u.mine(); len(mine) > 0 {
-		return u.send(pick(u.rand, mine))
-	}
-	return u.create()
-}
-
-// mine are the conversations that he is a member of.
-func (u *stormer) mine() []string {
-	mine := slices.Clone(u.own)
-	for _, c := range u.public {
-		if u.isIn(c) {
-			mine = append(mine, c)
-		}
-	}
-	return mine
-}
-
-// blunder does what must be refused.
-func (u *stormer) blunder() error {
-	type blunder struct {
-		path string
-		body object
-		want model.Code
-	}
-	list := []blunder{
-		{"/join_conversation", object{"conversation_id": "nosuch"}, model.NotFound},
-		{"/join_conversation", object{"conversation_id": pick(u.rand, u.private)}, model.NotFound},
-		{"/leave_conversation", object{"conversation_id": pick(u.rand, u.private)}, model.NotFound},
-		{"/send_msg", object{"conversation_id": pick(u.rand, u.private), "content": "x"}, model.NotFound},
-		{"/send_msg", object{"conversation_id": "nosuch", "content": "x"}, model.NotFound},
-		{"/send_msg", object{"conversation_id": pick(u.rand, u.private), "content": ""}, model.NotFound},
-		{"/get_conversation_last_30_msg", object{"conversation_id": pick(u.rand, u.private)}, model.NotFound},
-		{"/create_conversation", object{"conversation_type": 0, "name": strings.Repeat("x", 61)}, model.InvalidParameter},
-		{"/create_conversation", object{"conversation_type": 0, "name": "x", "members": []string{"99999"}}, model.InvalidParameter},
-		{"/create_conversation", object{"conversation_type": 2, "name": "x"}, model.NotAllowed},
-	}
-	for _, c := range u.public {
-		if !u.isIn(c) {
-			list = append(list, blunder{"/send_msg", object{"conversation_id": c, "content": "x"}, model.NotFound},
-				blunder{"/leave_conversation", object{"conversation_id": c}, model.NotFound})
-		}
-	}
-	b := pick(u.rand, list)
-	return u.expect(b.want, b.path, b.body)
-}
-
-func (u *stormer) expect(want model.Code, path string, body object) error {
-	a, err := u.ask(path, body)
-	if err == nil && a.Code != want {
-		err = fmt.Errorf("%s %v: code %d where %d is right: %s", path, body, a.Code, want, a.Error)
-	}
-	return err
-}
-
-func (u *stormer) isIn(conversation string) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.joins[conversation][u.session]
-}
-
-func (u *stormer) note(conversation, session string, member bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.joins[conversation] == nil {
-		u.joins[conversation] = map[string]bool{}
-	}
-	u.joins[conversation][session] = member
-}
-
-func (u *stormer) join(conversation string) error {
-	u.note(conversation, u.session, true)
-	return u.expect(model.OK, "/join_conversation", object{"conversation_id": conversation})
-}
-
-func (u *stormer) leave(conversation string) error {
-	if !u.isIn(conversation) {
-		return u.expect(model.NotFound, "/leave_conversation", object{"conversation_id": conversation})
-	}
-	u.note(conversation, u.session, false)
-	return u.expect(model.OK, "/leave_conversation", object{"conversation_id": conversation})
-}
-
-func (u *stormer) create() error {
-	ref, err := asked[model.ConversationRef](u, "/create_conversation", object{"conversation_type": 0, "name": fmt.Sprint(u.account, " ", u.step)})
-	if err != nil {
-		return err
-	}
-	u.note(ref.ConversationId, u.session, true)
-	u.own = append(u.own, ref.ConversationId)
-	c, err := asked[model.Conversation](u, "/get_conversation_detail", object{"conversation_id": ref.ConversationId})
-	if err == nil && c.Name != fmt.Sprint(u.account, " ", u.step) {
-		err = fmt.Errorf("the group made is called %q", c.Name)
-	}
-	return err
-}
-
-func (u *stormer) talkTo(other int) error {
-	session := fmt.Sprint(other)
-	if session == u.session {
-		return u.expect(model.InvalidParameter, "/create_conversation", object{"conversation_type": 1, "members": []string{session}})
-	}
-	ref, err := asked[model.ConversationRef](u, "/create_conversation", object{"conversation_type": 1, "members": []string{session}})
-	pair := []string{u.session, session}
-	slices.Sort(pair)
-	if err == nil && ref.ConversationId != strings.Join(pair, "&") {
-		err = fmt.Errorf("the conversation with %s is %s", session, ref.ConversationId)
-	}
-	if err != nil {
-		return err
-	}
-	u.note(ref.ConversationId, u.session, true)
-	u.note(ref.ConversationId, session, true)
-	return u.send(ref.ConversationId)
-}
-
-// send sends a message. One that legacy loses must be told so, to its own sender.
-func (u *stormer) send(conversation string) error {
-	content := fmt.Sprint(u.account, "-", u.step)
-	a, err := u.ask("/send_msg", object{"conversation_id": conversation, "content": content})
-	if err != nil {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if a.Code == model.Conflict && strings.Contains(a.Error, "lost") {
-		u.lost[content] = true
-		return nil
-	}
-	sent, err := decoded[model.SentMsg](a)
-	if err != nil {
-		return fmt.Errorf("send to %s: %w", conversation, err)
-	}
-	if u.said[conversation] == nil {
-		u.said[conversation] = map[string]string{}
-	}
-	u.said[conversation][content] = sent.MsgID
-	return nil
-}
-
-// read reads a group that only he writes in: it holds what was answered as sent, and nothing else.
-func (u *stormer) read() error {
-	if len(u.own) == 0 {
-		return u.create()
-	}
-	c := pick(u.rand, u.own)
-	m, err := asked[model.Messages](u, "/get_conversation_last_30_msg", object{"conversation_id": c})
-	if err != nil {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	heard := map[string]string{}
-	for _, m := range m.Msg {
-		heard[m.Content] = m.MsgId
-	}
-	if !maps.Equal(heard, u.said[c]) {
-		return fmt.Errorf("%s holds %v where %v was said", c, heard, u.said[c])
-	}
-	return nil
-}
-
-func asked[T any](u *stormer, path string, body object) (v T, err error) {
-	a, err := u.ask(path, body)
-	if err != nil {
-		return v, err
-	}
-	if v, err = decoded[T](a); err != nil {
-		err = fmt.Errorf("%s %v: %w", path, body, err)
-	}
-	return v, err
-}
-
 // compare asks the legacy server itself what came of it all.
 func (s *storm) compare(t *testing.T) {
 	key, err := legacy.NewKey(xuanxuan.DefaultKey)
@@ -344,6 +163,21 @@ func (s *storm) compare(t *testing.T) {
 			has := slices.ContainsFunc(found.Members, func(u legacy.UserID) bool { return u.String() == session })
 			require.Equal(t, member, has, "%s in %s", session, conversation)
 		}
+	}
+	for conversation, want := range s.made {
+		by, err := strconv.ParseInt(want.by, 10, 64)
+		require.NoError(t, err)
+		r, err := client.Call(t.Context(), legacy.Chat(legacy.UserID(by), "getlist"))
+		require.NoError(t, err)
+		var rows []legacy.ChatRow
+		require.NoError(t, r.Decode(&rows))
+		i := slices.IndexFunc(rows, func(row legacy.ChatRow) bool { return string(row.GID) == conversation })
+		require.GreaterOrEqual(t, i, 0, conversation)
+		row := rows[i]
+		require.Equal(t, *want, made{
+			by: want.by, name: string(row.Name), public: row.Public != 0, committers: string(row.Committers), dismissed: row.DismissDate != legacy.Date{},
+			star: row.Star != 0, mute: row.Mute != 0, category: string(row.Category),
+		}, conversation)
 	}
 	sent := 0
 	for conversation, said := range s.said {

@@ -31,7 +31,7 @@ type Finding struct {
 	Text  string
 }
 
-// Check is Validate and, where that finds nothing wrong with the chat server's settings, a try of the chat server: can it
+// Check is Validate and, where that finds nothing wrong with the chat server's settings, a try of Redis and of the chat server: can it
 // be reached, does it understand the key, is the operator an account of its own. It changes nothing there, and takes at
 // most a few times legacy.timeout.
 func Check(ctx context.Context, c Config) (found []Finding) {
@@ -41,6 +41,9 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	var unset faults
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found
+	}
+	if c.Redis.shared() {
+		found = append(found, c.Redis.check(ctx)...)
 	}
 	found = append(found, c.Legacy.checkAPI(ctx)...)
 	if c.Legacy.Mode == "xxd" {

@@ -27,6 +27,7 @@ type Config struct {
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	Files    Files    `embed:"" prefix:"files."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
+	Redis    Redis    `embed:"" prefix:"redis."`
 	Log      Log      `embed:"" prefix:"log."`
 
 	// Dev is how xuangate dev runs a node: /inner stands on Addr too and has no listener of its own, and its key may be short.
@@ -58,6 +59,7 @@ type Inner struct {
 	Key      Secret         `help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
 	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
+	Calls    []string       `help:"Calls of the chat server that /inner/call may make, such as chat/members. It checks no permissions, so list what is needed alone."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
 	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
 }
@@ -122,8 +124,9 @@ type API struct {
 
 // EventLog is what a client finds when it comes back.
 type EventLog struct {
-	Size  int `default:"65536" help:"How many events are kept for clients that come back, 100 to 10000000."`
-	Bytes int `default:"67108864" help:"About how many bytes of memory they may take, at least 1048576; the oldest go first."`
+	Size  int           `default:"65536" help:"How many events are kept for clients that come back, 100 to 10000000."`
+	Bytes int           `default:"67108864" help:"About how many bytes of memory they may take, at least 1048576; the oldest go first."`
+	Age   time.Duration `default:"24h" help:"How long Redis keeps an event at most, 1m to 720h."`
 }
 
 // Log is what the node tells its operator, on standard error.

@@ -25,21 +25,24 @@ import (
 	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gateway"
-	"github.com/xuangate/xuangate/gateway/eventlog"
-	"github.com/xuangate/xuangate/gateway/login"
 )
 
 // Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests three quarters of it, or
 // until they are done, and signing users off in the chat server the rest, or two seconds. It returns nil after an orderly end, else what is wrong: every fault of the
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
-func Run(ctx context.Context, c Config) error {
+func Run(ctx context.Context, c Config) (err error) {
 	if err := errors.Join(c.Validate()...); err != nil {
 		return err
 	}
 	log := c.logger()
-	events := eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes})
-	logins := login.NewMemory()
+	shared, err := c.stores(log)
+	if err != nil {
+		return err
+	}
+	shut := shared.open(ctx)
+	defer func() { err = errors.Join(err, shut()) }()
+	events, logins := shared.events, shared.logins
 	var gate *gateway.Server // made below; the adapter runs after that
 	files, err := c.folder(log)
 	if err != nil {
@@ -58,7 +61,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer closeIdle()
 	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Log: log,
+		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
@@ -97,6 +100,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	if c.Legacy.Emoji == "raw" {
 		a.Emoji = adapter.Raw
 	}
+	a.Calls = c.Inner.Calls
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {

@@ -22,7 +22,10 @@ import (
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// go-redis looks once a second whether a server that was gone is back, and only then whether its pool has been closed.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 // A running node, and the URLs of its two listeners.
 type running struct {

@@ -10,6 +10,7 @@ import (
 	"time"
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
+	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 )
@@ -50,6 +51,11 @@ func (c Config) Validate() []error {
 		f.add("inner.operator", "is empty; name an account of the chat server, such as admin")
 	}
 
+	for _, name := range c.Inner.Calls {
+		if err := adapter.CheckCall(name); err != nil {
+			f.add("inner.calls", "%s", err)
+		}
+	}
 	c.Legacy.validate(&f)
 	if c.Files.MaxSize < 1 || c.Files.MaxSize > 1<<40 {
 		f.add("files.max_size", "is %d, want 1 to %d", c.Files.MaxSize, int64(1)<<40)
@@ -62,6 +68,11 @@ func (c Config) Validate() []error {
 	}
 	if c.EventLog.Bytes < 1<<20 {
 		f.add("eventlog.bytes", "is %d, want at least %d", c.EventLog.Bytes, 1<<20)
+	}
+	f.between("eventlog.age", c.EventLog.Age, time.Minute, 30*24*time.Hour)
+	c.Redis.validate(&f)
+	if c.Redis.shared() && c.SecretKey == "" {
+		f.add("secret_key", "is missing; nodes that share a Redis must have the same one, openssl rand -hex 32 makes it")
 	}
 	f.either("log.format", c.Log.Format, "text", "json")
 	return f

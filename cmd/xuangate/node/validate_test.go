@@ -20,6 +20,15 @@ func valid() node.Config {
 	return c
 }
 
+// shared sets a Redis, and something about it.
+func shared(set func(*node.Redis)) func(*node.Config) {
+	return func(c *node.Config) {
+		c.SecretKey = "a secret key of 32 characters xx"
+		c.Redis.Addr, c.Redis.Prefix, c.Redis.TokenGrace = []string{"10.0.0.6:6379"}, "xuangate", time.Minute
+		set(&c.Redis)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	t.Run("the defaults and a backend are enough", func(t *testing.T) {
 		require.Empty(t, valid().Validate())
@@ -42,6 +51,8 @@ func TestValidate(t *testing.T) {
 		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb and xxd are`},
 		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of the backend; write it as http://10.0.0.5/xuanxuan.php`},
 		{"a backend key too short", func(c *node.Config) { c.Legacy.XXB.Key = "8888" }, "legacy.xxb.key: has 4 characters, want 32; it is the key in the backend's and xxd's configuration"},
+		{"a call that would kick everybody out", func(c *node.Config) { c.Inner.Calls = []string{"chat/getlist", "chat/nosuch"} }, `inner.calls: "chat/nosuch" is no call of the chat server, upon which it kicks every client out; write it as chat/getlist`},
+		{"a call that is never made for others", func(c *node.Config) { c.Inner.Calls = []string{"chat/serverStart"} }, "inner.calls: chat/serverstart is never called for others: it sets everybody offline"},
 		{"an application without a name", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Token: "t"} }, "legacy.api.code: is missing; it is the code of the application registered in the back office"},
 		{"an application without a token", func(c *node.Config) { c.Legacy.API = node.API{URL: "http://127.0.0.1/api.php", Code: "c"} }, "legacy.api.token: is missing; it is the token of the application registered in the back office"},
 		{"an application and nobody to ask", func(c *node.Config) { c.Legacy.API = node.API{Code: "c", Token: "t"} }, "legacy.api.url: is missing; it is the address of api.php, such as http://10.0.0.5/api.php"},
@@ -54,6 +65,17 @@ func TestValidate(t *testing.T) {
 		{"a folder that leads elsewhere", func(c *node.Config) { c.Files.ServerName = "../x" }, `files.server_name: "../x" is no name of a backend; it is made of letters, digits, - and _`},
 		{"a log of nothing", func(c *node.Config) { c.EventLog.Size = 0 }, "eventlog.size: is 0, want 100 to 10000000"},
 		{"a log without memory", func(c *node.Config) { c.EventLog.Bytes = 1 }, "eventlog.bytes: is 1, want at least 1048576"},
+		{"a log for ever", func(c *node.Config) { c.EventLog.Age = 1000 * time.Hour }, "eventlog.age: is 1000h, want 1m to 720h"},
+		{"a Redis without a port", shared(func(r *node.Redis) { r.Addr = []string{"10.0.0.6"} }), `redis.addr: "10.0.0.6" is no address of a Redis; write HOST:PORT, such as 10.0.0.6:6379`},
+		{"a database below none", shared(func(r *node.Redis) { r.DB = -1 }), "redis.db: is -1, want 0 or more"},
+		{"a database of a cluster", shared(func(r *node.Redis) { r.Addr, r.DB = []string{"a:1", "b:1"}, 1 }), "redis.db: is 1; a cluster has database 0 only"},
+		{"a cluster and sentinels", shared(func(r *node.Redis) { r.Cluster, r.MasterName = true, "m" }), "redis.cluster: is set beside redis.master_name; a Redis is either a cluster or watched over by sentinels"},
+		{"a sentinels' password without them", shared(func(r *node.Redis) { r.SentinelPassword = "x" }), "redis.sentinel_password: is set without redis.master_name"},
+		{"an authority without TLS", shared(func(r *node.Redis) { r.CAFile = "ca.pem" }), "redis.ca_file: is set without redis.tls"},
+		{"an authority of Redis that is not there", shared(func(r *node.Redis) { r.TLS, r.CAFile = true, "/nowhere/ca.pem" }), "redis.ca_file: open /nowhere/ca.pem: no such file or directory"},
+		{"a prefix with a hash tag of its own", shared(func(r *node.Redis) { r.Prefix = "{x}" }), `redis.prefix: "{x}" is none; write 1 to 64 characters without blanks and braces`},
+		{"tokens that outlive Redis", shared(func(r *node.Redis) { r.TokenGrace = 2 * time.Hour }), "redis.token_grace: is 2h, want 0s to 1h"},
+		{"nodes that do not share a key", func(c *node.Config) { c.Redis.Addr = []string{"10.0.0.6:6379"} }, "secret_key: is missing; nodes that share a Redis must have the same one, openssl rand -hex 32 makes it"},
 		{"another log format", func(c *node.Config) { c.Log.Format = "xml" }, `log.format: "xml" is neither text nor json`},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
@@ -68,7 +90,7 @@ func TestValidate(t *testing.T) {
 		require.Len(t, c.Validate(), 5)
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
-		require.Len(t, node.Config{}.Validate(), 18)
+		require.Len(t, node.Config{}.Validate(), 19)
 	})
 	t.Run("two free ports may look the same", func(t *testing.T) {
 		c := valid()
@@ -137,12 +159,15 @@ func TestSecretsStaySecret(t *testing.T) {
 	c.Inner.OperatorPassword = "the operator's password"
 	c.SecretKey = "a secret key of 32 characters xx"
 	c.Legacy.API.Token = "the application's token"
+	c.Redis.Password, c.Redis.SentinelPassword = "the password of Redis", "the password of the sentinels"
 	var log strings.Builder
-	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "secret", c.SecretKey, "legacy", c.Legacy)
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "inner", c.Inner, "key", c.Inner.Key, "password", c.Inner.OperatorPassword, "secret", c.SecretKey, "redis", c.Redis, "legacy", c.Legacy)
 	for _, shown := range []string{log.String(), fmt.Sprint(c), fmt.Sprintf("%+v %#v", c, c)} {
 		require.NotContains(t, shown, string(c.Inner.Key))
 		require.NotContains(t, shown, string(c.Inner.OperatorPassword))
 		require.NotContains(t, shown, string(c.SecretKey))
+		require.NotContains(t, shown, string(c.Redis.Password))
+		require.NotContains(t, shown, string(c.Redis.SentinelPassword))
 		require.NotContains(t, shown, string(c.Legacy.API.Token))
 		require.NotContains(t, shown, string(c.Legacy.XXB.Key))
 	}

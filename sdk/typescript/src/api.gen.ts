@@ -1143,6 +1143,49 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/inner/revoke_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the tokens of a user
+         * @description All of them, or with `platform` those of one platform. Their streams end with `revoked`, and the tokens answer 10101. For a company's own systems when somebody leaves. Give `session` or
+         *     `account`. A user without tokens is no error.
+         */
+        post: operations["innerRevokeTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/inner/call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make one of the chat server's own calls
+         * @description `data` is what the chat server answers, in its own form; where several users are told the same it may be left out. Only calls that the setting
+         *     `inner.calls` lists (10003) and whose params are exactly as many as the method takes (10001): the chat server kicks every client out at a call it does not know, and takes one param for another where one is missing. It
+         *     checks no permissions, and neither does this operation. What the call changes is told to those whom it concerns. It is made as the configured operator, or in mode xxb as `session`.
+         */
+        post: operations["innerCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/inner/send_notification": {
         parameters: {
             query?: never;
@@ -1233,7 +1276,7 @@ export interface paths {
         };
         /**
          * Should this node get traffic
-         * @description 200 with `ok`, or with `degraded` while the chat server does not answer; 503 once the process is shutting down.
+         * @description 200 with `ok`, or with `degraded` while the chat server, or the Redis that nodes share, does not answer; 503 once the process is shutting down.
          */
         get: operations["readyz"];
         put?: never;
@@ -1638,6 +1681,44 @@ export interface components {
              * @enum {string}
              */
             status: "online" | "away" | "busy";
+        };
+        /** @description Whose tokens; exactly one of `session` and `account`. */
+        RevokeTokensRequest: {
+            session?: components["schemas"]["Session"];
+            /**
+             * @description The account name, instead of `session`.
+             * @example alice
+             */
+            account?: string;
+            /**
+             * @description Only the tokens of this platform.
+             * @example 1
+             */
+            platform?: number;
+        };
+        /** @description What came of it. */
+        Revoked: {
+            /**
+             * @description How many tokens ended.
+             * @example 2
+             */
+            Revoked: number;
+        };
+        /** @description A call of the chat server. */
+        CallRequest: {
+            /**
+             * @description Module and method.
+             * @example chat/members
+             */
+            call: string;
+            /**
+             * @description Exactly the params of the method, in their order.
+             * @example [
+             *       "87ba7679-b682-47e7-8499-0385dda22b66"
+             *     ]
+             */
+            params?: unknown[];
+            session?: components["schemas"]["Session"];
         };
         /** @description A notice, and whom it is for. Exactly one of `sessions` and `conversation_id`. */
         SendNotificationRequest: {
@@ -2119,11 +2200,12 @@ export interface components {
         };
         /**
          * @description `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
+         *     `files`: files can be uploaded and downloaded (mode xxb: setting `files.dir`).
          *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
          * @example act_for_any_user
          * @enum {string}
          */
-        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api";
+        Capability: "act_for_any_user" | "beside_desktop_clients" | "files" | "application_api";
         /** @description Whom the token is for; exactly one of `session` and `account`. */
         GetTokenRequest: {
             session?: components["schemas"]["Session"];
@@ -2669,7 +2751,7 @@ export interface components {
         /** @description How this node is. */
         Health: {
             /**
-             * @description ok; degraded: serving, but the chat server does not answer; draining: shutting down.
+             * @description ok; degraded: serving, but the chat server or Redis does not answer; draining: shutting down.
              * @example ok
              * @enum {string}
              */
@@ -2985,6 +3067,26 @@ export interface components {
         SettingsAnswer: {
             code: components["schemas"]["Code"];
             data: components["schemas"]["Settings"];
+        };
+        /** @description The envelope around `data`. */
+        RevokedAnswer: {
+            code: components["schemas"]["Code"];
+            data: components["schemas"]["Revoked"];
+        };
+        /** @description The envelope around `data`. */
+        CallAnswer: {
+            code: components["schemas"]["Code"];
+            /**
+             * @description What the chat server answers, in its own form.
+             * @example {
+             *       "gid": "87ba7679-b682-47e7-8499-0385dda22b66",
+             *       "members": [
+             *         4,
+             *         5
+             *       ]
+             *     }
+             */
+            data?: unknown;
         };
         /** @description The envelope around `data`. */
         ChatGroupsAnswer: {
@@ -4573,6 +4675,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ArchiveAnswer"];
+                };
+            };
+            default: components["responses"]["ProblemReply"];
+        };
+    };
+    innerRevokeTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "session": "4"
+                 *     }
+                 */
+                "application/json": components["schemas"]["RevokeTokensRequest"];
+            };
+        };
+        responses: {
+            /** @description How many tokens ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedAnswer"];
+                };
+            };
+            default: components["responses"]["ProblemReply"];
+        };
+    };
+    innerCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "call": "chat/members",
+                 *       "params": [
+                 *         "87ba7679-b682-47e7-8499-0385dda22b66"
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["CallRequest"];
+            };
+        };
+        responses: {
+            /** @description What the chat server answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallAnswer"];
                 };
             };
             default: components["responses"]["ProblemReply"];

@@ -1,0 +1,169 @@
+package node_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/xuangate/xuangate/cmd/xuangate/node"
+	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/test/redisd"
+	"github.com/xuangate/xuangate/test/xuanxuan"
+)
+
+// on is a Config for one of several nodes before s, which share a Redis.
+func on(r *redisd.Server, s *xuanxuan.Server) node.Config {
+	c := before(s)
+	c.SecretKey = "a secret key of 32 characters xx"
+	c.Redis.Addr = []string{r.Addr}
+	return c
+}
+
+// resume opens a stream that goes on after a position.
+func (n *running) resume(t *testing.T, token, after string) *bufio.Scanner {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.api+"/notify?protoc=sse&token="+token, nil)
+	require.NoError(t, err)
+	req.Header.Set("Last-Event-ID", after)
+	res, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = res.Body.Close() })
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	return bufio.NewScanner(res.Body)
+}
+
+func (n *running) say(t *testing.T, token, group, content string) {
+	t.Helper()
+	must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(token), model.SendMsgRequest{ConversationId: group, Type: 1, Content: content}))
+}
+
+func (n *running) group(t *testing.T, token string, members ...string) string {
+	t.Helper()
+	return must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(token),
+		model.CreateConversationRequest{Name: "周报", Members: members})).ConversationId
+}
+
+func (n *running) ready(t *testing.T) string {
+	t.Helper()
+	res, err := http.Get(n.api + "/readyz")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var b strings.Builder
+	_, err = bufio.NewReader(res.Body).WriteTo(&b)
+	require.NoError(t, err)
+	return b.String()
+}
+
+func TestNodesOnOneRedis(t *testing.T) {
+	t.Run("a client goes on at the other node, with everything once and in order", func(t *testing.T) {
+		r, s := redisd.Start(t), backend(t)
+		a, b := run(t, on(r, s)), run(t, on(r, s))
+		alice, bob := a.signIn(t, "alice"), b.signIn(t, "bob")
+		stream := a.listen(t, bob) // his token was issued by the other node
+		next(t, stream, "id")
+		group := a.group(t, alice, "5")
+		var at string
+		for i := range 40 {
+			[]*running{a, b}[i%2].say(t, alice, group, fmt.Sprint("m", i))
+			if i%10 == 9 { // he changes over
+				for heard := i - 9; heard <= i; {
+					at = next(t, stream, "id")
+					if next(t, stream, "event") != "message" {
+						continue
+					}
+					require.Contains(t, next(t, stream, "data"), fmt.Sprintf(`"Content":"m%d"`, heard))
+					heard++
+				}
+				stream = []*running{b, a}[i/10%2].resume(t, bob, at)
+			}
+		}
+		require.JSONEq(t, `{"code":0,"data":{"Status":"ok"}}`, b.ready(t))
+	})
+
+	t.Run("a sign-in at one node ends the streams of the former at another", func(t *testing.T) {
+		r, s := redisd.Start(t), backend(t)
+		a, b := run(t, on(r, s)), run(t, on(r, s))
+		stream := a.listen(t, a.signIn(t, "bob"))
+		next(t, stream, "id")
+		b.signIn(t, "bob")
+		require.Equal(t, "kickoff", next(t, stream, "event"))
+	})
+
+	t.Run("while Redis is away users are served on, and what needs it is refused; then they are told to reload", func(t *testing.T) {
+		r, s := redisd.Start(t, "--appendonly", "yes", "--appendfsync", "always"), backend(t)
+		n := run(t, on(r, s))
+		alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
+		stream := n.listen(t, bob)
+		next(t, stream, "id")
+		group := n.group(t, alice, "5")
+		n.say(t, alice, group, "before")
+		require.Contains(t, next(t, stream, "data"), "before")
+
+		r.Kill()
+		n.say(t, alice, group, "meanwhile")
+		require.Contains(t, next(t, stream, "data"), "meanwhile")
+		require.Contains(t, n.ready(t), `"degraded"`)
+		require.Contains(t, n.ready(t), "Redis")
+		a := post(t, n.api+"/login", http.Header{}, model.LoginRequest{Account: "carol", Password: xuanxuan.DemoPassword})
+		require.Equal(t, model.Unreachable, a.Code)
+
+		r.Start()
+		require.Equal(t, "reset", next(t, stream, "event"))
+		redisd.Until(t, "all is well again", func(context.Context) error {
+			if state := n.ready(t); !strings.Contains(state, `"ok"`) {
+				return errors.New(state)
+			}
+			return nil
+		})
+		n.say(t, alice, group, "after") // the tokens are still there
+		for !strings.Contains(next(t, stream, "data"), "after") {
+		}
+	})
+}
+
+func TestCheckRedis(t *testing.T) {
+	s := backend(t)
+	r := redisd.Start(t, "--requirepass", "open sesame")
+	c := on(r, s)
+	c.Redis.Password = "open sesame"
+	found := node.Check(t.Context(), c)
+	require.False(t, found[0].Fault)
+	require.Contains(t, found[0].Text, "redis.addr: Redis answers, version 7.")
+
+	full := redisd.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	found = node.Check(t.Context(), on(full, s))
+	require.Contains(t, found[1].Text, "set noeviction")
+
+	dead := redisd.Start(t)
+	dead.Kill()
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	require.NoError(t, os.WriteFile(ca, []byte("none"), 0o600))
+	for _, fault := range []struct {
+		name string
+		set  func(*node.Redis)
+		want string
+	}{
+		{"another password", func(r *node.Redis) { r.Password = "x" }, "redis.addr: Redis wants another password"},
+		{"nothing listens", func(r *node.Redis) { r.Addr = []string{dead.Addr} }, "redis.addr: nothing listens there"},
+		{"no cluster", func(r *node.Redis) { r.Cluster = true }, "redis.addr: that is no cluster"},
+		{"a file that is no certificate", func(r *node.Redis) { r.TLS, r.CAFile = true, ca }, "holds no certificate"},
+		{"TLS where there is none", func(r *node.Redis) { r.TLS = true }, "redis.addr: "},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			c := c
+			fault.set(&c.Redis)
+			found := node.Check(t.Context(), c)
+			require.True(t, found[0].Fault, found)
+			require.Contains(t, found[0].Text, fault.want)
+			require.NotContains(t, found[0].Text, "open sesame")
+		})
+	}
+}

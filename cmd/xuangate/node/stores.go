@@ -1,0 +1,55 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/login"
+)
+
+// stores are what nodes share where there is a Redis, and this node's memory where there is none.
+type stores struct {
+	events eventlog.Log
+	logins login.Store
+	away   func() error // why what is shared cannot be reached; nil where nothing is shared
+
+	log    *eventlog.Redis // events, where it is shared
+	client redis.UniversalClient
+}
+
+func (c Config) stores(log *slog.Logger) (*stores, error) {
+	if !c.Redis.shared() {
+		return &stores{
+			events: eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes}),
+			logins: login.NewMemory(),
+		}, nil
+	}
+	dial, err := c.Redis.dialer()
+	if err != nil {
+		return nil, err
+	}
+	client := dial()
+	events := eventlog.NewRedis(eventlog.RedisOptions{
+		Dial: dial, Prefix: c.Redis.Prefix, Size: c.EventLog.Size, Bytes: c.EventLog.Bytes, Age: c.EventLog.Age, Log: log,
+	})
+	logins := login.NewRedis(login.RedisOptions{Client: client, Prefix: c.Redis.Prefix, Grace: c.Redis.TokenGrace})
+	return &stores{events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+}
+
+// open begins to follow what is shared, and returns what ends that: all that uses the stores must have ended before.
+func (s *stores) open(ctx context.Context) (shut func() error) {
+	if s.log == nil {
+		return func() error { return nil }
+	}
+	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan error, 1)
+	go func() { ended <- s.log.Run(ctx) }()
+	return func() error {
+		end()
+		return errors.Join(<-ended, s.client.Close())
+	}
+}
