@@ -91,14 +91,14 @@ func TestNginx(t *testing.T) {
 	t.Run("a poll waits, and is answered when something happens", func(t *testing.T) {
 		var now model.Poll
 		get(t, ctx, front+"/notify?protoc=poll&timeout=0", bob, &now)
-		heard := make(chan model.Poll, 1)
+		said := make(chan struct{})
 		go func() {
-			var poll model.Poll
-			get(t, ctx, front+"/notify?protoc=poll&timeout=60&after="+now.Position, bob, &poll)
-			heard <- poll
+			defer close(said)
+			say("fifth")
 		}()
-		say("fifth")
-		poll := <-heard
+		var poll model.Poll
+		get(t, ctx, front+"/notify?protoc=poll&timeout=60&after="+now.Position, bob, &poll)
+		<-said
 		require.Len(t, poll.Msg, 1)
 		require.Equal(t, "fifth", poll.Msg[0].Content)
 	})
