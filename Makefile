@@ -1,17 +1,25 @@
 # The commands of the house. README.md says what each one is for.
-.PHONY: run test generate lint bench chaos
+.PHONY: run test generate lint web bench chaos
 
 run:
 	go run ./cmd/xuangate dev
 
 test: lint
 	go test -race ./...
+	@.ci/npm sdk/typescript
+	npm --prefix sdk/typescript test --silent
 
 generate:
 	go generate ./gen
+	@.ci/npm sdk/typescript
+	npm --prefix sdk/typescript run generate --silent
 
 lint:
 	@.ci/lint
+
+web:
+	@.ci/npm sdk/typescript
+	npm --prefix sdk/typescript run build:web --silent
 
 bench:
 	go test -run '^$$' -bench . ./test/bench/...

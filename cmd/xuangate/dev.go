@@ -94,6 +94,7 @@ func (d *dev) settings(log io.Writer) node.Config {
 	c.Dev = true
 	c.Addr = d.Addr
 	c.Inner.Key = devInnerKey
+	c.Web.Enabled = true
 	c.Legacy.Mode = d.Mode
 	c.LogTo = log
 	return c

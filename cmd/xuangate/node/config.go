@@ -23,6 +23,7 @@ type Config struct {
 
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
+	Web      Web      `embed:"" prefix:"web."`
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	Files    Files    `embed:"" prefix:"files."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
@@ -68,6 +69,11 @@ type Streams struct {
 	PerNode    int `default:"50000" help:"How many streams and polls may be open on this node; more are refused (10002). An idle one takes 10 to 40 kB."`
 	PerUser    int `default:"100" help:"How many one user may have open; a further one ends the oldest (superseded)."`
 	PerAddress int `default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
+}
+
+// Web is what people see who open the API's address in a browser. Its documentation at /docs is always there.
+type Web struct {
+	Enabled bool `help:"Whether a page to chat on is served at /."`
 }
 
 // Legacy is the chat server behind the node, and how it is spoken to.
