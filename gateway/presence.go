@@ -36,6 +36,7 @@ const (
 type presence struct {
 	legacy *adapter.Adapter
 	events eventlog.Log
+	leases *Leases // nil where this is the only node
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -56,8 +57,8 @@ type attendance struct {
 	showing chan struct{} // closed when the call that shows a chosen status has ended, for which going offline waits; nil if none is
 }
 
-func newPresence(a *adapter.Adapter, events eventlog.Log, log *slog.Logger) *presence {
-	return &presence{legacy: a, events: events, log: log, users: map[legacy.UserID]*attendance{}, pending: map[legacy.UserID]struct{}{}}
+func newPresence(a *adapter.Adapter, events eventlog.Log, leases *Leases, log *slog.Logger) *presence {
+	return &presence{legacy: a, events: events, leases: leases, log: log, users: map[legacy.UserID]*attendance{}, pending: map[legacy.UserID]struct{}{}}
 }
 
 // enter counts a stream of u in and returns where it begins unless it resumes: where what waited for u begins if this
@@ -122,6 +123,9 @@ func (p *presence) leave(u legacy.UserID, promised time.Time) {
 
 // run makes due calls until ctx ends, and returns when none is under way.
 func (p *presence) run(ctx context.Context) {
+	var leases sync.WaitGroup
+	defer leases.Wait()
+	leases.Go(func() { p.keepLeases(ctx) })
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var calls errgroup.Group
@@ -185,6 +189,9 @@ func (p *presence) settle(ctx context.Context, u legacy.UserID) {
 // a.busy.
 func (p *presence) comeOnline(ctx context.Context, u legacy.UserID, a *attendance) eventlog.Position {
 	ctx = context.WithoutCancel(ctx)
+	if _, err := p.leases.here(ctx, u); err != nil { // before legacy is told; see setOffline
+		p.log.LogAttrs(ctx, slog.LevelWarn, "could not tell the other nodes that a user is here", slog.String("session", u.String()), slog.String("err", err.Error()))
+	}
 	start, err := p.fetchWaiting(ctx, u)
 	if err == nil && a.missed {
 		_, err = p.events.Append(ctx, adapter.Event{Kind: model.EventKindReset, To: adapter.Recipients{Users: []legacy.UserID{u}}})
@@ -232,7 +239,7 @@ func (p *presence) fetchWaiting(ctx context.Context, u legacy.UserID) (eventlog.
 }
 
 func (p *presence) goOffline(ctx context.Context, u legacy.UserID, a *attendance) error {
-	err := p.legacy.GoOffline(ctx, u)
+	err := p.setOffline(ctx, u)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.idle(a)

@@ -32,6 +32,8 @@ type Config struct {
 	Logins login.Store
 	// Away says why what this node shares with others cannot be reached at present. Nil: it shares nothing.
 	Away func() error
+	// Leases tell where users have streams, where several nodes set them online in the legacy server. Nil: this is the only one.
+	Leases *Leases
 	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
 	Log *slog.Logger
 
@@ -108,7 +110,7 @@ func New(c Config) (*Server, error) {
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow
 	}
-	s.presence = newPresence(s.legacy, s.events, s.log)
+	s.presence = newPresence(s.legacy, s.events, c.Leases, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
 	public := s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })
 	if err := s.addPages(public); err != nil {

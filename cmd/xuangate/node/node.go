@@ -51,21 +51,23 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	translation, closeIdle, err := c.adapter(adapter.Config{
-		Log:      log,
-		Folder:   files,
-		Claims:   shared.claims,
-		Name:     shared.name,
-		Sink:     func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
-		SignedIn: logins.Live,
-		Secrets:  adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
-		OnKick:   func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
+		Log:    log,
+		Folder: files,
+		Claims: shared.claims,
+		Name:   shared.name,
+
+		OwnPresence: c.Legacy.Mode == "xxb" && c.Legacy.XXB.OwnPresence && shared.first(ctx),
+		Sink:        func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
+		SignedIn:    logins.Live,
+		Secrets:     adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
+		OnKick:      func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	})
 	if err != nil {
 		return err
 	}
 	defer closeIdle()
 	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Log: log,
+		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
@@ -142,7 +144,7 @@ func (c Config) backend(a *adapter.Config) (closeIdle func(), err error) {
 		return nil, fmt.Errorf("legacy.xxb.key: %w", err)
 	}
 	client := xxb.New(xxb.Config{URL: c.Legacy.XXB.URL, Key: key})
-	a.Caller, a.OwnPresence = client, c.Legacy.XXB.OwnPresence
+	a.Caller = client
 	return client.Close, nil
 }
 

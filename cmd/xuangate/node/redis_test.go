@@ -3,6 +3,7 @@ package node_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gen/model"
@@ -27,10 +29,10 @@ func on(r *redisd.Server, s *xuanxuan.Server) node.Config {
 	return c
 }
 
-// resume opens a stream that goes on after a position.
+// resume opens a stream of every kind that goes on after a position.
 func (n *running) resume(t *testing.T, token, after string) *bufio.Scanner {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.api+"/notify?protoc=sse&token="+token, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, n.api+"/notify?protoc=sse&events=all&token="+token, nil)
 	require.NoError(t, err)
 	req.Header.Set("Last-Event-ID", after)
 	res, err := http.DefaultClient.Do(req)
@@ -127,6 +129,101 @@ func TestNodesOnOneRedis(t *testing.T) {
 		for !strings.Contains(next(t, stream, "data"), "after") {
 		}
 	})
+}
+
+func TestConversationsOfNodes(t *testing.T) {
+	t.Run("who was invited at one node hears what is said at another right after, and who was removed does not", func(t *testing.T) {
+		r, s := redisd.Start(t), backend(t)
+		a, b := run(t, on(r, s)), run(t, on(r, s))
+		alice, carol := a.signIn(t, "alice"), b.signIn(t, "carol")
+		stream := b.listen(t, carol)
+		next(t, stream, "id")
+		for i := range 10 {
+			group := a.group(t, alice, "5")
+			b.say(t, alice, group, "she is not there yet") // b knows the members now
+			must[json.RawMessage](t, post(t, a.api+"/invite_members", bearer(alice), map[string]any{"conversation_id": group, "sessions": []string{"6"}}))
+			b.say(t, alice, group, fmt.Sprint("welcome ", i))
+			must[json.RawMessage](t, post(t, a.api+"/remove_members", bearer(alice), map[string]any{"conversation_id": group, "sessions": []string{"6"}}))
+			b.say(t, alice, group, "she is gone")
+		}
+		for i := range 10 {
+			require.Contains(t, next(t, stream, "data"), fmt.Sprintf(`"Content":"welcome %d"`, i))
+		}
+	})
+
+	t.Run("what is said in one conversation at both nodes at once has one order", func(t *testing.T) {
+		r, s := redisd.Start(t), backend(t)
+		a, b := run(t, on(r, s)), run(t, on(r, s))
+		alice, bob := a.signIn(t, "alice"), b.signIn(t, "bob")
+		stream := a.listen(t, bob)
+		next(t, stream, "id")
+		group := a.group(t, alice, "5")
+		var talk errgroup.Group
+		for _, n := range []*running{a, b} {
+			for range 3 {
+				talk.Go(func() error {
+					for range 15 {
+						answer, err := ask(t.Context(), n.api+"/send_msg", bearer(alice), model.SendMsgRequest{ConversationId: group, Type: 1, Content: "x"})
+						if err != nil || answer.Code != model.OK {
+							return fmt.Errorf("%s %w", answer.Error, err)
+						}
+					}
+					return nil
+				})
+			}
+		}
+		require.NoError(t, talk.Wait())
+		before := ""
+		for range 90 {
+			var m model.MsgData
+			require.NoError(t, json.Unmarshal([]byte(next(t, stream, "data")), &m))
+			require.Greater(t, m.MsgId, before)
+			require.False(t, m.Late)
+			before = m.MsgId
+		}
+	})
+
+	t.Run("a change of a conversation is told by a node that was started again, too", func(t *testing.T) {
+		r, s := redisd.Start(t), backend(t)
+		c := on(r, s)
+		n := run(t, c)
+		alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
+		begin := next(t, n.listen(t, bob), "id")
+		group := n.group(t, alice, "5")
+		names := []string{"first", "second", "third"}
+		for _, name := range names {
+			must[json.RawMessage](t, post(t, n.api+"/rename_conversation", bearer(alice), map[string]any{"conversation_id": group, "name": name}))
+			n.stop(t)
+			n = run(t, c)
+		}
+		stream := n.resume(t, bob, begin)
+		for _, name := range names {
+			for !strings.Contains(next(t, stream, "data"), `"Name":"`+name+`"`) {
+			}
+		}
+	})
+}
+
+func TestLinksOfNodes(t *testing.T) {
+	r, s := redisd.Start(t), backend(t)
+	x := front(t, s)
+	side := func() node.Config {
+		c := beside(x)
+		c.SecretKey = "a secret key of 32 characters xx"
+		c.Redis.Addr = []string{r.Addr}
+		return c
+	}
+	a, b := run(t, side()), run(t, side())
+	alice := a.signIn(t, "alice")
+	stream := a.listen(t, alice)
+	next(t, stream, "id")
+	in := model.LoginRequest{Account: "Alice", Password: xuanxuan.DemoPassword}
+	refused := post(t, b.api+"/login", http.Header{}, in)
+	require.Equal(t, model.Unreachable, refused.Code, "the other node holds her link, and does not lose it")
+	require.Contains(t, refused.Error, "another node")
+	require.Equal(t, model.OK, post(t, a.api+"/get_me", bearer(alice), struct{}{}).Code)
+	a.stop(t)
+	require.Equal(t, model.OK, post(t, b.api+"/get_me", bearer(alice), struct{}{}).Code, "it has let go, and the other one takes her over with what is kept")
 }
 
 func TestCheckRedis(t *testing.T) {

@@ -5,11 +5,13 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/claims"
+	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 )
@@ -22,6 +24,7 @@ type stores struct {
 	name   string         // this process among those that share; empty where nothing is shared
 	away   func() error   // why what is shared cannot be reached; nil where nothing is shared
 
+	leases *gateway.Leases
 	log    *eventlog.Redis // events, where it is shared
 	client redis.UniversalClient
 }
@@ -44,7 +47,26 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 	logins := login.NewRedis(login.RedisOptions{Client: client, Prefix: c.Redis.Prefix, Grace: c.Redis.TokenGrace})
 	name := rand.Text()
 	shared := claims.NewRedis(client, c.Redis.Prefix, name)
-	return &stores{claims: shared, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+	leases := gateway.NewLeases(client, c.Redis.Prefix, name)
+	if c.Legacy.Mode == "xxd" {
+		leases = nil // a user is at the node that holds the link
+	}
+	return &stores{claims: shared, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+}
+
+// first says whether this node may set everybody offline when it starts: others that share the Redis may have users online, or
+// start at the same moment.
+func (s *stores) first(ctx context.Context) bool {
+	if s.leases == nil {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*redisTimeout)
+	defer cancel()
+	if anybody, err := s.leases.Anybody(ctx); err != nil || anybody {
+		return false
+	}
+	_, err := s.claims.Take(ctx, "serverStart", time.Minute)
+	return err == nil
 }
 
 // open begins to follow what is shared, and returns what ends that: all that uses the stores must have ended before.
