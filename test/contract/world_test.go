@@ -64,6 +64,7 @@ type site struct {
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	s.node.Files.Dir = t.TempDir()
 	s.xxd.UploadDir = s.node.Files.Dir
 	for _, change := range changes {
@@ -92,7 +93,6 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 		require.NoError(t, err)
 		c.Legacy.XXD.URL, c.Legacy.XXD.Fingerprint = w.xxd.URL(), w.xxd.Fingerprint()
 	}
-	c.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	c.LogTo = io.Discard
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(a node.Addresses) { ready <- a }
