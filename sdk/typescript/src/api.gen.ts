@@ -267,7 +267,7 @@ export interface paths {
         put?: never;
         /**
          * The chat server, its limits, and what can be done here
-         * @description In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+         * @description In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
          *     known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
          */
         post: operations["getServerInfo"];
@@ -2150,7 +2150,7 @@ export interface components {
              * @example xxb
              * @enum {string}
              */
-            Mode: "xxb" | "xxd";
+            Mode: "xxb" | "xxd" | "v1";
             /**
              * Format: int64
              * @description The largest file in bytes; 0: none can be uploaded.
@@ -2199,13 +2199,13 @@ export interface components {
             Capabilities: components["schemas"]["Capability"][];
         };
         /**
-         * @description `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
-         *     `files`: files can be uploaded and downloaded (mode xxb: setting `files.dir`).
-         *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
+         * @description `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (modes xxd and v1).
+         *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
+         *     conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
          * @example act_for_any_user
          * @enum {string}
          */
-        Capability: "act_for_any_user" | "beside_desktop_clients" | "files" | "application_api";
+        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api" | "files" | "dismiss" | "mute" | "category" | "profile" | "extensions" | "todos";
         /** @description Whom the token is for; exactly one of `session` and `account`. */
         GetTokenRequest: {
             session?: components["schemas"]["Session"];
