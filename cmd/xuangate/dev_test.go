@@ -68,7 +68,7 @@ func startDev(t *testing.T, flags ...string) (printed string, end func()) {
 		require.NotRegexp(t, "level=(WARN|ERROR)", log.text(), "nothing is wrong, so nobody is to be alarmed")
 	})
 	t.Cleanup(end)
-	return out.wait(t, "/send_msg"), end
+	return out.wait(t, `"content":"你好"}'`), end
 }
 
 // bash runs a script and answers its standard output as it comes.

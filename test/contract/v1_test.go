@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"net/http"
 	"testing"
 	"time"
 
@@ -59,9 +58,9 @@ func TestSigningInElsewhereInModeV1(t *testing.T) {
 	phone, web := w.signInOn("alice", 1), w.signInOn("alice", 2)
 	require.EqualValues(t, 1, w.v1.Stats().Logins, "one link for all platforms")
 	sse := phone.wholeStream()
-	server, err := v1.New(v1.Config{Addr: w.v1.Addr()})
+	upstream, err := v1.New(v1.Config{Addr: w.v1.Addr()})
 	require.NoError(t, err)
-	desktop, _, err := server.Dial(t.Context(), "alice", digest(xuanxuan.DemoPassword))
+	desktop, _, err := upstream.Dial(t.Context(), "alice", digest(xuanxuan.DemoPassword))
 	require.NoError(t, err)
 	defer desktop.Close()
 	text := sse()
@@ -202,9 +201,9 @@ func TestPresenceInModeV1(t *testing.T) {
 	carol := w.signIn("carol")
 	_, at = alice.until(at, status(carol, "online"))
 
-	server, err := v1.New(v1.Config{Addr: w.v1.Addr()})
+	upstream, err := v1.New(v1.Config{Addr: w.v1.Addr()})
 	require.NoError(t, err)
-	dave, _, err := server.Dial(t.Context(), "dave", digest(xuanxuan.DemoPassword))
+	dave, _, err := upstream.Dial(t.Context(), "dave", digest(xuanxuan.DemoPassword))
 	require.NoError(t, err)
 	defer dave.Close()
 	away := &user{session: "7"}
@@ -265,24 +264,4 @@ func TestManyUsersOn10(t *testing.T) {
 	}
 	require.NoError(t, asking.Wait())
 	require.EqualValues(t, many, w.v1.Stats().Logins, "each once")
-}
-
-func TestWhatModeV1CannotDo(t *testing.T) {
-	t.Parallel()
-	w := start(t, "v1", func(s *site) { s.node.Inner.OperatorPassword = "" })
-	w.signIn("bob")
-	for names, a := range map[string]answer{
-		"/login":                  w.inner("/get_token", object{"session": "4", "platform": 1}),
-		"inner.operator_password": w.inner("/create_conversation", object{"conversation_type": 0, "name": "x", "sessions": []string{"5"}}),
-	} {
-		require.Equal(t, model.Unsupported, a.Code, a.Error)
-		require.Equal(t, http.StatusNotImplemented, a.Status)
-		require.Contains(t, a.Error, names)
-	}
-	t.Run("a message of type 1 is one of type 0", func(t *testing.T) {
-		alice := w.signIn("alice")
-		team := alice.group("team")
-		get[model.SentMsg](alice, "/send_msg", object{"conversation_id": team, "type": 1, "content": "x"})
-		require.Equal(t, model.MsgType(0), alice.last30(team)[0].Type)
-	})
 }

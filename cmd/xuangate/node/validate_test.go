@@ -89,6 +89,12 @@ func TestValidate(t *testing.T) {
 		c.Legacy.XXD = node.XXD{URL: "10.0.0.5", Insecure: true, CAFile: "ca.pem"}
 		require.Len(t, c.Validate(), 5)
 	})
+	t.Run("a 1.0 server knows no applications", func(t *testing.T) {
+		c := valid()
+		c.Legacy.Mode, c.Legacy.V1.Addr = "v1", "10.0.0.5:8080"
+		c.Legacy.API = node.API{URL: "http://10.0.0.5/api.php", Code: "c", Token: "t"}
+		require.EqualError(t, errors.Join(c.Validate()...), "legacy.api: is for backends of version 2; a chat server of version 1.0 knows no applications")
+	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
 		require.Len(t, node.Config{}.Validate(), 19)
 	})

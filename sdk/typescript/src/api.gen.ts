@@ -321,7 +321,7 @@ export interface paths {
          *
          *     - **sse**: `id:` is the position (EventSource sends it back as `Last-Event-ID`), `event:` the kind. A comment
          *       and an `id:`-only block every 15 s move a quiet client's position on.
-         *     - **ws**: JSON text frames. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
+         *     - **ws**: JSON text frames, the first one `{"Event":"position","Position":"…"}`. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
          *       4001 signed in elsewhere, 4002 token revoked or expired, 4003 the session has opened more streams than it may have and this is the oldest, 1012 the server restarts: come back with `after`, as many milliseconds later as the reason `retry_ms=N` says.
          *     - **poll**: answers as soon as something happened, at the latest after `timeout` seconds with an empty list.
          */
@@ -1033,7 +1033,7 @@ export interface paths {
         /**
          * Create a conversation with its members
          * @description Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-         *     is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+         *     is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
          */
         post: operations["innerCreateConversation"];
         delete?: never;
@@ -1093,7 +1093,7 @@ export interface paths {
         put?: never;
         /**
          * Who is in a conversation, for whoever asks
-         * @description Behind an xxd, one of its members, or the operator, must be signed in here.
+         * @description In modes xxd and v1, one of its members, or the operator, must be signed in here.
          */
         post: operations["innerGetConversationMembers"];
         delete?: never;
@@ -1113,7 +1113,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message as the operator, or as a user
-         * @description The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+         * @description The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
          *     10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
          */
         post: operations["innerSendMsg"];
