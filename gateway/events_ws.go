@@ -102,10 +102,10 @@ func (s *Server) runWS(ctx context.Context, out *ws, sub subscription, one *stre
 	}
 	stop := s.events.Watch(sub.login.User, sub.all, out.raw.wake)
 	defer stop()
+	one.takes(out.raw)
 	if err := out.open(sub.after); err != nil {
 		return err
 	}
-	one.takes(out.raw)
 	return out.read()
 }
 

@@ -29,7 +29,7 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 )
 
-// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests three quarters of it, or
+// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests two thirds of it, or
 // until they are done, and signing users off in the chat server the rest, or two seconds. It returns nil after an orderly end, else what is wrong: every fault of the
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
@@ -299,8 +299,8 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		case <-ctx.Done():
 		case <-behind.Done():
 		}
-		// Half of the time for streams to end, what is left of three quarters for requests, the rest for signing users off.
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*3/4)
+		// Half of the time for streams to end, what is left of two thirds for requests, the rest for signing users off.
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*2/3)
 		defer cancel()
 		gate.Drain(limit, drain/2)
 		return shut(limit, doors)
