@@ -417,7 +417,7 @@ func TestPagesOfFiles(t *testing.T) {
 
 		alice.fails(model.InvalidParameter, "/get_conversation_files", object{"conversation_id": team, "limit": 101})
 		alice.fails(model.InvalidParameter, "/get_conversation_files", object{"conversation_id": team, "before": "22222-333E-NVN2-9L4"})
-	})
+	}, patiently)
 }
 
 func TestWithoutADirectoryThereAreNoFiles(t *testing.T) {
