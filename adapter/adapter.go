@@ -46,7 +46,7 @@ type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err e
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
 type Config struct {
 	Caller Caller // asks for every user: mode xxb
-	// Upstreams has each user signed in by himself, with his own password: mode xxd.
+	// Upstreams has each user signed in by himself, with his own password: modes xxd and v1.
 	Upstreams *Upstreams
 	Sink      Sink
 	// Apps asks as an application registered in the back office, for what no user may ask. Nil: there is none.
@@ -201,6 +201,9 @@ func (a *Adapter) call(ctx context.Context, op string, c legacy.Call) (legacy.Re
 
 // callApp is call as an application. What is sent in nobody's name is not repeated.
 func (a *Adapter) callApp(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
+	if err := a.has(op, model.CapabilityApplicationAPI); err != nil {
+		return legacy.Response{}, err
+	}
 	if a.apps == nil {
 		return legacy.Response{}, refuse(op, model.Unsupported, "this takes an application registered in the chat server's back office: set legacy.api.url, legacy.api.code and legacy.api.token")
 	}

@@ -75,6 +75,9 @@ func (a *Adapter) SetCommitters(ctx context.Context, u legacy.UserID, id model.C
 // DismissConversation ends a group for good.
 func (a *Adapter) DismissConversation(ctx context.Context, u legacy.UserID, id model.ConversationId) error {
 	const op = "dismiss conversation"
+	if err := a.has(op, model.CapabilityDismiss); err != nil {
+		return err
+	}
 	return a.managed(ctx, op, u, id, mustBeGroup, func(row legacy.ChatRow) error {
 		return a.edit(ctx, op, u, row, legacy.Chat(u, "dismiss", row.GID), effect{what: model.ChangedDismissed, is: dismissed})
 	})

@@ -6,8 +6,9 @@
 // members, never taken from legacy, whose own lists name only those online.
 //
 // Below it stands either one Caller that asks for every user (mode xxb), or Upstreams, to which each user signs in by
-// himself (mode xxd): links keeps one connection a user, tells what it hears (events.go), and after every connection what
-// it missed (gap.go). The translation above is the same.
+// himself (modes xxd and v1): links keeps one connection a user, tells what it hears (events.go), and after every connection what
+// it missed (gap.go). The translation above is the same, and speaks the calls of 2.x alone: a server of another version is an
+// Upstream that rewrites them, and says by a legacy.UnsupportedError what it cannot do.
 //
 // Files do not come as calls: depots.go sends them where they are kept. Legacy gives any file to whoever names it, so our
 // ids of files are signed (fileid.go), hold for the members of one chat, and no message goes out that names a file its sender

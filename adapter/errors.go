@@ -58,9 +58,15 @@ func noAnswer(op string, err error) *Error {
 		return known
 	}
 	e := &Error{Op: op, Err: err}
+	if large, ok := errors.AsType[*legacy.TooLargeError](err); ok {
+		e.Code, e.Text = model.TooLarge, large.Error()
+		return e
+	}
+	if lacks, ok := errors.AsType[*legacy.UnsupportedError](err); ok {
+		e.Code, e.Text = model.Unsupported, lacks.Error()
+		return e
+	}
 	switch {
-	case errors.Is(err, legacy.ErrTooLarge):
-		e.Code, e.Text = model.TooLarge, "larger than what the chat server takes in one piece, 20,479 bytes with everything around it"
 	case errors.Is(err, legacy.ErrKicked):
 		e.Code, e.Text = model.SignedInElsewhere, "you signed in to the chat server elsewhere; sign in again to continue here"
 	case errors.Is(err, context.DeadlineExceeded):

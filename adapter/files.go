@@ -15,6 +15,9 @@ import (
 // FileLimit is the largest file in bytes that u may upload.
 func (a *Adapter) FileLimit(ctx context.Context, u legacy.UserID) (int64, error) {
 	const op = "file limit"
+	if err := a.has(op, model.CapabilityFiles); err != nil {
+		return 0, err
+	}
 	limit, err := a.depot.limit(ctx, u)
 	if err != nil {
 		return 0, err
@@ -142,6 +145,9 @@ func (d *Download) Inline() bool { return isImage(d.Media) }
 // OpenFile opens a file of a conversation that u is a member of. It is read while ctx lives.
 func (a *Adapter) OpenFile(ctx context.Context, u legacy.UserID, id model.FileId) (*Download, error) {
 	const op = "open file"
+	if err := a.has(op, model.CapabilityFiles); err != nil {
+		return nil, err
+	}
 	chat, f, ok := a.fileKey.parse(id)
 	if !ok {
 		return nil, noFile(op)

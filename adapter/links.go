@@ -251,7 +251,7 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 }
 
 // errNotHere is for users whose password we never had.
-var errNotHere = refuse("find the link", model.Unsupported, "in mode xxd this works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
+var errNotHere = refuse("find the link", model.Unsupported, "in this mode it works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
 
 func (l *links) isOperator(ctx context.Context, u legacy.UserID) bool {
 	row, ok, err := l.a.users.get(ctx, u)
@@ -289,19 +289,35 @@ func (l *links) upstream(ctx context.Context, u legacy.UserID) (Upstream, error)
 	}
 }
 
-// some is any link that is online, or else the operator's.
-func (l *links) some(ctx context.Context) (Upstream, error) {
+// online is any connection that is up, or nil.
+func (l *links) online() Upstream {
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, k := range l.byUser {
 		k.mu.Lock()
 		up := k.up
 		k.mu.Unlock()
 		if up != nil {
-			l.mu.Unlock()
-			return up, nil
+			return up
 		}
 	}
-	l.mu.Unlock()
+	return nil
+}
+
+// askUsers looks for changed users where the server does not tell of them; without anybody online nobody is signed in for
+// it.
+func (l *links) askUsers(ctx context.Context) error {
+	if !l.ups.AskUsers || l.online() == nil {
+		return nil
+	}
+	return l.a.users.refresh(ctx)
+}
+
+// some is any connection that is up, or else the operator's.
+func (l *links) some(ctx context.Context) (Upstream, error) {
+	if up := l.online(); up != nil {
+		return up, nil
+	}
 	if err := l.linkOperator(ctx); err != nil {
 		return nil, err
 	}
@@ -318,7 +334,7 @@ func (l *links) linkOperator(ctx context.Context) error {
 		return nil
 	}
 	if l.operator == "" {
-		return refuse("link the operator", model.Unsupported, "in mode xxd /inner acts over the operator's own sign-in: set inner.operator_password")
+		return refuse("link the operator", model.Unsupported, "in this mode /inner acts over the operator's own sign-in: set inner.operator_password")
 	}
 	_, err := l.signIn(ctx, l.a.operator, l.operator)
 	return err

@@ -38,13 +38,20 @@ func (a *Adapter) HideConversation(ctx context.Context, u legacy.UserID, id mode
 
 // MuteConversation mutes a conversation for u, or lets it ring again.
 func (a *Adapter) MuteConversation(ctx context.Context, u legacy.UserID, id model.ConversationId, mute bool) error {
-	return a.mark(ctx, "mute conversation", u, id, func(gid legacy.ChatGID) legacy.Call { return legacy.Chat(u, "mute", gid, mute) },
+	const op = "mute conversation"
+	if err := a.has(op, model.CapabilityMute); err != nil {
+		return err
+	}
+	return a.mark(ctx, op, u, id, func(gid legacy.ChatGID) legacy.Call { return legacy.Chat(u, "mute", gid, mute) },
 		func(m *marks) { m.mute = mute })
 }
 
 // SetCategory puts a conversation into a category of u's own; "" takes it out.
 func (a *Adapter) SetCategory(ctx context.Context, u legacy.UserID, id model.ConversationId, category string) error {
 	const op = "set category"
+	if err := a.has(op, model.CapabilityCategory); err != nil {
+		return err
+	}
 	category, err := a.fitName(op, "category", category)
 	if err != nil {
 		return err

@@ -54,7 +54,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 
 func (a *Adapter) ask(ctx context.Context) error {
 	if a.links != nil { // the server tells notices and changed users by itself
-		return a.settleDoubts(ctx)
+		return errors.Join(a.links.askUsers(ctx), a.settleDoubts(ctx))
 	}
 	if !a.leads(ctx) {
 		return a.settleDoubts(ctx)

@@ -31,6 +31,11 @@ func (a *Adapter) UpdateProfile(ctx context.Context, u legacy.UserID, r model.Up
 			return model.User{}, err
 		}
 	}
+	if len(fields) > 0 {
+		if err := a.has(op, model.CapabilityProfile); err != nil {
+			return model.User{}, err
+		}
+	}
 	me, err := a.userRow(ctx, op, u)
 	if err != nil {
 		return model.User{}, err

@@ -3,13 +3,15 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
-// ServerInfo tells what is known of the chat server, and what can be done with it here. An xxd tells of itself when somebody
-// signs in; a backend writes its version into each answer, and tells no more.
+// ServerInfo tells what is known of the chat server, and what can be done with it here. A server of Upstreams tells of itself when
+// somebody signs in; a backend writes its version into each answer, and tells no more.
 func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme bool) (model.ServerInfo, error) {
 	const op = "get server info"
 	info, mode, frame := legacy.ServerInfo{}, model.ModeXxb, 0
@@ -18,7 +20,7 @@ func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme boo
 		if info, err = a.links.serverInfo(ctx, u); err != nil {
 			return model.ServerInfo{}, noAnswer(op, err)
 		}
-		mode, frame = model.ModeXxd, legacy.MaxFrame
+		mode, frame = a.links.ups.Mode, a.links.ups.MaxFrame
 	} else {
 		r, err := a.read(ctx, op, legacy.Chat(u, "ping"))
 		if err != nil {
@@ -26,27 +28,61 @@ func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme boo
 		}
 		info.Version = r.Version
 	}
+	maxFile, err := a.fileLimit(ctx, op, u)
+	if err != nil {
+		return model.ServerInfo{}, err
+	}
 	if !apiScheme {
 		info.APIScheme = nil
 	}
 	return model.ServerInfo{
-		Version: string(info.Version), Mode: mode, UploadFileSize: int64(info.UploadFileSize),
+		Version: string(info.Version), Mode: mode, UploadFileSize: maxFile,
 		MaxContent: a.maxContent, MaxFrame: frame, MaxSettings: maxSettings,
 		ApiScheme: verbatim(info.APIScheme), ClientUpdate: verbatim(info.ClientUpdate), Push: verbatim(info.Push),
-		Capabilities: a.capabilities(),
+		Capabilities: a.capabilities(maxFile > 0),
 	}, nil
 }
 
+// fileLimit is the largest file in bytes that u can upload, 0 where none can be.
+func (a *Adapter) fileLimit(ctx context.Context, op string, u legacy.UserID) (int64, error) {
+	if a.has(op, model.CapabilityFiles) != nil {
+		return 0, nil
+	}
+	n, err := a.depot.limit(ctx, u)
+	if errors.Is(err, errNoDepot) {
+		return 0, nil
+	}
+	return n, err
+}
+
 // capabilities is what can be done here and not everywhere.
-func (a *Adapter) capabilities() []model.Capability {
-	list := []model.Capability{model.CapabilityActForAnyUser}
-	if a.links != nil {
-		list = []model.Capability{model.CapabilityBesideDesktopClients}
+func (a *Adapter) capabilities(files bool) []model.Capability {
+	list := []model.Capability{
+		model.CapabilityDismiss, model.CapabilityMute, model.CapabilityCategory, model.CapabilityProfile, model.CapabilityExtensions,
+		model.CapabilityTodos,
+	}
+	if files {
+		list = append(list, model.CapabilityFiles)
 	}
 	if a.apps != nil {
 		list = append(list, model.CapabilityApplicationAPI)
 	}
-	return list
+	if a.links == nil {
+		return append(list, model.CapabilityActForAnyUser)
+	}
+	list = slices.DeleteFunc(list, func(c model.Capability) bool { return a.has("tell capabilities", c) != nil })
+	return append(list, model.CapabilityBesideDesktopClients)
+}
+
+// has refuses what the server's version does not have, before anything else is looked at or done.
+func (a *Adapter) has(op string, c model.Capability) error {
+	if a.links == nil {
+		return nil
+	}
+	if err := a.links.ups.Lacks[c]; err != nil {
+		return noAnswer(op, err)
+	}
+	return nil
 }
 
 // verbatim is what the server told in its own form, nil for nothing.

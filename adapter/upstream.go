@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/gen/model"
 )
 
 // Caller asks the legacy server one thing, on behalf of c.User. It returns an error only when there is no answer: a
@@ -32,15 +33,21 @@ type Upstream interface {
 	Close() error
 }
 
-// Upstreams is how users sign in to a server that wants a connection of each: xxd. The functions may be used from any
+// Upstreams is how users sign in to a server that wants a connection of each: xxd, or one of 1.0. The functions may be used from any
 // goroutine; their errors wrap those of legacy where a user is not let in.
 type Upstreams struct {
+	Mode     model.ServerInfoMode // what users are told of the server's kind
+	MaxFrame int                  // the most bytes that one call may hold; 0: no limit of its own
+	// Lacks are what the server does not have of what can be done elsewhere, each with a legacy.UnsupportedError that says so.
+	Lacks map[model.Capability]error
 	// Dial signs a user in. Where the server knows one connection a user, it ends the one before.
 	Dial func(ctx context.Context, account, passwordMD5 string) (Upstream, legacy.Welcome, error)
 	// Verify asks whether the server would let a user in.
 	Verify func(ctx context.Context, account, passwordMD5 string) error
 	// Probe asks whether the server is there.
 	Probe func(ctx context.Context) error
+	// AskUsers says that the server does not tell of all that changes about users; every Poll it is asked for them.
+	AskUsers bool
 }
 
 // depot is where uploaded files are: with the server itself, or in a directory of our own. It may be used from any

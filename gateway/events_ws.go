@@ -103,6 +103,9 @@ func (s *Server) runWS(ctx context.Context, out *ws, sub subscription, one *stre
 	stop := s.events.Watch(sub.login.User, sub.all, out.raw.wake)
 	defer stop()
 	one.takes(out.raw)
+	if err := out.open(sub.after); err != nil {
+		return err
+	}
 	return out.read()
 }
 
@@ -136,6 +139,12 @@ func (t *ws) read() error {
 }
 
 func (t *ws) interval() time.Duration { return wsBeat }
+
+// open makes the client know where it is before anything happens: a stream that broke within the first beat would otherwise
+// begin anew, and miss what happened meanwhile.
+func (t *ws) open(at eventlog.Position) error {
+	return t.together(func() error { return t.write(eventlog.AppendControl(nil, model.EventKindPosition, at)) })
+}
 
 func (t *ws) send(entries []*eventlog.Entry, _ eventlog.Position) error {
 	t.rec.events += len(entries)

@@ -51,6 +51,8 @@ type Config struct {
 	// Origins are the web origins, such as https://chat.example.com, whose pages may call us and open WebSockets, besides
 	// our own. Default: none.
 	Origins []string
+	// Chat serves the page to chat on at /.
+	Chat bool
 	// Streams bound the open streams and polls. Defaults: 50,000 on this server, 100 of one user, 10,000 from one address.
 	Streams StreamLimits
 }
@@ -67,6 +69,7 @@ type Server struct {
 	trustedProxies []netip.Prefix
 	tokenTTL       time.Duration
 	origins        []string
+	chat           bool
 
 	operations    map[string]*operation
 	public, inner http.Handler
@@ -96,6 +99,7 @@ func New(c Config) (*Server, error) {
 		trustedProxies: c.TrustedProxies,
 		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
 		origins:        c.Origins,
+		chat:           c.Chat,
 		operations:     operations,
 		streams: newStreams(StreamLimits{
 			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
@@ -108,12 +112,15 @@ func New(c Config) (*Server, error) {
 	}
 	s.presence = newPresence(s.legacy, s.events, c.Leases, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
-	s.public = s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })
-	s.inner = s.handler(isInner)
+	public := s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })
+	if err := s.addPages(public); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	s.public, s.inner = public, s.handler(isInner)
 	return s, nil
 }
 
-// Public serves everything but /inner, and /inner too where Config.InnerShared says so.
+// Public serves everything but /inner, with the pages, and /inner too where Config.InnerShared says so.
 func (s *Server) Public() http.Handler { return s.public }
 
 // Inner serves /inner.
@@ -151,7 +158,7 @@ const shutdownTimeout = 2 * time.Second
 // gone, or when ctx ends; WebSockets that do not take our last word until then are cut.
 func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.drain(ctx, spread) }
 
-func (s *Server) handler(serves func(path string) bool) http.Handler {
+func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	e := echo.New()
 	e.Use(s.accessLog, s.cors, s.authenticate, s.validate)
 	strict := server.NewStrictHandler(rest{Server: s}, nil)

@@ -61,8 +61,24 @@ type Response struct {
 // (LEGACY).
 const MaxFrame = 20479
 
-// ErrTooLarge says that a call does not fit into a frame; it was not sent.
-var ErrTooLarge = errors.New("the call is larger than a frame may be")
+// TooLargeError says that a call does not fit into what the server takes in one piece; it was not sent.
+type TooLargeError struct {
+	Limit string // how much fits, in words
+}
+
+func (e *TooLargeError) Error() string {
+	return "larger than what the chat server takes in one piece, " + e.Limit
+}
+
+// UnsupportedError says that a server of this version cannot do something; nothing was sent.
+type UnsupportedError struct {
+	Version string
+	What    string // as in "knows no categories"
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("the chat server is of version %s, which knows no %s", e.Version, e.What)
+}
 
 // ErrNotSent says that a call was given up before it was sent: nothing came of it.
 var ErrNotSent = errors.New("not sent")

@@ -52,7 +52,7 @@ type request struct {
 
 // Call asks xxd one thing in the name of the connection's user, whatever c.User says. Calls may overlap; xxd carries them
 // out one after the other. Where the answer may be somebody else's, or there was none, it is Unsure. A frame over the
-// limit is legacy.ErrTooLarge and nothing was sent.
+// limit is a legacy.TooLargeError and nothing was sent.
 func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, error) {
 	call.User = c.user
 	frame, err := encode(request{Module: call.Module, Method: call.Method, Params: call.Params, User: c.user, Version: clientVersion, Lang: lang})
@@ -60,7 +60,7 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 		return legacy.Response{}, fmt.Errorf("encode %s: %w", call, err)
 	}
 	if len(frame) > legacy.MaxFrame {
-		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), legacy.ErrTooLarge)
+		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), errTooLarge)
 	}
 	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}
 	_, message := p.draft()
@@ -79,6 +79,8 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 		return legacy.Response{}, fmt.Errorf("%s: %w", call, ctx.Err())
 	}
 }
+
+var errTooLarge = &legacy.TooLargeError{Limit: "20,479 bytes with everything around it"} // maxFrame
 
 // stuck is how long the answer to an abandoned call may still come. Until it has, no other call is sent: were it lost, the
 // next answer would be taken for it. After that the connection is given up.

@@ -23,7 +23,7 @@ const (
 // dev is the newcomer's command: a node in front of the reference chat server, both in this process.
 type dev struct {
 	Addr string `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
-	Mode string `default:"xxb" enum:"xxb,xxd" help:"How the gateway stands beside the chat server: xxb or xxd."`
+	Mode string `default:"xxb" enum:"xxb,xxd,v1" help:"How the gateway stands beside the chat server: xxb, xxd or v1."`
 	Data string `placeholder:"DIR" type:"path" help:"Keep the chat server's data and uploaded files in this folder. Without it they end with the command."`
 }
 
@@ -49,15 +49,25 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 	settings := d.settings(to.err)
 	settings.Files.Dir = files
 	settings.Legacy.XXB = node.XXB{URL: server.URL(), Key: xuanxuan.DefaultKey, OwnPresence: true}
-	settings.Legacy.API = node.API{URL: server.APIURL(), Code: devAppCode, Token: devAppToken}
-	if d.Mode == "xxd" {
+	if d.Mode != "v1" {
+		settings.Legacy.API = node.API{URL: server.APIURL(), Code: devAppCode, Token: devAppToken}
+	}
+	settings.Inner.OperatorPassword = xuanxuan.DemoPassword
+	switch d.Mode {
+	case "xxd":
 		front, err := xuanxuan.StartXXD(ctx, xuanxuan.XXDOptions{Backend: server.URL(), TLS: true, UploadDir: files}, "127.0.0.1:0")
 		if err != nil {
 			return fmt.Errorf("start the reference xxd: %w", err)
 		}
 		defer func() { _ = front.Close() }()
 		settings.Legacy.XXD.URL, settings.Legacy.XXD.Fingerprint = front.URL(), front.Fingerprint()
-		settings.Inner.OperatorPassword = xuanxuan.DemoPassword
+	case "v1":
+		old, err := xuanxuan.StartV1(ctx, server.Backend, xuanxuan.V1Options{}, "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = old.Close() }()
+		settings.Legacy.V1.Addr = old.Addr()
 	}
 
 	ready := make(chan node.Addresses, 1)
@@ -84,6 +94,7 @@ func (d *dev) settings(log io.Writer) node.Config {
 	c.Dev = true
 	c.Addr = d.Addr
 	c.Inner.Key = devInnerKey
+	c.Web.Enabled = true
 	c.Legacy.Mode = d.Mode
 	c.LogTo = log
 	return c

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -66,7 +68,7 @@ func startDev(t *testing.T, flags ...string) (printed string, end func()) {
 		require.NotRegexp(t, "level=(WARN|ERROR)", log.text(), "nothing is wrong, so nobody is to be alarmed")
 	})
 	t.Cleanup(end)
-	return out.wait(t, "/send_msg"), end
+	return out.wait(t, `"content":"你好"}'`), end
 }
 
 // bash runs a script and answers its standard output as it comes.
@@ -85,7 +87,7 @@ func bash(t *testing.T, script string) *lines {
 }
 
 func TestDev(t *testing.T) {
-	for _, mode := range []string{"xxb", "xxd"} {
+	for _, mode := range []string{"xxb", "xxd", "v1"} {
 		t.Run("what it prints can be pasted: one listens, the other speaks, in mode "+mode, func(t *testing.T) {
 			printed, end := startDev(t, "--mode", mode)
 			require.Contains(t, printed, "in mode "+mode)
@@ -134,13 +136,32 @@ func TestReadmeWalkThrough(t *testing.T) {
 	require.Equal(t, 2, strings.Count(out, `"Content":"大家好"`), "once in the history and once in bob's stream:\n%s", out)
 }
 
+// TestReadmeGoProgram runs README's program, with another port.
+func TestReadmeGoProgram(t *testing.T) {
+	printed, _ := startDev(t)
+	api := regexp.MustCompile(`API +(\S+)`).FindStringSubmatch(printed)[1]
+	_, program, found := strings.Cut(readme(t), "```go\n")
+	require.True(t, found)
+	program, _, _ = strings.Cut(program, "```")
+	require.Contains(t, program, `"http://127.0.0.1:8080"`)
+	_, body, _ := strings.Cut(program, "func main() {\n")
+	require.LessOrEqual(t, strings.Count(body, "\n"), 20)
+
+	folder := t.TempDir()
+	source, binary := filepath.Join(folder, "main.go"), filepath.Join(folder, "hello")
+	require.NoError(t, os.WriteFile(source, []byte(strings.Replace(program, "http://127.0.0.1:8080", api, 1)), 0o600))
+	built, err := exec.Command("go", "build", "-o", binary, source).CombinedOutput()
+	require.NoError(t, err, "%s", built)
+	bash(t, "exec "+binary).wait(t, "4 大家好\n")
+}
+
 // TestReadmeSettingsFiles reads README's examples as files.
 func TestReadmeSettingsFiles(t *testing.T) {
 	blocks := strings.Split(readme(t), "```yaml\n")[1:]
-	require.Len(t, blocks, 3, "one for each mode, and what several nodes need besides")
+	require.Len(t, blocks, 4, "one for each mode, and what several nodes need besides")
 	for i, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
-		if blocks[i] = block; i == 2 {
+		if blocks[i] = block; i == 3 {
 			block = blocks[0] + block
 		}
 		_, err := settle(t, block, nil)

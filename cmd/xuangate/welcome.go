@@ -46,7 +46,8 @@ func welcome(ctx context.Context, mode string, at node.Addresses, to io.Writer) 
 const welcomeText = `
 Xuangate runs in mode {mode}, in front of a chat server of its own. Ctrl-C ends both.
 
-  API        {api}   described by {api}/openapi.json
+  chat       {api}/   in a browser; sign in twice, as two users
+  API        {api}   described, and to be tried, at {api}/docs
   events     {api}/notify   as server-sent events, WebSocket or long poll
   users      {users}: each account with its session, all with the password {password}
   group      {name}, everybody but {outsider}: {group}

@@ -1,5 +1,5 @@
 // Command xuanxuan runs the reference legacy servers on their own: xxb, the backend of a Xuanxuan installation, with
-// demo users, and xxd, which clients connect to, in front of it. It is what `xuangate dev` embeds.
+// demo users, and xxd, which clients connect to, in front of it; or the 1.0 server on the same tables. It is what `xuangate dev` embeds.
 package main
 
 import (
@@ -34,6 +34,7 @@ func run(ctx context.Context, args []string, out, errs io.Writer) (err error) {
 	chat := flags.String("xxd-chat", "127.0.0.1:11444", "`address` on which xxd listens for websockets")
 	secure := flags.Bool("xxd-tls", true, "xxd speaks TLS, with a self-signed certificate")
 	sysInfo := flags.Bool("xxd-sysinfo", false, "xxd answers /sysGetServerInfo, as later versions do")
+	old := flags.String("v1", "", "`address` on which the 1.0 server listens; empty: none. No xxd should run beside it")
 	key := flags.String("key", xuanxuan.DefaultKey, "AES key, 32 `characters`")
 	data := flags.String("data", "", "SQLite `file`; empty keeps everything in memory")
 	wide := flags.Bool("utf8mb4", false, "store characters above U+FFFF instead of ????")
@@ -62,6 +63,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) (err error) {
 		defer func() { err = errors.Join(err, x.Close()) }()
 		crashed = x.Done()
 		fmt.Fprintf(out, "xxd      %s\nchat     %s\nsha256   %s\n", x.URL(), x.WSURL(), x.Fingerprint())
+	}
+	if *old != "" {
+		v, startErr := xuanxuan.StartV1(ctx, s.Backend, xuanxuan.V1Options{Logger: log}, *old)
+		if startErr != nil {
+			return startErr
+		}
+		defer func() { err = errors.Join(err, v.Close()) }()
+		fmt.Fprintf(out, "v1       %s\nfiles    %s\n", v.Addr(), v.FilesURL())
 	}
 	fmt.Fprintf(out, "users    all with password %s\n", xuanxuan.DemoPassword)
 	for _, u := range xuanxuan.DemoUsers() {

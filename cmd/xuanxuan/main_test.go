@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,6 +96,21 @@ func TestRunWithoutXXD(t *testing.T) {
 	require.NoError(t, <-c.ended)
 }
 
+func TestRunV1(t *testing.T) {
+	c := start(t, "-addr", "127.0.0.1:0", "-xxd", "", "-v1", "127.0.0.1:0")
+	conn, err := net.Dial("tcp", c.said["v1"])
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.WriteString(conn, `{"module":"chat","method":"login","params":["alice","e10adc3949ba59abbe56e057f20f883e"]}`+"\n")
+	require.NoError(t, err)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(t, err)
+	require.Contains(t, line, `"account":"alice"`)
+	require.Contains(t, c.said["files"], "http://127.0.0.1:")
+	c.stop()
+	require.NoError(t, <-c.ended)
+}
+
 func TestRunRefuses(t *testing.T) {
 	for name, args := range map[string][]string{
 		"a short key":             {"-addr", "127.0.0.1:0", "-key", "short"},
@@ -102,6 +118,7 @@ func TestRunRefuses(t *testing.T) {
 		"a stray argument":        {"file.db"},
 		"an address that is none": {"-addr", "nowhere:-1"},
 		"none for xxd":            {"-addr", "127.0.0.1:0", "-xxd", "nowhere:-1"},
+		"none for 1.0":            {"-addr", "127.0.0.1:0", "-xxd", "", "-v1", "nowhere:-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Error(t, run(t.Context(), args, io.Discard, io.Discard))

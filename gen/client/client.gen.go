@@ -464,7 +464,7 @@ type ClientInterface interface {
 
 	// GetServerInfoWithBody The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes any type of body and a specified content type.
@@ -474,7 +474,7 @@ type ClientInterface interface {
 
 	// GetServerInfo The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes a body of the `application/json` content type.
@@ -585,7 +585,7 @@ type ClientInterface interface {
 	// InnerCreateConversationWithBody Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-	// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+	// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -595,7 +595,7 @@ type ClientInterface interface {
 	// InnerCreateConversation Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-	// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+	// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -640,7 +640,7 @@ type ClientInterface interface {
 
 	// InnerGetConversationMembersWithBody Who is in a conversation, for whoever asks
 	//
-	// Behind an xxd, one of its members, or the operator, must be signed in here.
+	// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -649,7 +649,7 @@ type ClientInterface interface {
 
 	// InnerGetConversationMembers Who is in a conversation, for whoever asks
 	//
-	// Behind an xxd, one of its members, or the operator, must be signed in here.
+	// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -732,7 +732,7 @@ type ClientInterface interface {
 
 	// InnerSendMsgWithBody Send a message as the operator, or as a user
 	//
-	// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+	// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 	// 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 	//
 	// Takes any type of body and a specified content type.
@@ -742,7 +742,7 @@ type ClientInterface interface {
 
 	// InnerSendMsg Send a message as the operator, or as a user
 	//
-	// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+	// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 	// 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -910,7 +910,7 @@ type ClientInterface interface {
 	//
 	// - **sse**: `id:` is the position (EventSource sends it back as `Last-Event-ID`), `event:` the kind. A comment
 	//   and an `id:`-only block every 15 s move a quiet client's position on.
-	// - **ws**: JSON text frames. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
+	// - **ws**: JSON text frames, the first one `{"Event":"position","Position":"…"}`. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
 	//   4001 signed in elsewhere, 4002 token revoked or expired, 4003 the session has opened more streams than it may have and this is the oldest, 1012 the server restarts: come back with `after`, as many milliseconds later as the reason `retry_ms=N` says.
 	// - **poll**: answers as soon as something happened, at the latest after `timeout` seconds with an empty list.
 	//
@@ -1969,7 +1969,7 @@ func (c *Client) GetPublicConversations(ctx context.Context, body GetPublicConve
 
 // GetServerInfoWithBody The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes any type of body and a specified content type.
@@ -1989,7 +1989,7 @@ func (c *Client) GetServerInfoWithBody(ctx context.Context, contentType string, 
 
 // GetServerInfo The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes a body of the `application/json` content type.
@@ -2210,7 +2210,7 @@ func (c *Client) InnerCall(ctx context.Context, body InnerCallJSONRequestBody, r
 // InnerCreateConversationWithBody Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 //
 // Takes any type of body and a specified content type.
 //
@@ -2230,7 +2230,7 @@ func (c *Client) InnerCreateConversationWithBody(ctx context.Context, contentTyp
 // InnerCreateConversation Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2325,7 +2325,7 @@ func (c *Client) InnerGetChatUsers(ctx context.Context, body InnerGetChatUsersJS
 
 // InnerGetConversationMembersWithBody Who is in a conversation, for whoever asks
 //
-// Behind an xxd, one of its members, or the operator, must be signed in here.
+// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2344,7 +2344,7 @@ func (c *Client) InnerGetConversationMembersWithBody(ctx context.Context, conten
 
 // InnerGetConversationMembers Who is in a conversation, for whoever asks
 //
-// Behind an xxd, one of its members, or the operator, must be signed in here.
+// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2517,7 +2517,7 @@ func (c *Client) InnerRevokeTokens(ctx context.Context, body InnerRevokeTokensJS
 
 // InnerSendMsgWithBody Send a message as the operator, or as a user
 //
-// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 // 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 //
 // Takes any type of body and a specified content type.
@@ -2537,7 +2537,7 @@ func (c *Client) InnerSendMsgWithBody(ctx context.Context, contentType string, b
 
 // InnerSendMsg Send a message as the operator, or as a user
 //
-// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 // 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 //
 // Takes a body of the `application/json` content type.
@@ -2875,7 +2875,7 @@ func (c *Client) MuteConversation(ctx context.Context, body MuteConversationJSON
 //
 //   - **sse**: `id:` is the position (EventSource sends it back as `Last-Event-ID`), `event:` the kind. A comment
 //     and an `id:`-only block every 15 s move a quiet client's position on.
-//   - **ws**: JSON text frames. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
+//   - **ws**: JSON text frames, the first one `{"Event":"position","Position":"…"}`. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
 //     4001 signed in elsewhere, 4002 token revoked or expired, 4003 the session has opened more streams than it may have and this is the oldest, 1012 the server restarts: come back with `after`, as many milliseconds later as the reason `retry_ms=N` says.
 //   - **poll**: answers as soon as something happened, at the latest after `timeout` seconds with an empty list.
 //
@@ -6337,7 +6337,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetServerInfoWithBodyWithResponse The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6347,7 +6347,7 @@ type ClientWithResponsesInterface interface {
 
 	// GetServerInfoWithResponse The chat server, its limits, and what can be done here
 	//
-	// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+	// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 	// known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -6458,7 +6458,7 @@ type ClientWithResponsesInterface interface {
 	// InnerCreateConversationWithBodyWithResponse Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-	// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+	// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6468,7 +6468,7 @@ type ClientWithResponsesInterface interface {
 	// InnerCreateConversationWithResponse Create a conversation with its members
 	//
 	// Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-	// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+	// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6513,7 +6513,7 @@ type ClientWithResponsesInterface interface {
 
 	// InnerGetConversationMembersWithBodyWithResponse Who is in a conversation, for whoever asks
 	//
-	// Behind an xxd, one of its members, or the operator, must be signed in here.
+	// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6522,7 +6522,7 @@ type ClientWithResponsesInterface interface {
 
 	// InnerGetConversationMembersWithResponse Who is in a conversation, for whoever asks
 	//
-	// Behind an xxd, one of its members, or the operator, must be signed in here.
+	// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6605,7 +6605,7 @@ type ClientWithResponsesInterface interface {
 
 	// InnerSendMsgWithBodyWithResponse Send a message as the operator, or as a user
 	//
-	// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+	// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 	// 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -6615,7 +6615,7 @@ type ClientWithResponsesInterface interface {
 
 	// InnerSendMsgWithResponse Send a message as the operator, or as a user
 	//
-	// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+	// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 	// 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -6787,7 +6787,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// - **sse**: `id:` is the position (EventSource sends it back as `Last-Event-ID`), `event:` the kind. A comment
 	//   and an `id:`-only block every 15 s move a quiet client's position on.
-	// - **ws**: JSON text frames. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
+	// - **ws**: JSON text frames, the first one `{"Event":"position","Position":"…"}`. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
 	//   4001 signed in elsewhere, 4002 token revoked or expired, 4003 the session has opened more streams than it may have and this is the oldest, 1012 the server restarts: come back with `after`, as many milliseconds later as the reason `retry_ms=N` says.
 	// - **poll**: answers as soon as something happened, at the latest after `timeout` seconds with an empty list.
 	//
@@ -11202,7 +11202,7 @@ func (c *ClientWithResponses) GetPublicConversationsWithResponse(ctx context.Con
 
 // GetServerInfoWithBodyWithResponse The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11218,7 +11218,7 @@ func (c *ClientWithResponses) GetServerInfoWithBodyWithResponse(ctx context.Cont
 
 // GetServerInfoWithResponse The chat server, its limits, and what can be done here
 //
-// In mode xxd most of it is what the chat server tells a client that signs in. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
+// In mode xxd most of it is what the chat server tells a client that signs in; in mode v1 it tells nothing, and `Version` is 1.0. In mode xxb the backend tells only its version: the limits are this gateway's settings and what is
 // known of the chat server, and there is no `ClientUpdate`, `Push` or `ApiScheme`. What this installation can do, beyond what all can, is listed in `Capabilities`; an operation without its capability answers 10007.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11395,7 +11395,7 @@ func (c *ClientWithResponses) InnerCallWithResponse(ctx context.Context, body In
 // InnerCreateConversationWithBodyWithResponse Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11411,7 +11411,7 @@ func (c *ClientWithResponses) InnerCreateConversationWithBodyWithResponse(ctx co
 // InnerCreateConversationWithResponse Create a conversation with its members
 //
 // Created by the configured operator account, who is a member only when named in `sessions`, or in the name of `owner`, who
-// is always a member and manages it. Behind an xxd the owner must be signed in here (else 10007).
+// is always a member and manages it. In modes xxd and v1 the owner must be signed in here (else 10007).
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11486,7 +11486,7 @@ func (c *ClientWithResponses) InnerGetChatUsersWithResponse(ctx context.Context,
 
 // InnerGetConversationMembersWithBodyWithResponse Who is in a conversation, for whoever asks
 //
-// Behind an xxd, one of its members, or the operator, must be signed in here.
+// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11501,7 +11501,7 @@ func (c *ClientWithResponses) InnerGetConversationMembersWithBodyWithResponse(ct
 
 // InnerGetConversationMembersWithResponse Who is in a conversation, for whoever asks
 //
-// Behind an xxd, one of its members, or the operator, must be signed in here.
+// In modes xxd and v1, one of its members, or the operator, must be signed in here.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11638,7 +11638,7 @@ func (c *ClientWithResponses) InnerRevokeTokensWithResponse(ctx context.Context,
 
 // InnerSendMsgWithBodyWithResponse Send a message as the operator, or as a user
 //
-// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 // 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -11654,7 +11654,7 @@ func (c *ClientWithResponses) InnerSendMsgWithBodyWithResponse(ctx context.Conte
 
 // InnerSendMsgWithResponse Send a message as the operator, or as a user
 //
-// The operator need not be a member. A user named by `session` must be one; behind an xxd he must be signed in here (else
+// The operator need not be a member. A user named by `session` must be one; in modes xxd and v1 he must be signed in here (else
 // 10007). A `client_msg_id` makes it safe to repeat, as with `/send_msg`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11928,7 +11928,7 @@ func (c *ClientWithResponses) MuteConversationWithResponse(ctx context.Context, 
 //
 //   - **sse**: `id:` is the position (EventSource sends it back as `Last-Event-ID`), `event:` the kind. A comment
 //     and an `id:`-only block every 15 s move a quiet client's position on.
-//   - **ws**: JSON text frames. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
+//   - **ws**: JSON text frames, the first one `{"Event":"position","Position":"…"}`. A ping every 25 s is followed by `{"Event":"position","Position":"…"}`. Close codes:
 //     4001 signed in elsewhere, 4002 token revoked or expired, 4003 the session has opened more streams than it may have and this is the oldest, 1012 the server restarts: come back with `after`, as many milliseconds later as the reason `retry_ms=N` says.
 //   - **poll**: answers as soon as something happened, at the latest after `timeout` seconds with an empty list.
 //

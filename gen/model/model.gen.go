@@ -15,6 +15,13 @@ const (
 	CapabilityActForAnyUser        Capability = "act_for_any_user"
 	CapabilityApplicationAPI       Capability = "application_api"
 	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
+	CapabilityCategory             Capability = "category"
+	CapabilityDismiss              Capability = "dismiss"
+	CapabilityExtensions           Capability = "extensions"
+	CapabilityFiles                Capability = "files"
+	CapabilityMute                 Capability = "mute"
+	CapabilityProfile              Capability = "profile"
+	CapabilityTodos                Capability = "todos"
 )
 
 // Valid indicates whether the value is a known member of the Capability enum.
@@ -25,6 +32,20 @@ func (e Capability) Valid() bool {
 	case CapabilityApplicationAPI:
 		return true
 	case CapabilityBesideDesktopClients:
+		return true
+	case CapabilityCategory:
+		return true
+	case CapabilityDismiss:
+		return true
+	case CapabilityExtensions:
+		return true
+	case CapabilityFiles:
+		return true
+	case CapabilityMute:
+		return true
+	case CapabilityProfile:
+		return true
+	case CapabilityTodos:
 		return true
 	default:
 		return false
@@ -255,6 +276,7 @@ func (e SaveTodoRequestStatus) Valid() bool {
 
 // Defines values for ServerInfoMode.
 const (
+	ModeV1  ServerInfoMode = "v1"
 	ModeXxb ServerInfoMode = "xxb"
 	ModeXxd ServerInfoMode = "xxd"
 )
@@ -262,6 +284,8 @@ const (
 // Valid indicates whether the value is a known member of the ServerInfoMode enum.
 func (e ServerInfoMode) Valid() bool {
 	switch e {
+	case ModeV1:
+		return true
 	case ModeXxb:
 		return true
 	case ModeXxd:
@@ -570,8 +594,9 @@ type CallRequest struct {
 	Session Session `json:"session,omitempty,omitzero"`
 }
 
-// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in through an xxd (mode xxd).
-// `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`).
+// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (modes xxd and v1).
+// `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
+// conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
 //
 // Example: act_for_any_user
 type Capability string

@@ -41,22 +41,24 @@ func (s *stream) sse(ctx context.Context, cancel context.CancelCauseFunc) error 
 		return nil
 	}
 
-	events, done := make(chan *sse.Event), make(chan error)
+	events, done, gone := make(chan *sse.Event), make(chan error, 1), make(chan struct{})
+	defer func() { // the program may panic in its loop
+		cancel(nil)
+		<-gone
+	}()
 	go func() {
-		err := client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
+		defer close(gone)
+		done <- client.SubscribeRawWithContext(ctx, func(e *sse.Event) {
 			select {
 			case events <- e:
 			case <-ctx.Done():
 			}
 		})
-		done <- err
 	}()
 	for {
 		select {
 		case e := <-events:
 			if err := s.takeSSE(e); err != nil {
-				cancel(nil)
-				<-done
 				return err
 			}
 		case err := <-done:

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/test/redisd"
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
@@ -37,6 +38,8 @@ type round struct {
 	rand *rand.Rand
 	kind kind
 
+	redis    *redisd.Server
+	cluster  *redisd.Cluster
 	xxb, xxd *process
 	backend  string // URL of xxb
 	nodes    []*process
@@ -51,14 +54,14 @@ type round struct {
 type kind struct {
 	mode  string
 	nodes int
-	redis string // none, or how it is run
+	redis string // none, single or cluster
 }
 
 func (k kind) String() string {
 	return fmt.Sprintf("mode %s, %d nodes, redis %s", k.mode, k.nodes, k.redis)
 }
 
-var kinds = []kind{{"xxb", 1, "none"}, {"xxd", 1, "none"}}
+var kinds = []kind{{"xxb", 2, "single"}, {"xxd", 1, "none"}, {"xxb", 3, "cluster"}, {"xxd", 1, "single"}, {"xxb", 1, "none"}}
 
 func TestChaos(t *testing.T) {
 	seed := *firstSeed
@@ -99,9 +102,21 @@ func newRound(t *testing.T, seed uint64) *round {
 		in.xxd = launch(t, "xxd", instructions{Role: "xxd", Addr: addr, ChatAddr: freeAddr(t), Backend: in.backend})
 		behind = "http://" + addr
 	}
+	var shared []string
+	switch in.kind.redis {
+	case "single":
+		// What it keeps on disk outlives it; without that, all is lost when it is killed.
+		in.redis = redisd.Start(t, "--appendonly", []string{"yes", "no"}[r.IntN(2)])
+		shared = []string{in.redis.Addr}
+	case "cluster":
+		in.cluster = redisd.StartCluster(t)
+		for _, s := range in.cluster.Nodes {
+			shared = append(shared, s.Addr)
+		}
+	}
 	for i := range in.kind.nodes {
 		addr := freeAddr(t)
-		in.nodes = append(in.nodes, launch(t, fmt.Sprint("node ", i), instructions{Role: "node", Addr: addr, Mode: in.kind.mode, Legacy: behind}))
+		in.nodes = append(in.nodes, launch(t, fmt.Sprint("node ", i), instructions{Role: "node", Addr: addr, Mode: in.kind.mode, Legacy: behind, Redis: shared}))
 		in.site.nodes = append(in.site.nodes, "http://"+addr)
 	}
 	return in
@@ -187,7 +202,7 @@ func (in *round) client(account string, platform int) *client {
 func (in *round) harm(ctx context.Context) {
 	list := in.faults()
 	for ctx.Err() == nil {
-		shortly(ctx, in.rand, 100*time.Millisecond, 1500*time.Millisecond)
+		shortly(ctx, in.rand, 100*time.Millisecond, time.Second)
 		f := pick(in.rand, list)
 		in.happened[f.name]++
 		f.do(ctx, in.rand, in)

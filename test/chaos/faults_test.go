@@ -73,6 +73,26 @@ func (in *round) faults() []fault {
 			pick(r, in.readers).stallFor(time.Duration(r.IntN(3000)) * time.Millisecond)
 		}},
 	}
+	if in.redis != nil {
+		list = append(list, fault{"redis killed", func(ctx context.Context, r *rand.Rand, in *round) {
+			in.redis.Kill()
+			shortly(ctx, r, 100*time.Millisecond, 2*time.Second)
+			in.redis.Start()
+		}}, fault{"redis paused", func(ctx context.Context, r *rand.Rand, in *round) {
+			in.redis.Pause()
+			shortly(ctx, r, 100*time.Millisecond, 3*time.Second)
+			in.redis.Resume()
+		}})
+	}
+	if in.cluster != nil {
+		list = append(list, fault{"cluster failed over", func(ctx context.Context, r *rand.Rand, in *round) {
+			master := in.cluster.Master("{xuangate}")
+			master.Kill()
+			shortly(ctx, r, 3*time.Second, 5*time.Second) // its replica takes over after two or three
+			master.Start()
+			in.cluster.Settled()
+		}})
+	}
 	if in.xxd != nil {
 		list = append(list, fault{"xxd killed", func(ctx context.Context, r *rand.Rand, in *round) {
 			restart(ctx, r, in.xxd, syscall.SIGKILL, time.Second)

@@ -31,11 +31,10 @@ type instructions struct {
 	Backend  string // xxd: the address of its backend
 	ChatAddr string // xxd: where its websockets are
 
-	Mode    string // node: xxb or xxd
-	Legacy  string // node: the URL of the chat server
-	Inner   string // node: where /inner listens
-	Redis   []string
-	Cluster bool
+	Mode   string   // node: xxb or xxd
+	Legacy string   // node: the URL of the chat server
+	Inner  string   // node: where /inner listens
+	Redis  []string // node: addresses of the Redis that nodes share, if they do
 }
 
 const instructionsEnv = "XUANGATE_CHAOS"

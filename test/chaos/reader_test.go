@@ -58,7 +58,11 @@ func (r *reader) run(ctx context.Context) {
 		r.cut = cut
 		r.opened++
 		r.mu.Unlock()
-		err = r.listen(one, token)
+		if r.begun() {
+			err = r.listen(one, token)
+		} else {
+			err = r.poll(one, token) // only to learn where to begin, which a WebSocket says after 25 s
+		}
 		cut()
 		var refused *errRefused
 		if errors.As(err, &refused) && refused.dead() {
@@ -88,7 +92,11 @@ func (r *reader) address(timeout int) string {
 	r.mu.Lock()
 	after := r.after
 	r.mu.Unlock()
-	u := fmt.Sprintf("%s/notify?protoc=%s&timeout=%d", r.node(), r.protocol, timeout)
+	protocol := r.protocol
+	if after == "" {
+		protocol = model.ProtocolPoll
+	}
+	u := fmt.Sprintf("%s/notify?protoc=%s&timeout=%d", r.node(), protocol, timeout)
 	if after != "" {
 		u += "&after=" + url.QueryEscape(after)
 	}

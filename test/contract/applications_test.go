@@ -10,35 +10,32 @@ import (
 )
 
 func TestApplications(t *testing.T) {
-	for _, mode := range modes {
-		t.Run(mode, func(t *testing.T) {
-			w := start(t, mode, func(s *site) {
-				s.legacy.Extensions = []xuanxuan.Extension{
-					{ID: 1, Code: "demoext", Name: "演示", Abbr: "DE", Login: "https://apps.example.com/x", SSO: true},
-					{ID: 2, Code: "crm", Name: "CRM", Login: "../crm/index.php"},
-				}
-			})
-			alice := w.signIn("alice")
-			list := get[model.Extensions](alice, "/get_extensions", object{}).Extensions
-			require.Len(t, list, 2)
-			require.Equal(t, "演示", list[0].DisplayName)
-			require.Len(t, list[0].Entries, 2)
-			require.Empty(t, list[1].Entries)
+	inEachModeWith(t, "extensions", func(t *testing.T, w *world) {
+		alice := w.signIn("alice")
+		list := get[model.Extensions](alice, "/get_extensions", object{}).Extensions
+		require.Len(t, list, 2)
+		require.Equal(t, "演示", list[0].DisplayName)
+		require.Len(t, list[0].Entries, 2)
+		require.Empty(t, list[1].Entries)
 
-			visit := func(body object) string { return get[model.Visit](alice, "/visit_extension", body).Url }
-			require.Regexp(t, `^https://apps\.example\.com/x\?rid=\w+$`, visit(object{"entry_id": 1}))
-			require.Regexp(t, `^https://apps\.example\.com/y\?a=1&rid=\w+$`, visit(object{"entry_id": 1, "referer": "https://apps.example.com/y?a=1"}))
-			require.Contains(t, visit(object{"entry_id": 2}), "/crm/index.php?rid=")
-			alice.fails(model.InvalidParameter, "/visit_extension", object{"entry_id": 1, "referer": "https://elsewhere.example.com/"})
-			alice.fails(model.NotFound, "/visit_extension", object{"entry_id": 99})
-			alice.fails(model.NotFound, "/visit_extension", object{"entry_id": 99, "referer": "https://apps.example.com/y"})
-			alice.fails(model.InvalidParameter, "/visit_extension", object{})
-		})
-	}
+		visit := func(body object) string { return get[model.Visit](alice, "/visit_extension", body).Url }
+		require.Regexp(t, `^https://apps\.example\.com/x\?rid=\w+$`, visit(object{"entry_id": 1}))
+		require.Regexp(t, `^https://apps\.example\.com/y\?a=1&rid=\w+$`, visit(object{"entry_id": 1, "referer": "https://apps.example.com/y?a=1"}))
+		require.Contains(t, visit(object{"entry_id": 2}), "/crm/index.php?rid=")
+		alice.fails(model.InvalidParameter, "/visit_extension", object{"entry_id": 1, "referer": "https://elsewhere.example.com/"})
+		alice.fails(model.NotFound, "/visit_extension", object{"entry_id": 99})
+		alice.fails(model.NotFound, "/visit_extension", object{"entry_id": 99, "referer": "https://apps.example.com/y"})
+		alice.fails(model.InvalidParameter, "/visit_extension", object{})
+	}, func(s *site) {
+		s.legacy.Extensions = []xuanxuan.Extension{
+			{ID: 1, Code: "demoext", Name: "演示", Abbr: "DE", Login: "https://apps.example.com/x", SSO: true},
+			{ID: 2, Code: "crm", Name: "CRM", Login: "../crm/index.php"},
+		}
+	})
 }
 
 func TestTodos(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "todos", func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
 		save := func(body object) int64 { return get[model.TodoRef](alice, "/save_todo", body).Id }
 		names := func(u *user, body object) []string {
@@ -96,7 +93,7 @@ func TestTodos(t *testing.T) {
 func TestServerInfo(t *testing.T) {
 	for _, mode := range modes {
 		for _, sysInfo := range []bool{false, true} {
-			if sysInfo && mode == "xxb" {
+			if sysInfo && mode != "xxd" {
 				continue
 			}
 			w := start(t, mode, func(s *site) { s.xxd.SysInfo = sysInfo })
@@ -104,15 +101,25 @@ func TestServerInfo(t *testing.T) {
 			require.Equal(t, model.ServerInfoMode(mode), info.Mode)
 			require.Equal(t, 65535, info.MaxContent)
 			require.Nil(t, info.ApiScheme)
+			if mode != "v1" {
+				require.Equal(t, int64(32<<20), info.UploadFileSize)
+				require.Contains(t, info.Capabilities, model.CapabilityFiles)
+			}
 			if mode == "xxb" {
 				require.Equal(t, "2.2.0", info.Version)
 				require.Zero(t, info.MaxFrame)
 				require.Contains(t, info.Capabilities, model.CapabilityActForAnyUser)
 				continue
 			}
-			require.Equal(t, int64(32<<20), info.UploadFileSize)
-			require.Equal(t, 20479, info.MaxFrame)
 			require.Contains(t, info.Capabilities, model.CapabilityBesideDesktopClients)
+			if mode == "v1" {
+				require.Equal(t, "1.0", info.Version)
+				require.Zero(t, info.UploadFileSize)
+				require.Zero(t, info.MaxFrame)
+				require.Equal(t, []model.Capability{model.CapabilityBesideDesktopClients}, info.Capabilities)
+				continue
+			}
+			require.Equal(t, 20479, info.MaxFrame)
 			whole := get[model.ServerInfo](w.signIn("bob"), "/get_server_info", object{"api_scheme": true})
 			if sysInfo {
 				require.Equal(t, "v2.4.0", whole.Version)

@@ -129,7 +129,7 @@ func TestInnerOperations(t *testing.T) {
 			return r.ConversationId
 		}
 		var token string
-		if w.mode == "xxd" { // which cannot act as somebody whose password it never had
+		if w.linked() { // which cannot act as somebody whose password it never had
 			w.signIn("dave")
 			a := w.inner("/get_token", object{"session": "5", "platform": 3})
 			require.Equal(t, model.Unsupported, a.Code)
@@ -168,7 +168,7 @@ func TestInnerOperations(t *testing.T) {
 			failed[f.ConversationId] = f.Code
 		}
 		want := map[string]model.Code{"nosuch": model.NotFound, alice.joined()[0]: model.Conflict}
-		if w.mode == "xxd" {
+		if w.linked() {
 			want[id] = model.Unsupported // for carol, who is not signed in here
 		}
 		require.Equal(t, want, failed)
@@ -182,7 +182,7 @@ func TestInnerOperations(t *testing.T) {
 }
 
 func TestDismissedConversationsAreReadOnly(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "dismiss", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		alice.say(team, "last words")
@@ -220,8 +220,8 @@ func TestSigningIn(t *testing.T) {
 			signIn(object{"account": "carol", "password": "wrong"})
 		}
 		locked := model.AccountLocked
-		if w.mode == "xxd" {
-			locked = model.WrongPassword // xxd says 401 for both, and our sentence says so
+		if w.linked() {
+			locked = model.WrongPassword // which the server does not tell apart, and our sentence says so
 		}
 		require.Equal(t, locked, signIn(object{"account": "carol", "password": xuanxuan.DemoPassword}))
 

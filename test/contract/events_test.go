@@ -227,7 +227,7 @@ func TestWaitingMessagesThatTheLogDoesNotHold(t *testing.T) {
 }
 
 func TestNoticesReachTheirUsers(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "notices", func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
 		at, other := alice.here(), bob.here()
 		require.NoError(t, w.legacy.AddNotice(t.Context(), xuanxuan.Notice{Users: []int64{4}, Title: "任务", Content: "live :smile:", URL: "http://x/y", Actions: []xuanxuan.NoticeAction{{Label: "Open", URL: "http://x/z", Type: "primary"}}, SenderID: "todo", SenderName: "Todo"}))

@@ -22,7 +22,7 @@ import (
 )
 
 func TestAFileIsUploadedSentFoundAndDownloaded(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice, bob, carol := w.signIn("alice"), w.signIn("bob"), w.signIn("carol")
 		team := alice.group("team", bob)
 		at := bob.here()
@@ -58,7 +58,7 @@ func TestAFileIsUploadedSentFoundAndDownloaded(t *testing.T) {
 }
 
 func TestWhoMayUpload(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
 		team := alice.group("Team", bob)
 		for _, unknown := range []string{"nowhere", strings.ToUpper(team), team + " ", strings.Repeat("x", 41), "a\x00b"} {
@@ -84,7 +84,7 @@ func TestWhoMayUpload(t *testing.T) {
 }
 
 func TestNamesOfFiles(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		for given, want := range map[string]string{
@@ -116,7 +116,7 @@ func TestNamesOfFiles(t *testing.T) {
 }
 
 func TestFormsThatAreNone(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		conversation, text := field("conversation_id", team), func() part { return attached("a.txt", strings.NewReader("x")) }
@@ -163,31 +163,27 @@ func TestFormsThatAreNone(t *testing.T) {
 
 func TestTheLargestFile(t *testing.T) {
 	const limit = 100_000
-	for _, mode := range modes {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			w := start(t, mode, func(s *site) { s.node.Files.MaxSize, s.xxd.UploadFileSize = limit, limit })
-			alice := w.signIn("alice")
-			team := alice.group("team")
-			exact := alice.upload(team, "exact.bin", strings.Repeat("x", limit))
-			require.EqualValues(t, limit, exact.Size)
-			require.Len(t, alice.gets(exact.Id), limit)
-			for rule, body := range map[string]io.Reader{
-				"a byte more, chunked": io.MultiReader(strings.NewReader(strings.Repeat("x", limit+1))),
-				"much more, chunked":   io.LimitReader(zeros{}, 5<<20),
-			} {
-				require.Contains(t, alice.refused(model.TooLarge, field("conversation_id", team), attached("big.bin", body)), "100000 bytes", rule)
-			}
-			whole, media := form(field("conversation_id", team), attached("big.bin", strings.NewReader(strings.Repeat("x", 5<<20))))
-			raw, err := io.ReadAll(whole)
-			require.NoError(t, err)
-			a, err := alice.sendsBody(bytes.NewReader(raw), media) // with a Content-Length
-			require.NoError(t, err)
-			require.Equal(t, model.TooLarge, a.Code)
-			require.Equal(t, http.StatusRequestEntityTooLarge, a.Status)
-			require.Len(t, kept(t, w.files), 1)
-		})
-	}
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
+		alice := w.signIn("alice")
+		team := alice.group("team")
+		exact := alice.upload(team, "exact.bin", strings.Repeat("x", limit))
+		require.EqualValues(t, limit, exact.Size)
+		require.Len(t, alice.gets(exact.Id), limit)
+		for rule, body := range map[string]io.Reader{
+			"a byte more, chunked": io.MultiReader(strings.NewReader(strings.Repeat("x", limit+1))),
+			"much more, chunked":   io.LimitReader(zeros{}, 5<<20),
+		} {
+			require.Contains(t, alice.refused(model.TooLarge, field("conversation_id", team), attached("big.bin", body)), "100000 bytes", rule)
+		}
+		whole, media := form(field("conversation_id", team), attached("big.bin", strings.NewReader(strings.Repeat("x", 5<<20))))
+		raw, err := io.ReadAll(whole)
+		require.NoError(t, err)
+		a, err := alice.sendsBody(bytes.NewReader(raw), media) // with a Content-Length
+		require.NoError(t, err)
+		require.Equal(t, model.TooLarge, a.Code)
+		require.Equal(t, http.StatusRequestEntityTooLarge, a.Status)
+		require.Len(t, kept(t, w.files), 1)
+	}, func(s *site) { s.node.Files.MaxSize, s.xxd.UploadFileSize = limit, limit })
 }
 
 // zeros are bytes without end.
@@ -199,7 +195,7 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func TestDownloads(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		const text = "0123456789"
@@ -279,7 +275,7 @@ func TestDownloads(t *testing.T) {
 }
 
 func TestUploadsThatEndTooSoonLeaveNothing(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		t.Run("the client is gone", func(t *testing.T) {
@@ -292,14 +288,14 @@ func TestUploadsThatEndTooSoonLeaveNothing(t *testing.T) {
 			w.legacy.SetFaults(xuanxuan.Fault{Method: "uploadFile", Status: 500})
 			alice.refused(model.Unreachable, field("conversation_id", team), attached("a.bin", strings.NewReader("x")))
 			w.legacy.SetFaults()
-			require.Empty(t, kept(t, w.files))
+			require.Eventually(t, func() bool { return len(kept(t, w.files)) == 0 }, patience, time.Millisecond, "the one before may still be clearing away")
 		})
 		require.Equal(t, "y", alice.gets(alice.upload(team, "a.bin", "y").Id), "and then all is well")
 	})
 }
 
 func TestManyUploadsAtOnce(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
 		team := alice.group("team", bob)
 		t.Run("of one name are as many files", func(t *testing.T) {
@@ -352,7 +348,7 @@ func TestManyUploadsAtOnce(t *testing.T) {
 }
 
 func TestNoMessageOpensAnothersFile(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice, bob, carol := w.signIn("alice"), w.signIn("bob"), w.signIn("carol")
 		secret, open := alice.group("secret", bob), carol.group("open")
 		f := alice.upload(secret, "plan.txt", "secret")
@@ -385,7 +381,7 @@ func TestNoMessageOpensAnothersFile(t *testing.T) {
 }
 
 func TestPagesOfFiles(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "files", func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
 		list := func(body object) model.ConversationFiles {
@@ -399,7 +395,7 @@ func TestPagesOfFiles(t *testing.T) {
 		for i := range 5 {
 			f := alice.upload(team, fmt.Sprint(i, ".txt"), "x")
 			sent = append(sent, get[model.SentMsg](alice, "/send_msg", object{"conversation_id": team, "type": f.Type, "content": f.Content}).MsgID)
-			alice.fill(team, 300, func(int) time.Time { return time.Now() })
+			alice.fill(team, 60, func(int) time.Time { return time.Now() })
 		}
 		var found []string
 		page, pages := list(object{"limit": 2}), 1

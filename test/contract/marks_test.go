@@ -26,6 +26,9 @@ func TestOwnMarks(t *testing.T) {
 			{"/mute_conversation", "mute", true, false, model.ChangedMuted, func(e model.ConversationEvent) any { return *e.IsMute }, func(c model.Conversation) any { return c.IsMute }},
 			{"/set_conversation_category", "category", "项目", "", model.ChangedCategorized, func(e model.ConversationEvent) any { return *e.Category }, func(c model.Conversation) any { return c.Category }},
 		} {
+			if !w.has(c.field) {
+				continue
+			}
 			at, atPhone, atBob := alice.here(), phone.here(), bob.here()
 			set := func(id string, v any) object { return object{"conversation_id": id, c.field: v} }
 			alice.ok(c.path, set(team, c.value))
@@ -48,6 +51,9 @@ func TestOwnMarks(t *testing.T) {
 			alice.fails(model.InvalidParameter, c.path, object{"conversation_id": team})
 			require.Equal(t, before, w.calls(c.field), "legacy would say success and store nothing")
 		}
+		if !w.has("category") {
+			return
+		}
 		alice.fails(model.InvalidParameter, "/set_conversation_category", object{"conversation_id": team, "category": strings.Repeat("类", 41)})
 		alice.fails(model.Conflict, "/set_conversation_category", object{"conversation_id": team, "category": "😄"})
 		alice.ok("/set_conversation_category", object{"conversation_id": team, "category": strings.Repeat("类", 40)})
@@ -63,8 +69,12 @@ func TestTheWholeList(t *testing.T) {
 		bob.say(team, "one")
 		bob.say(team, "two")
 		alice.ok("/star_conversation", object{"conversation_id": team, "star": true})
-		alice.ok("/set_conversation_category", object{"conversation_id": silent, "category": "later"})
-		alice.ok("/dismiss_conversation", object{"conversation_id": silent})
+		if w.has("category") {
+			alice.ok("/set_conversation_category", object{"conversation_id": silent, "category": "later"})
+		}
+		if w.has("dismiss") {
+			alice.ok("/dismiss_conversation", object{"conversation_id": silent})
+		}
 
 		list := get[model.Conversations](alice, "/get_conversations", object{})
 		require.False(t, list.Partial)
@@ -80,8 +90,8 @@ func TestTheWholeList(t *testing.T) {
 		require.Equal(t, "two", at(team).LastMsg.Content)
 		require.Equal(t, at(team).LastMsg.MsgId, at(team).LastMsgID)
 		require.True(t, at(team).IsStar)
-		require.Equal(t, "later", at(silent).Category)
-		require.True(t, at(silent).IsDelete)
+		require.Equal(t, w.has("category"), at(silent).Category == "later")
+		require.Equal(t, w.has("dismiss"), at(silent).IsDelete)
 		require.EqualValues(t, 7, at(subject).Subject)
 
 		before := w.calls("history")

@@ -25,6 +25,10 @@ func TestContentSurvives(t *testing.T) {
 			for _, status := range []int64{0, 1, 2, -5} {
 				for _, content := range []string{"", "消息 <&> \"'\\ \u2028", "😄 and 👨‍👩‍👧", `{"type":"xuangate","t":9,"s":1,"c":"x"}`, `{"name":"猫😄.png"}`} {
 					id := get[model.SentMsg](alice, "/send_msg", object{"conversation_id": team, "type": typ, "status": status, "content": content}).MsgID
+					if typ == 1 && status == 0 && !w.keepsPlain() && content != `{"type":"xuangate","t":9,"s":1,"c":"x"}` {
+						sent = append(sent, model.MsgData{MsgId: id, ConversationID: team, FromSession: alice.session, Type: 0, Status: status, Content: content})
+						continue
+					}
 					sent = append(sent, model.MsgData{MsgId: id, ConversationID: team, FromSession: alice.session, Type: typ, Status: status, Content: content})
 				}
 			}
@@ -42,7 +46,7 @@ func TestContentSurvives(t *testing.T) {
 			m.SendTime = 0
 			require.Equal(t, sent[i], m)
 		}
-	})
+	}, patiently)
 }
 
 func TestContentThatLegacyCannotStoreIsRefused(t *testing.T) {
@@ -184,22 +188,25 @@ func TestReadingHistory(t *testing.T) {
 				require.Equal(t, want, contents(after), "%s %d", name, n)
 			}
 		}
-	})
+	}, patiently)
 }
 
 func TestHistoryCostsFewCalls(t *testing.T) {
 	inEachMode(t, func(t *testing.T, w *world) {
 		alice := w.signIn("alice")
-		const n = 10000
+		n := 10000
+		if w.mode == "v1" {
+			n = 2000 // each date costs more calls there
+		}
 		start := time.Now().Add(-24 * time.Hour)
 		for name, c := range map[string]struct {
 			date  func(i int) time.Time
 			calls int
 		}{
 			"dates follow ids":  {func(i int) time.Time { return start.Add(time.Duration(i) * time.Second) }, 4},
-			"2,500 a second":    {func(i int) time.Time { return start.Add(time.Duration(i/2500) * time.Second) }, 4 + int(math.Log2(n/100))},
-			"all in one second": {func(int) time.Time { return start }, 4 + int(math.Log2(n/100))},
-			"backdated":         {func(i int) time.Time { return start.Add(-time.Duration(i*7919%n) * time.Second) }, 4 + int(math.Log2(n/100))},
+			"2,500 a second":    {func(i int) time.Time { return start.Add(time.Duration(i/2500) * time.Second) }, 4 + int(math.Log2(float64(n)/100))},
+			"all in one second": {func(int) time.Time { return start }, 4 + int(math.Log2(float64(n)/100))},
+			"backdated":         {func(i int) time.Time { return start.Add(-time.Duration(i*7919%n) * time.Second) }, 4 + int(math.Log2(float64(n)/100))},
 		} {
 			id := alice.group(name)
 			first := alice.say(id, "first")
@@ -214,16 +221,18 @@ func TestHistoryCostsFewCalls(t *testing.T) {
 				} else {
 					require.Equal(t, numbers(i-30, i), contents(m), "%s, before %d", name, i)
 				}
-				require.LessOrEqual(t, w.legacyCalls()-before, c.calls, "%s, before %d", name, i)
+				require.LessOrEqual(t, w.legacyCalls()-before, c.calls-1+w.countsDates(n), "%s, before %d", name, i)
 			}
 		}
-	})
+	}, patiently)
 }
 
 // legacyCalls is how many calls the server answered, without those that the gateway makes by the clock.
 func (w *world) legacyCalls() (n int) {
 	for method, k := range w.legacy.Calls() {
-		if method != "chat/notify" && method != "chat/checkuserchange" && method != "chat/ping" { // pings are mode xxd's fences
+		switch method {
+		case "chat/notify", "chat/checkuserchange", "chat/usergetlist", "chat/ping": // pings are mode xxd's fences
+		default:
 			n += k
 		}
 	}
@@ -281,7 +290,7 @@ func TestRange(t *testing.T) {
 				alice.fails(model.InvalidParameter, c.path, c.body)
 			}
 		}
-	})
+	}, patiently)
 }
 
 func TestWhatLegacyLosesIsAnError(t *testing.T) {
@@ -315,9 +324,9 @@ func TestLegacyInTrouble(t *testing.T) {
 				continue // xxd keeps that to itself: its clients hear nothing at all
 			}
 			w.legacy.SetFaults(c.fault)
-			// Behind an xxd calls queue up, so that some give up before they are refused.
+			// On a link calls queue up, so that some give up before they are refused.
 			want := []model.Code{c.want}
-			if w.mode == "xxd" {
+			if w.linked() {
 				want = append(want, model.TooSlow)
 			}
 			require.Contains(t, want, alice.post("/get_conversation_last_30_msg", read).Code, name)

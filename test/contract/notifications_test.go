@@ -19,7 +19,7 @@ func (e event) notification(t *testing.T) model.Notification {
 }
 
 func TestSendingNotices(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "notices", func(t *testing.T, w *world) {
 		alice, bob, carol := w.signIn("alice"), w.signIn("bob"), w.signIn("carol")
 		team := alice.group("team", bob)
 		at, bobs, carols := alice.here(), bob.here(), carol.here()
@@ -74,7 +74,7 @@ func TestSendingNotices(t *testing.T) {
 }
 
 func TestGroupsAndUsersForApplications(t *testing.T) {
-	inEachMode(t, func(t *testing.T, w *world) {
+	inEachModeWith(t, "notices", func(t *testing.T, w *world) {
 		groups, err := decoded[model.ChatGroups](w.inner("/get_chat_groups", object{}))
 		require.NoError(t, err)
 		require.Empty(t, groups.Conversations)
@@ -95,8 +95,7 @@ func TestGroupsAndUsersForApplications(t *testing.T) {
 }
 
 func TestWithoutAnApplication(t *testing.T) {
-	for _, mode := range modes {
-		w := start(t, mode, func(s *site) { s.noApp = true })
+	inEachModeWith(t, "notices", func(t *testing.T, w *world) {
 		for path, body := range map[string]object{
 			"/send_notification": {"sessions": []string{"4"}, "title": "x", "type": 0}, "/get_chat_groups": {}, "/get_chat_users": {"conversation_id": "x"},
 		} {
@@ -105,7 +104,7 @@ func TestWithoutAnApplication(t *testing.T) {
 			require.Contains(t, a.Error, "legacy.api.url")
 		}
 		require.NotContains(t, get[model.ServerInfo](w.signIn("alice"), "/get_server_info", object{}).Capabilities, model.CapabilityApplicationAPI)
-	}
+	}, func(s *site) { s.noApp = true })
 }
 
 func TestANoticeSurvivesComingOnline(t *testing.T) {

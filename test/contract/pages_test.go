@@ -21,7 +21,7 @@ func TestReadingPageByPage(t *testing.T) {
 			more["conversation_id"] = team
 			before := w.calls("history")
 			m := get[model.Messages](alice, "/get_conversation_msgs", more)
-			require.LessOrEqual(t, w.calls("history")-before, 4, "%v", more)
+			require.LessOrEqual(t, w.calls("history")-before, 3+w.countsDates(n), "%v", more)
 			return m
 		}
 
@@ -102,7 +102,7 @@ func TestSendingForInternalSystems(t *testing.T) {
 		require.Equal(t, model.InvalidParameter, say(object{"content": "x", "session": "99"}).Code)
 		require.Equal(t, model.NotFound, w.inner("/send_msg", object{"conversation_id": "nosuch", "content": "x"}).Code)
 		dave := say(object{"content": "x", "session": "7"})
-		if w.mode == "xxd" {
+		if w.linked() {
 			require.Equal(t, model.Unsupported, dave.Code, "dave is not signed in here")
 			require.Contains(t, dave.Error, "legacy.mode")
 		} else {
@@ -112,8 +112,10 @@ func TestSendingForInternalSystems(t *testing.T) {
 		alice.ok("/set_conversation_committers", object{"conversation_id": team, "committers": []string{alice.session}})
 		require.Equal(t, model.NotAllowed, say(object{"content": "x"}).Code)
 		id(say(object{"content": "I may", "session": alice.session}))
-		alice.ok("/dismiss_conversation", object{"conversation_id": team})
-		require.Equal(t, model.Conflict, say(object{"content": "x"}).Code)
+		if w.has("dismiss") {
+			alice.ok("/dismiss_conversation", object{"conversation_id": team})
+			require.Equal(t, model.Conflict, say(object{"content": "x"}).Code)
+		}
 		require.Equal(t, []string{"from the operator", "as alice", "I may"}, contents(alice.last30(team)))
 		heard, _ = bob.poll(away, 0)
 		require.Empty(t, only(heard, model.EventKindMessage))
@@ -145,7 +147,7 @@ func TestAConversationMadeForItsOwner(t *testing.T) {
 		id, _ = create(object{"conversation_type": 1, "sessions": []string{"5"}, "owner": alice.session})
 		require.Equal(t, "4&5", id)
 		_, a = create(object{"conversation_type": 0, "sessions": []string{"5"}, "owner": "7"})
-		if w.mode == "xxd" {
+		if w.linked() {
 			require.Equal(t, model.Unsupported, a.Code)
 			require.Contains(t, a.Error, "legacy.mode")
 		} else {

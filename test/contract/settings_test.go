@@ -17,6 +17,11 @@ import (
 // desktopSettings is what the desktop client reads of an account's settings.
 func (w *world) desktopSettings(account string) string {
 	w.t.Helper()
+	if w.v1 != nil {
+		var text string
+		require.NoError(w.t, w.oldDesktop(legacy.Chat(4, "settings", account, "")).Decode(&text))
+		return text
+	}
 	key, err := legacy.NewKey(xuanxuan.DefaultKey)
 	require.NoError(w.t, err)
 	client := xxb.New(xxb.Config{URL: w.legacy.URL(), Key: key})
@@ -30,7 +35,7 @@ func TestSettingsLieBesideTheDesktopClients(t *testing.T) {
 	inEachMode(t, func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
 		require.Empty(t, get[model.Settings](alice, "/get_settings", object{}).Settings)
-		desktop := `{"ui.lang":"zh-cn","<b>/&":["中","😀"],"n":1.5,"long":1234567890123,"list":[],"none":{},"deep":{"a":[{"b":null}]}}`
+		desktop := `{"ui.lang":"zh-cn","<b>/&":["中","\ud83d\ude00"],"n":1.5,"long":1234567890123,"list":[],"none":{},"deep":{"a":[{"b":null}]}}`
 		w.desktop(legacy.Chat(4, "settings", "alice", json.RawMessage(desktop)))
 		require.Empty(t, get[model.Settings](alice, "/get_settings", object{}).Settings, "the desktop client's are not ours to show")
 

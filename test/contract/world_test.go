@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,20 +36,25 @@ type world struct {
 	url    string
 	legacy *xuanxuan.Server
 	xxd    *xuanxuan.XXD // in mode xxd
+	v1     *xuanxuan.V1  // in mode v1
 	files  string        // where uploads are kept
 	http   *http.Client
 }
 
-// modes are the ways in which the gateway may stand beside the legacy server.
-var modes = []string{"xxb", "xxd"}
-
 // inEachMode runs a promise in every mode, in a fresh world each time.
-func inEachMode(t *testing.T, promise func(t *testing.T, w *world)) {
+func inEachMode(t *testing.T, promise func(t *testing.T, w *world), changes ...func(*site)) {
+	inEachModeWith(t, "", promise, changes...)
+}
+
+// inEachModeWith is inEachMode for a promise about something that not all servers have. What it lacks, a mode leaves out.
+func inEachModeWith(t *testing.T, what string, promise func(t *testing.T, w *world), changes ...func(*site)) {
 	for _, mode := range modes {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			promise(t, start(t, mode))
-		})
+		if !slices.Contains(lacks[mode], what) {
+			t.Run(mode, func(t *testing.T) {
+				t.Parallel()
+				promise(t, start(t, mode, changes...))
+			})
+		}
 	}
 }
 
@@ -60,10 +66,14 @@ type site struct {
 	noApp  bool // no application is registered for the gateway
 }
 
+// patiently is for promises about something else than slowness.
+func patiently(s *site) { s.node.Legacy.Timeout = patience }
+
 // start builds a world, with the settings changed that a test wants to be others.
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
+	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	s.node.Files.Dir = t.TempDir()
 	s.xxd.UploadDir = s.node.Files.Dir
 	for _, change := range changes {
@@ -82,17 +92,21 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	c.Legacy.Mode = mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
 	c.Legacy.API = node.API{URL: behind.APIURL(), Code: "xuangate", Token: "contract-app-token"}
-	if s.noApp {
+	if s.noApp || mode == "v1" {
 		c.Legacy.API = node.API{}
 	}
 	c.Legacy.Poll = time.Second
-	if mode == "xxd" {
+	switch mode {
+	case "v1":
+		w.v1, err = xuanxuan.StartV1(t.Context(), behind.Backend, xuanxuan.V1Options{}, "127.0.0.1:0")
+		require.NoError(t, err)
+		c.Legacy.V1.Addr = w.v1.Addr()
+	case "xxd":
 		s.xxd.Backend = behind.URL()
 		w.xxd, err = xuanxuan.StartXXD(t.Context(), s.xxd, "127.0.0.1:0")
 		require.NoError(t, err)
 		c.Legacy.XXD.URL, c.Legacy.XXD.Fingerprint = w.xxd.URL(), w.xxd.Fingerprint()
 	}
-	c.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	c.LogTo = io.Discard
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(a node.Addresses) { ready <- a }
@@ -112,6 +126,9 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 		require.NoError(t, <-done)
 		if w.xxd != nil {
 			require.NoError(t, w.xxd.Close())
+		}
+		if w.v1 != nil {
+			require.NoError(t, w.v1.Close())
 		}
 		require.NoError(t, behind.Close())
 	})
@@ -171,6 +188,10 @@ func (w *world) ask(path string, head http.Header, body any) (a answer, err erro
 // desktop makes a legacy call past the gateway, as a desktop client would.
 func (w *world) desktop(c legacy.Call) {
 	w.t.Helper()
+	if w.v1 != nil {
+		w.oldDesktop(c)
+		return
+	}
 	key, err := legacy.NewKey(xuanxuan.DefaultKey)
 	require.NoError(w.t, err)
 	client := xxb.New(xxb.Config{URL: w.legacy.URL(), Key: key})

@@ -20,6 +20,13 @@ import (
 // patience is how long a thing that should happen may take. It is never waited out where all is well.
 const patience = 30 * time.Second
 
+// go-redis tells standard error of every failed dial; here servers are gone on purpose.
+func init() { redis.SetLogger(silent{}) }
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
 // A Server is one redis-server process, which may be ended and started again on the same port. One goroutine uses it.
 type Server struct {
 	Addr string

@@ -27,7 +27,7 @@ func (b *Backend) serveAPI(w http.ResponseWriter, req *http.Request) {
 	req.Body = http.MaxBytesReader(w, req.Body, maxBody)
 	q := req.URL.Query()
 	r := &request{module: strings.ToLower(q.Get("m")), method: strings.ToLower(q.Get("f")), lang: "zh-cn"}
-	b.calls.count(r)
+	b.calls.count(r.name(), apiMethods[r.name()] != nil)
 	fault := b.faults.take(r)
 	fault.spoil(w, req, func(w http.ResponseWriter) {
 		data, message, err := b.callAPI(context.WithoutCancel(req.Context()), r, req)

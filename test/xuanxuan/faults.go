@@ -29,6 +29,8 @@ func (b *Backend) SetFaults(list ...Fault) { b.faults.set(list) }
 
 // faults are the faults in force.
 type faults struct {
+	replaced moment
+
 	mu   sync.Mutex
 	list []*fault
 }
@@ -46,6 +48,7 @@ func (f *faults) set(list []Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.list = fresh
+	f.replaced.come()
 }
 
 // take returns what meets the request: a healthy Fault where nothing does.
@@ -112,9 +115,8 @@ type counter struct {
 // otherCalls counts what is no method: there is no end to their names.
 const otherCalls = "other"
 
-func (c *counter) count(r *request) {
-	name := r.name()
-	if methods[name] == nil && apiMethods[name] == nil {
+func (c *counter) count(name string, known bool) {
+	if !known {
 		name = otherCalls
 	}
 	c.mu.Lock()

@@ -20,7 +20,10 @@ import (
 
 // recordedFrom is the first second of the recordings. A date from then on is "now"; any older one was set by a client
 // or corrupted by the server, and must match.
-const recordedFrom = 1795312000
+const (
+	recordedFrom = 1795312000
+	recordedOn   = "2026-11-22" // the same as a day of the server's
+)
 
 // recordedExtensions are the applications of the recorded installation.
 var recordedExtensions = []Extension{
@@ -197,7 +200,7 @@ func openAnswer(t *testing.T, b *Backend, sealed []byte) string {
 
 var (
 	unixDates  = regexp.MustCompile(`"(signed|date|createdDate|editedDate|lastActiveTime|dismissDate)":(\d{10})\b`)
-	localDates = regexp.MustCompile(`"date":"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"`)
+	localDates = regexp.MustCompile(`"date":"(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d"`)
 	sessions   = regexp.MustCompile(`rid=[0-9a-f]{32}`)
 	recipients = regexp.MustCompile(`"users":\[[^]]*\]`)
 )
@@ -206,7 +209,12 @@ var (
 func normalize(text, systemChat string) string {
 	text = strings.ReplaceAll(text, systemChat, "SYSTEM")
 	text = sessions.ReplaceAllString(text, "rid=SESSION")
-	text = localDates.ReplaceAllString(text, `"date":"NOW"`)
+	text = localDates.ReplaceAllStringFunc(text, func(s string) string {
+		if localDates.FindStringSubmatch(s)[1] < recordedOn {
+			return s
+		}
+		return `"date":"NOW"`
+	})
 	return unixDates.ReplaceAllStringFunc(text, func(s string) string {
 		m := unixDates.FindStringSubmatch(s)
 		if n, err := strconv.Atoi(m[2]); err != nil || n < recordedFrom {

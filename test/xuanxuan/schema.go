@@ -63,6 +63,17 @@ CREATE TABLE IF NOT EXISTS im_messagestatus (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS im_messagestatus_waiting ON im_messagestatus (user, gid) WHERE status = 'waiting';
 
+-- The queue of 1.0: what is to be pushed to a user.
+CREATE TABLE IF NOT EXISTS im_usermessage (
+	id     INTEGER PRIMARY KEY AUTOINCREMENT,
+	level  INTEGER NOT NULL DEFAULT 3,
+	user   INTEGER NOT NULL DEFAULT 0,
+	module TEXT NOT NULL DEFAULT '',
+	method TEXT NOT NULL DEFAULT '',
+	data   TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS im_usermessage_user ON im_usermessage (user);
+
 CREATE TABLE IF NOT EXISTS sys_user (
 	id           INTEGER PRIMARY KEY,
 	account      TEXT NOT NULL UNIQUE COLLATE NOCASE,

@@ -200,3 +200,12 @@ func (b *Backend) AddNotice(ctx context.Context, n Notice) error {
 		title: n.Title, subtitle: n.Subtitle, url: n.URL, actions: actions, sender: sender,
 	})
 }
+
+// SetPassword gives a user another password, as an administrator does.
+func (b *Backend) SetPassword(ctx context.Context, id int64, password string) error {
+	u, _, err := b.userByID(ctx, id)
+	if err != nil {
+		return err
+	}
+	return b.setPassword(ctx, id, u.account, md5Hex(password))
+}

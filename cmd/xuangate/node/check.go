@@ -18,6 +18,7 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gen/model"
 )
@@ -46,8 +47,11 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 		found = append(found, c.Redis.check(ctx)...)
 	}
 	found = append(found, c.Legacy.checkAPI(ctx)...)
-	if c.Legacy.Mode == "xxd" {
+	switch c.Legacy.Mode {
+	case "xxd":
 		return append(found, c.checkXXD(ctx)...)
+	case "v1":
+		return append(found, c.checkV1(ctx)...)
 	}
 	files := c.checkFolder()
 	if files.Fault {
@@ -132,7 +136,7 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 		found = append(found, Finding{false, risk})
 	}
 	if c.Inner.OperatorPassword == "" {
-		return append(found, Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"})
+		return append(found, noOperator)
 	}
 	sum := md5.Sum([]byte(c.Inner.OperatorPassword))
 	switch err := server.Verify(ctx, c.Inner.Operator, hex.EncodeToString(sum[:])); {
@@ -145,6 +149,29 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 	}
 	return append(found, Finding{false, "inner.operator: the chat server takes the operator's password"})
 }
+
+// checkV1 tries the chat server. The operator's password is not tried: that would sign him in, and somebody out.
+func (c Config) checkV1(ctx context.Context) []Finding {
+	server, err := v1.New(v1.Config{Addr: c.Legacy.V1.Addr})
+	if err != nil {
+		return []Finding{{true, "legacy.v1.addr: " + err.Error()}}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.Legacy.Timeout)
+	defer cancel()
+	if err := server.Probe(ctx); err != nil {
+		if late := ctx.Err(); late != nil {
+			err = late
+		}
+		return []Finding{{true, "legacy.v1.addr: " + unreachable(err, c.Legacy.Timeout).Error()}}
+	}
+	found := []Finding{{false, "legacy.v1: the chat server answers"}, {false, inClear}}
+	if c.Inner.OperatorPassword == "" {
+		return append(found, noOperator)
+	}
+	return append(found, Finding{false, "inner.operator_password: is not tried; a 1.0 server tells only by a sign-in, which would end another of the operator's"})
+}
+
+var noOperator = Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"}
 
 // unproven says why a chat server could not be tried. One with a certificate that nobody vouches for is told by its
 // fingerprint, for that is what to compare and to set.

@@ -18,11 +18,12 @@ type Config struct {
 	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
 	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
-	SecretKey      Secret         `help:"Seals the passwords that mode xxd keeps while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
+	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
 	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
+	Web      Web      `embed:"" prefix:"web."`
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	Files    Files    `embed:"" prefix:"files."`
 	EventLog EventLog `embed:"" prefix:"eventlog."`
@@ -60,7 +61,7 @@ type Inner struct {
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
 	Calls    []string       `help:"Calls of the chat server that /inner/call may make, such as chat/members. It checks no permissions, so list what is needed alone."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
-	OperatorPassword Secret `help:"The operator's password, for mode xxd, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
+	OperatorPassword Secret `help:"The operator's password, for modes xxd and v1, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
 }
 
 // Streams bound the open /notify streams and polls.
@@ -70,11 +71,17 @@ type Streams struct {
 	PerAddress int `default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
 }
 
+// Web is what people see who open the API's address in a browser. Its documentation at /docs is always there.
+type Web struct {
+	Enabled bool `help:"Whether a page to chat on is served at /."`
+}
+
 // Legacy is the chat server behind the node, and how it is spoken to.
 type Legacy struct {
-	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb or xxd."`
+	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb, xxd or v1."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
 	XXD        XXD           `embed:"" prefix:"xxd."`
+	V1         V1            `embed:"" prefix:"v1."`
 	API        API           `embed:"" prefix:"api."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
@@ -102,6 +109,13 @@ type XXD struct {
 	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
 }
 
+// V1 is where the chat server is in mode v1.
+type V1 struct {
+	Addr      string        `help:"The 1.0 chat server's address, HOST:PORT; it listens on 8080 unless told otherwise."`
+	LinkIdle  time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
+	OnKickoff string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
+}
+
 // Files is where uploaded files are in mode xxb. In mode xxd the chat server keeps them, and has a limit of its own.
 type Files struct {
 	Dir        string `help:"Directory for uploaded files in mode xxb; it must exist, and may be shared between nodes. Empty: there are no files (10007)."`
@@ -109,7 +123,7 @@ type Files struct {
 	ServerName string `default:"xuanxuan" help:"Name of the backend in an xxd's configuration, for the folder in which an xxd would look for the files."`
 }
 
-// API is as which application the node asks the backend for what no user may, in either mode. All of it or nothing.
+// API is as which application the node asks the backend for what no user may, in modes xxb and xxd. All of it or nothing.
 type API struct {
 	URL   string `help:"The address at which the backend answers applications, http://HOST/api.php; with legacy.api.code and legacy.api.token. Empty: /inner/send_notification and its kin answer 10007."`
 	Code  string `help:"Code of the application that is registered for Xuangate in the back office."`

@@ -22,12 +22,14 @@ import (
 	"github.com/xuangate/xuangate/adapter/api"
 	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gateway"
+	"github.com/xuangate/xuangate/gen/model"
 )
 
-// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests three quarters of it, or
+// Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests two thirds of it, or
 // until they are done, and signing users off in the chat server the rest, or two seconds. It returns nil after an orderly end, else what is wrong: every fault of the
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
@@ -67,7 +69,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	gate, err = gateway.New(gateway.Config{
 		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
-		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL,
+		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
 	})
 	if err != nil {
@@ -109,7 +111,9 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
 	case "xxd":
-		closeIdle, err = c.upstreams(&a)
+		closeIdle, err = c.xxd(&a)
+	case "v1":
+		closeIdle, err = func() {}, c.v1(&a)
 	default:
 		closeIdle, err = c.backend(&a)
 	}
@@ -144,8 +148,8 @@ func (c Config) backend(a *adapter.Config) (closeIdle func(), err error) {
 	return client.Close, nil
 }
 
-// upstreams has the adapter sign users in to an xxd.
-func (c Config) upstreams(a *adapter.Config) (closeIdle func(), err error) {
+// xxd has the adapter sign users in to an xxd.
+func (c Config) xxd(a *adapter.Config) (closeIdle func(), err error) {
 	server, err := xxd.New(c.Legacy.XXD.server())
 	if err != nil {
 		return nil, fmt.Errorf("legacy.xxd: %w", err)
@@ -160,13 +164,43 @@ func (c Config) upstreams(a *adapter.Config) (closeIdle func(), err error) {
 		},
 		Verify: server.Verify,
 		Probe:  server.Probe,
+		Mode:   model.ModeXxd, MaxFrame: legacy.MaxFrame,
 	}
-	a.LinkIdle, a.Reclaim = c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff == "reclaim"
+	c.signIns(a, c.Legacy.XXD.LinkIdle, c.Legacy.XXD.OnKickoff)
+	return server.Close, nil
+}
+
+// v1 has the adapter sign users in to a 1.0 server.
+func (c Config) v1(a *adapter.Config) error {
+	server, err := v1.New(v1.Config{Addr: c.Legacy.V1.Addr})
+	if err != nil {
+		return fmt.Errorf("legacy.v1: %w", err)
+	}
+	a.Upstreams = &adapter.Upstreams{
+		Dial: func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
+			conn, welcome, err := server.Dial(ctx, account, password)
+			if err != nil {
+				return nil, welcome, err // not a nil *Conn in an interface
+			}
+			return conn, welcome, nil
+		},
+		Verify:   server.Verify,
+		Probe:    server.Probe,
+		Mode:     model.ModeV1,
+		Lacks:    v1.Lacks,
+		AskUsers: true, // it tells of no user who was made, or is gone without a word
+	}
+	c.signIns(a, c.Legacy.V1.LinkIdle, c.Legacy.V1.OnKickoff)
+	return nil
+}
+
+// signIns is what the modes have in common in which each user is signed in.
+func (c Config) signIns(a *adapter.Config, idle time.Duration, onKickoff string) {
+	a.LinkIdle, a.Reclaim = idle, onKickoff == "reclaim"
 	if c.Inner.OperatorPassword != "" {
 		sum := md5.Sum([]byte(c.Inner.OperatorPassword)) // what legacy keeps and compares
 		a.OperatorPassword = hex.EncodeToString(sum[:])
 	}
-	return server.Close, nil
 }
 
 // A door is a listener and what answers behind it.
@@ -196,8 +230,11 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 func (c Config) announce(log *slog.Logger, doors []door) {
 	at := Addresses{API: doors[0].listener.Addr()}
 	behind := c.Legacy.XXB.URL
-	if c.Legacy.Mode == "xxd" {
+	switch c.Legacy.Mode {
+	case "xxd":
 		behind = c.Legacy.XXD.URL
+	case "v1":
+		behind = c.Legacy.V1.Addr
 	}
 	attrs := []any{"addr", at.API.String(), "mode", c.Legacy.Mode, "legacy", behind}
 	if len(doors) > 1 {
@@ -212,6 +249,8 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 		for _, risk := range c.Legacy.XXD.risks() {
 			log.Warn(risk)
 		}
+	case c.Legacy.Mode == "v1" && !c.Dev:
+		log.Warn(inClear)
 	}
 	if c.Ready != nil {
 		c.Ready(at)
@@ -222,6 +261,9 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 // offline copy for them, and their own chat server is never told.
 const onlyServer = "mode xxb: Xuangate must be the only chat server of this installation; " +
 	"desktop users signed in through an xxd would never hear of its messages"
+
+// inClear is what an operator must know about mode v1.
+const inClear = "legacy.v1.addr: 1.0 knows no encryption, so whoever is in between reads passwords (as MD5, which is enough to sign in) and messages"
 
 // risks are what an operator must know about a chat server that anybody could pose as.
 func (x XXD) risks() (risks []string) {
@@ -257,8 +299,8 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		case <-ctx.Done():
 		case <-behind.Done():
 		}
-		// Half of the time for streams to end, what is left of three quarters for requests, the rest for signing users off.
-		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*3/4)
+		// Half of the time for streams to end, what is left of two thirds for requests, the rest for signing users off.
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain*2/3)
 		defer cancel()
 		gate.Drain(limit, drain/2)
 		return shut(limit, doors)

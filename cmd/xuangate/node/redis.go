@@ -97,13 +97,12 @@ func (r Redis) tls() (*tls.Config, error) {
 	return c, nil
 }
 
-// dialer makes what makes clients. go-redis' own log is switched off: what it says of each connection, the event log says once.
+// dialer makes what makes clients.
 func (r Redis) dialer() (dial func() redis.UniversalClient, err error) {
 	t, err := r.tls()
 	if err != nil {
 		return nil, fmt.Errorf("redis.ca_file: %w", err)
 	}
-	redis.SetLogger(silent{})
 	return func() redis.UniversalClient {
 		o := &redis.UniversalOptions{
 			Addrs: r.Addr, MasterName: r.MasterName, DB: r.DB, TLSConfig: t,
@@ -119,6 +118,9 @@ func (r Redis) dialer() (dial func() redis.UniversalClient, err error) {
 		return redis.NewUniversalClient(o)
 	}, nil
 }
+
+// go-redis' own log is switched off, before there is a client: what it says of each connection, the event log says once.
+func init() { redis.SetLogger(silent{}) }
 
 type silent struct{}
 

@@ -91,10 +91,15 @@ func (l Legacy) validate(f *faults) {
 		}
 	case "xxd":
 		l.XXD.validate(f)
-	case "inline", "v1":
-		f.add("legacy.mode", "%s is not in this version; xxb and xxd are", l.Mode)
+	case "v1":
+		l.V1.validate(f)
+		if l.API != (API{}) {
+			f.add("legacy.api", "is for backends of version 2; a chat server of version 1.0 knows no applications")
+		}
+	case "inline":
+		f.add("legacy.mode", "%s is not in this version; xxb, xxd and v1 are", l.Mode)
 	default:
-		f.add("legacy.mode", "%q is no mode; xxb and xxd are", l.Mode)
+		f.add("legacy.mode", "%q is no mode; xxb, xxd and v1 are", l.Mode)
 	}
 	l.API.validate(f)
 	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
@@ -118,6 +123,19 @@ func (x XXD) validate(f *faults) {
 	f.either("legacy.xxd.device", x.Device, "desktop", "mobile")
 	f.either("legacy.xxd.on_kickoff", x.OnKickoff, "yield", "reclaim")
 	f.between("legacy.xxd.link_idle", x.LinkIdle, time.Minute, 24*time.Hour)
+}
+
+func (v V1) validate(f *faults) {
+	host, port, err := net.SplitHostPort(v.Addr)
+	n, numberErr := strconv.ParseUint(port, 10, 16)
+	switch {
+	case v.Addr == "":
+		f.add("legacy.v1.addr", "is missing; it is the address of the chat server, such as 10.0.0.5:8080")
+	case err != nil || host == "" || numberErr != nil || n == 0:
+		f.add("legacy.v1.addr", "%q is no address of the chat server; write it as 10.0.0.5:8080", v.Addr)
+	}
+	f.either("legacy.v1.on_kickoff", v.OnKickoff, "yield", "reclaim")
+	f.between("legacy.v1.link_idle", v.LinkIdle, time.Minute, 24*time.Hour)
 }
 
 func (a API) validate(f *faults) {

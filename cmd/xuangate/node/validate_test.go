@@ -47,8 +47,8 @@ func TestValidate(t *testing.T) {
 		{"an origin with a path", func(c *node.Config) { c.Origins = []string{"https://a.example/x"} }, `origins: "https://a.example/x" is no origin; write https://chat.example.com, without a path`},
 		{"tokens that end at once", func(c *node.Config) { c.TokenTTL = time.Second }, "token_ttl: is 1s, want 1m to 87600h"},
 		{"an endless drain", func(c *node.Config) { c.Drain = time.Hour }, "drain: is 1h, want 1s to 1m"},
-		{"a mode of later", func(c *node.Config) { c.Legacy.Mode = "inline" }, "legacy.mode: inline is not in this version; xxb and xxd are"},
-		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb and xxd are`},
+		{"a mode of later", func(c *node.Config) { c.Legacy.Mode = "inline" }, "legacy.mode: inline is not in this version; xxb, xxd and v1 are"},
+		{"a mode of never", func(c *node.Config) { c.Legacy.Mode = "xyz" }, `legacy.mode: "xyz" is no mode; xxb, xxd and v1 are`},
 		{"a backend without a scheme", func(c *node.Config) { c.Legacy.XXB.URL = "10.0.0.5/xuanxuan.php" }, `legacy.xxb.url: "10.0.0.5/xuanxuan.php" is no address of the backend; write it as http://10.0.0.5/xuanxuan.php`},
 		{"a backend key too short", func(c *node.Config) { c.Legacy.XXB.Key = "8888" }, "legacy.xxb.key: has 4 characters, want 32; it is the key in the backend's and xxd's configuration"},
 		{"a call that would kick everybody out", func(c *node.Config) { c.Inner.Calls = []string{"chat/getlist", "chat/nosuch"} }, `inner.calls: "chat/nosuch" is no call of the chat server, upon which it kicks every client out; write it as chat/getlist`},
@@ -88,6 +88,12 @@ func TestValidate(t *testing.T) {
 		c := validXXD()
 		c.Legacy.XXD = node.XXD{URL: "10.0.0.5", Insecure: true, CAFile: "ca.pem"}
 		require.Len(t, c.Validate(), 5)
+	})
+	t.Run("a 1.0 server knows no applications", func(t *testing.T) {
+		c := valid()
+		c.Legacy.Mode, c.Legacy.V1.Addr = "v1", "10.0.0.5:8080"
+		c.Legacy.API = node.API{URL: "http://10.0.0.5/api.php", Code: "c", Token: "t"}
+		require.EqualError(t, errors.Join(c.Validate()...), "legacy.api: is for backends of version 2; a chat server of version 1.0 knows no applications")
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
 		require.Len(t, node.Config{}.Validate(), 19)
@@ -151,6 +157,33 @@ func TestValidateXXD(t *testing.T) {
 		c.Legacy.XXD = node.XXD{}
 		require.Empty(t, c.Validate())
 	})
+}
+
+func TestValidateV1(t *testing.T) {
+	valid := func() node.Config {
+		c := node.Default()
+		c.Legacy.Mode, c.Legacy.V1.Addr = "v1", "10.0.0.5:8080"
+		return c
+	}
+	require.Empty(t, valid().Validate())
+	for _, fault := range []struct {
+		name string
+		set  func(*node.V1)
+		want string
+	}{
+		{"no address", func(v *node.V1) { v.Addr = "" }, "legacy.v1.addr: is missing; it is the address of the chat server, such as 10.0.0.5:8080"},
+		{"an address without a port", func(v *node.V1) { v.Addr = "10.0.0.5" }, `legacy.v1.addr: "10.0.0.5" is no address of the chat server; write it as 10.0.0.5:8080`},
+		{"one without a host", func(v *node.V1) { v.Addr = ":8080" }, `legacy.v1.addr: ":8080" is no address of the chat server; write it as 10.0.0.5:8080`},
+		{"a URL", func(v *node.V1) { v.Addr = "http://10.0.0.5:8080" }, `legacy.v1.addr: "http://10.0.0.5:8080" is no address of the chat server; write it as 10.0.0.5:8080`},
+		{"another answer to a kickoff", func(v *node.V1) { v.OnKickoff = "fight" }, `legacy.v1.on_kickoff: "fight" is neither yield nor reclaim`},
+		{"links that end at once", func(v *node.V1) { v.LinkIdle = 0 }, "legacy.v1.link_idle: is 0s, want 1m to 24h"},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			c := valid()
+			fault.set(&c.Legacy.V1)
+			require.EqualError(t, errors.Join(c.Validate()...), fault.want)
+		})
+	}
 }
 
 func TestSecretsStaySecret(t *testing.T) {

@@ -37,7 +37,7 @@ type options struct {
 // A world is one case's: a chat server, a gateway in front of it that can be replaced by another on the same stores, and the proxy
 // through which the SDK sees it.
 type world struct {
-	ID           string
+	ID           string `json:"Id"`
 	URL          string `json:"Url"`
 	Account      string
 	Password     string

@@ -1,0 +1,10 @@
+export { Client, newId } from "./client.js";
+export type { Answer, Body, CallOptions, ClientOptions, Operation, Schemas } from "./client.js";
+export { Code, StreamEndedError, XuangateError } from "./errors.js";
+export type { EndReason } from "./errors.js";
+export { EventStream } from "./events.js";
+export type { EventsOptions, Listener, StreamEvent, StreamState } from "./events.js";
+export type { Progress, TransferOptions } from "./files.js";
+export type { TokenCallback } from "./tokens.js";
+export type { Transport } from "./transports.js";
+export type { paths } from "./api.gen.js";
