@@ -64,6 +64,7 @@ type Redis struct {
 	named       atomic.Uint64
 	log         *slog.Logger
 	appends     turns
+	bells       *bells
 	olds        chan struct{} // holds a token for each read of Redis under way
 	lag         atomic.Int64
 	begun       chan struct{} // closed once it is known whether Redis is there
@@ -99,7 +100,7 @@ func NewRedis(o RedisOptions) *Redis {
 		name:  strconv.FormatUint(rand.Uint64(), 36) + ".",
 		log:   cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 		olds:  make(chan struct{}, maxOlds),
-		begun: make(chan struct{}), gate: make(chan struct{}), shut: true,
+		bells: newBells(), begun: make(chan struct{}), gate: make(chan struct{}), shut: true,
 		awaited: map[uint64][]chan struct{}{},
 	}
 }

@@ -30,6 +30,7 @@ func (l *Redis) Run(ctx context.Context) error {
 	defer stop()
 	var looking sync.WaitGroup
 	looking.Go(func() { l.watchTail(ctx) })
+	looking.Go(func() { l.bells.run(ctx) })
 	failing := time.Now() // since when
 	for ctx.Err() == nil {
 		err := l.join(ctx)
@@ -236,7 +237,7 @@ func (l *Redis) take(list []chained, last Position) {
 		watches = l.add(e.Entry, watches)
 	}
 	l.mu.Unlock()
-	wake(watches)
+	l.bells.wake(watches)
 	l.state.Lock()
 	defer l.state.Unlock()
 	l.tellAwaited(false)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -340,5 +341,39 @@ func TestRedisNodes(t *testing.T) {
 		watching := s.Calls("evalsha") - scripts // once a second, with a look at each
 		require.LessOrEqual(t, s.Calls("xrange")-before, 2*watching)
 		require.LessOrEqual(t, s.Calls("hmget")-reads, 2*watching)
+	})
+}
+
+func TestBells(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBells()
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { b.run(ctx) })
+		var woken atomic.Int64
+		var many []*watch
+		for range 1000 {
+			many = append(many, &watch{wake: func() { woken.Add(1) }})
+		}
+		b.wake(many)
+		synctest.Wait()
+		require.EqualValues(t, 1000, woken.Load(), "the first are woken at once")
+		for range 5 {
+			b.wake(many)
+		}
+		synctest.Wait()
+		require.EqualValues(t, 1000, woken.Load(), "their writes go first")
+		time.Sleep(1000 * wakeCost)
+		synctest.Wait()
+		require.EqualValues(t, 2000, woken.Load(), "then once for all that came meanwhile")
+		time.Sleep(time.Second)
+		b.wake(many[:1])
+		synctest.Wait()
+		b.wake(many[:1])
+		time.Sleep(wakeCost)
+		synctest.Wait()
+		require.EqualValues(t, 2002, woken.Load(), "one alone delays nothing")
+		cancel()
+		running.Wait()
 	})
 }

@@ -8,11 +8,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/test/redisd"
 )
 
 // instant is a Caller that answers at once: everybody is in the one group "crowd" and in one of his own, and a message is stored by being
@@ -55,10 +59,25 @@ func everybody() (ids []int) {
 	return ids
 }
 
-// runInstant serves a gateway on an instant Caller.
+// runInstant serves a gateway on an instant Caller, alone.
 func runInstant(string) (string, func(), error) {
-	events := eventlog.NewMemory(eventlog.MemoryOptions{})
-	a, err := adapter.New(adapter.Config{Caller: new(instant), Operator: "u0", Sink: func(ctx context.Context, e adapter.Event) error {
+	return serveInstant(eventlog.NewMemory(eventlog.MemoryOptions{}), nil)
+}
+
+// runShared serves one as several nodes do that share the Redis at an address.
+func runShared(addr string) (string, func(), error) {
+	dial := func() redis.UniversalClient { return redisd.NewClient(&redis.UniversalOptions{Addrs: []string{addr}}) }
+	events := eventlog.NewRedis(eventlog.RedisOptions{Dial: dial})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- events.Run(ctx) }()
+	client := dial()
+	url, stop, err := serveInstant(events, claims.NewRedis(client, "bench", "node"))
+	return url, func() { stop(); cancel(); <-done; _ = client.Close() }, err
+}
+
+func serveInstant(events eventlog.Log, shared adapter.Claims) (string, func(), error) {
+	a, err := adapter.New(adapter.Config{Caller: new(instant), Operator: "u0", Claims: shared, Sink: func(ctx context.Context, e adapter.Event) error {
 		_, err := events.Append(ctx, e)
 		return err
 	}})

@@ -40,6 +40,7 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 	"xxd":     runXXD,
 	"linked":  runLinked,
 	"instant": runInstant,
+	"shared":  runShared,
 	"proxy": func(legacyURL string) (string, func(), error) {
 		target, err := url.Parse(legacyURL)
 		if err != nil {

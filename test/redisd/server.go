@@ -122,6 +122,24 @@ func (s *Server) Calls(command string) int {
 	return calls
 }
 
+// CPU is the time that the process has used.
+func (s *Server) CPU() time.Duration {
+	s.t.Helper()
+	info, err := s.cli.InfoMap(context.Background(), "cpu").Result()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var seconds float64
+	for _, kind := range []string{"used_cpu_user", "used_cpu_sys"} {
+		n, err := strconv.ParseFloat(info["CPU"][kind], 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		seconds += n
+	}
+	return time.Duration(seconds * float64(time.Second))
+}
+
 // NewClient makes a client with short timeouts, for servers that are killed and paused.
 func NewClient(o *redis.UniversalOptions) redis.UniversalClient {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = time.Second, time.Second, time.Second
