@@ -5,7 +5,7 @@ run:
 	go run ./cmd/xuangate dev
 
 test: lint
-	go test -race ./...
+	go test -race -timeout 30m ./...
 	@.ci/npm sdk/typescript
 	npm --prefix sdk/typescript test --silent
 

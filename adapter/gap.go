@@ -16,8 +16,8 @@ const (
 	// in for the first time; our clock and the server's may differ by as much.
 	recently = 10 * time.Second
 	// disorder is how many seconds later than a message of a higher id one may be delivered, and so be missed though the
-	// higher was heard. The log knows what is told twice.
-	disorder = 3
+	// higher was heard; a server with much to do takes its time. The log knows what is told twice.
+	disorder = 10
 )
 
 // fill tells what the user missed: what waited for him, and what no list holds because it was sent while the connection
@@ -71,18 +71,19 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) er
 	return nil
 }
 
-// since is the second from which on messages may have been missed: that of the newest one heard on this link, or, the
+// since is the second from which on messages may have been missed: that of the newest one heard on this link less disorder, or, the
 // first time, that of the newest one anywhere.
 func (k *link) since(welcome legacy.Welcome) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.seen > 0 {
-		return k.seen - disorder
+		return max(k.began, k.seen-disorder)
 	}
 	var newest int64
 	for _, c := range welcome.Chats {
 		newest = max(newest, c.LastActiveTime.Unix(k.links.a.zone))
 	}
+	k.began = newest
 	return newest
 }
 

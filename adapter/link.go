@@ -44,6 +44,7 @@ type link struct {
 	waiting  []Event   // since then
 	taken    time.Time // when it was taken back from a sign-in elsewhere
 	seen     int64     // the date of the newest message heard, in the server's Unix seconds
+	began    int64     // that of the newest one anywhere when the user first signed in: what is older was never missed here
 }
 
 // errUnwanted is why a link ends that nobody uses any more.

@@ -189,7 +189,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	}
 	if old := l.byUser[u]; old != nil { // kicked, refused or given up: its streams go on with the new one
 		old.mu.Lock()
-		k.held, k.seen = old.held, old.seen
+		k.held, k.seen, k.began = old.held, old.seen, old.began
 		old.mu.Unlock()
 		old.cancel(errUnwanted)
 	}
