@@ -156,7 +156,7 @@ func TestClient(t *testing.T) {
 						}
 					}
 					require.NoError(t, r.Write(conn))
-					ends := map[model.Protocol]string{model.ProtocolSse: "\n\n\r\n", model.ProtocolWs: "\r\n\r\n"}[p]
+					ends := map[model.Protocol]string{model.ProtocolSse: "\n\n\r\n", model.ProtocolWs: `"}`}[p]
 					for seen := ""; !strings.HasSuffix(seen, ends); { // up to where the stream begins, and nothing more
 						var b [1]byte
 						_, err := io.ReadFull(conn, b[:])

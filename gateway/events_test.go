@@ -214,7 +214,9 @@ func TestHeartbeat(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorldOn(t, nil, newPipes)
 			l := w.open(t, model.ProtocolWs, w.signIn(alice, 1), "")
-			synctest.Wait()
+			first := <-l.heard
+			require.Equal(t, "position", first.kind, "where it begins")
+			require.NotEmpty(t, first.position)
 			start := time.Now()
 			for i := range 5 { // a client that answers stays, beyond any pong's time
 				at := w.tell("x", bob)
