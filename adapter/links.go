@@ -274,8 +274,11 @@ func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error
 	return up.Call(ctx, c)
 }
 
-// upstream is the connection of u, waiting for it if need be.
+// upstream is the connection of u, waiting for it if need be, no longer than a call may take: a transfer has no other limit,
+// and would wait for as long as the server is gone.
 func (l *links) upstream(ctx context.Context, u legacy.UserID) (Upstream, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.a.timeout)
+	defer cancel()
 	for {
 		k, err := l.find(ctx, u)
 		if err != nil {
