@@ -113,6 +113,7 @@ func TestWhatA10ServerLacks(t *testing.T) {
 	_, text := admin.download(http.MethodGet, "any")
 	require.NoError(t, json.Unmarshal([]byte(text), &a))
 	hear("/files/{id}", a)
+	hear("/notify_ticket", admin.post("/notify_ticket", object{}))
 	hear("/logout", admin.post("/logout", object{}))
 
 	require.ElementsMatch(t, lacking, refused)

@@ -80,12 +80,16 @@ func TestNginx(t *testing.T) {
 		require.NoError(t, err)
 		_ = res.Body.Close()
 		defer conn.Close()
-		for _, text := range []string{"third", "fourth"} {
-			say(text)
+		await := func(what string) {
 			require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
 			_, got, err := conn.ReadMessage()
 			require.NoError(t, err)
-			require.Contains(t, string(got), text)
+			require.Contains(t, string(got), what)
+		}
+		await("position") // where it begins
+		for _, text := range []string{"third", "fourth"} {
+			say(text)
+			await(text)
 		}
 	})
 	t.Run("a poll waits, and is answered when something happens", func(t *testing.T) {
