@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-
 	"github.com/xuangate/xuangate/gen/model"
 	sdk "github.com/xuangate/xuangate/sdk/go"
 	"github.com/xuangate/xuangate/test/xuanxuan"

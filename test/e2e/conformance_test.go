@@ -146,7 +146,7 @@ func newRunner(t *testing.T, stage string, c testCase, transport string) *runner
 	var err error
 	r.client, err = sdk.New(r.world.Url, sdk.Options{
 		NewToken: renew,
-		Token: r.world.Token, Transport: sdk.Transport(transport), OnState: r.hear,
+		Token:    r.world.Token, Transport: sdk.Transport(transport), OnState: r.hear,
 		MinDelay: 10 * time.Millisecond, MaxDelay: 50 * time.Millisecond, Silence: time.Duration(c.SDK.SilenceMS) * time.Millisecond,
 	})
 	require.NoError(t, err)

@@ -60,9 +60,9 @@ type world struct {
 	cancel  context.CancelFunc
 	extra   sync.WaitGroup // the streams of supersede
 
-	redis  string       // address of the Redis that a node stands on; else the gateway keeps everything in memory
+	redis  string        // address of the Redis that a node stands on; else the gateway keeps everything in memory
 	xxd    *xuanxuan.XXD // in front of legacy, where there is a node
-	prefix string       // of the keys in Redis
+	prefix string        // of the keys in Redis
 
 	mu     sync.Mutex
 	events *eventlog.Memory
