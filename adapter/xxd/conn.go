@@ -57,14 +57,9 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	if err != nil {
 		return nil, legacy.Welcome{}, err
 	}
-	key, err := legacy.NewKey(string(info.Token))
+	ws, key, err := s.Connect(ctx, info)
 	if err != nil {
 		return nil, legacy.Welcome{}, err
-	}
-	dialer := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: loginTimeout, ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &buffers}
-	ws, _, err := dialer.DialContext(ctx, s.chatURL(int(info.ChatPort)), nil)
-	if err != nil {
-		return nil, legacy.Welcome{}, fmt.Errorf("connect to xxd: %w", err)
 	}
 	c := &Conn{
 		ws: ws, key: key, quiet: s.silence, files: files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
@@ -82,6 +77,20 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	welcome.Server = info.ServerInfo
 	go c.run()
 	return c, welcome, nil
+}
+
+// Connect opens a websocket that nobody is signed in on, and answers the key of its frames.
+func (s *Server) Connect(ctx context.Context, info Info) (*websocket.Conn, legacy.Key, error) {
+	key, err := legacy.NewKey(string(info.Token))
+	if err != nil {
+		return nil, key, err
+	}
+	dialer := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: loginTimeout, ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &buffers}
+	ws, _, err := dialer.DialContext(ctx, s.chatURL(int(info.ChatPort)), nil)
+	if err != nil {
+		return nil, key, fmt.Errorf("connect to xxd: %w", err)
+	}
+	return ws, key, nil
 }
 
 var buffers sync.Pool // write buffers, shared: idle connections hold none
