@@ -34,7 +34,7 @@ type Conn struct {
 	key   legacy.Key
 	user  legacy.UserID
 	quiet time.Duration
-	files files
+	files Files
 
 	turn chan struct{} // holds one token while nobody writes
 	news chan struct{} // holds one token when there may be pushes to read
@@ -62,7 +62,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		return nil, legacy.Welcome{}, err
 	}
 	c := &Conn{
-		ws: ws, key: key, quiet: s.silence, files: files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
+		ws: ws, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.turn <- struct{}{}
@@ -123,6 +123,7 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 		case "login":
 			err = p.Decode(&w.User)
 			c.user = legacy.UserID(w.User.ID)
+			c.files.user = c.user
 			if err == nil && c.user <= 0 {
 				err = fmt.Errorf("refused: %s%s", p.Message, p.Data)
 			}

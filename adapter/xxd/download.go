@@ -16,8 +16,7 @@ import (
 // Download is a file on xxd that is read as it is asked for, from any place in it. One goroutine at a time; whoever opened it
 // closes it.
 type Download struct {
-	files  files
-	user   legacy.UserID
+	files  Files
 	file   legacy.File
 	ctx    context.Context // of whoever opened it: an io.Reader takes none
 	cancel context.CancelCauseFunc
@@ -31,9 +30,14 @@ type Download struct {
 // Open finds a file; the user is the connection's. It is read while ctx lives, and given up when xxd sends nothing for
 // Config.Stall. A file that xxd does not have is legacy.ErrNoFile.
 func (c *Conn) Open(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int64, error) {
-	d := &Download{files: c.files, user: c.user, file: f}
+	return c.files.Open(ctx, f)
+}
+
+// Open is that of a connection, for as long as its session lasts.
+func (f Files) Open(ctx context.Context, file legacy.File) (io.ReadSeekCloser, int64, error) {
+	d := &Download{files: f, file: file}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
-	d.watch = newWatch(c.files.server.stall, d.cancel)
+	d.watch = newWatch(f.server.stall, d.cancel)
 	if err := d.measure(); err != nil {
 		return nil, 0, errors.Join(err, d.Close())
 	}
@@ -66,7 +70,7 @@ func (d *Download) ask(span string) (*http.Response, error) {
 	u := d.files.server.base.JoinPath("/download")
 	u.RawQuery = url.Values{
 		"fileName": {d.file.Name}, "time": {strconv.FormatInt(d.file.Time, 10)}, "id": {strconv.FormatInt(d.file.ID, 10)},
-		"ServerName": {d.files.server.name}, "gid": {d.user.String()}, "sid": {d.files.sid(d.file.Name)},
+		"ServerName": {d.files.server.name}, "gid": {d.files.user.String()}, "sid": {d.files.sid(d.file.Name)},
 	}.Encode()
 	req, err := http.NewRequestWithContext(d.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
