@@ -32,14 +32,15 @@ const patience = 20 * time.Second
 
 // world is one gateway with one legacy server behind it.
 type world struct {
-	t      *testing.T
-	mode   string
-	url    string
-	legacy *xuanxuan.Server
-	xxd    *xuanxuan.XXD // in mode xxd
-	v1     *xuanxuan.V1  // in mode v1
-	files  string        // where uploads are kept
-	http   *http.Client
+	t       *testing.T
+	mode    string
+	url     string
+	legacy  *xuanxuan.Server
+	xxd     *xuanxuan.XXD // in mode xxd
+	v1      *xuanxuan.V1  // in mode v1
+	files   string        // where uploads are kept
+	backend string        // what the xxd takes for its backend, in mode inline
+	http    *http.Client
 }
 
 // inEachMode runs a promise in every mode, in a fresh world each time.
@@ -127,7 +128,8 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	case a := <-ready:
 		w.url = "http://" + a.API.String()
 		if mode == "inline" {
-			s.xxd.Backend = "http://" + a.Backend.String() + xuanxuan.Path
+			w.backend = "http://" + a.Backend.String() + xuanxuan.Path
+			s.xxd.Backend = w.backend
 			s.xxd.Listener = reserved
 			w.startXXD(s.xxd)
 		}
