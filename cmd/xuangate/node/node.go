@@ -91,19 +91,18 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	var back *backdoor
+	alive, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
 	if between != nil {
-		var fail context.CancelCauseFunc
-		ctx, fail = context.WithCancelCause(ctx)
-		defer fail(nil)
-		if back, err = c.openBackdoor(ctx, between, log, fail); err != nil {
+		if back, err = c.openBackdoor(alive, between, log, fail); err != nil {
 			return errors.Join(err, shutDoors(doors))
 		}
 		defer back.close()
 	}
 	c.announce(log, doors, back)
-	err = serve(ctx, c.Drain, doors, gate, translation)
-	if cause := context.Cause(ctx); back != nil && !errors.Is(cause, context.Canceled) {
-		err = errors.Join(err, cause)
+	err = serve(alive, c.Drain, doors, gate, translation)
+	if ctx.Err() == nil { // nobody has asked it to end
+		err = errors.Join(err, context.Cause(alive))
 	}
 	return err
 }
@@ -276,7 +275,7 @@ func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
 	switch {
 	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)
-	case c.Legacy.Mode == "xxd", c.Legacy.Mode == "inline":
+	case c.Legacy.Mode == "xxd", c.Legacy.Mode == "inline" && !c.Dev:
 		for _, risk := range c.Legacy.XXD.risks() {
 			log.Warn(risk)
 		}
