@@ -163,7 +163,8 @@ func (s *Server) logout(ctx context.Context, q *request, head http.Header) reply
 		}
 		return s.ask(ctx, q.site, q.plain, head)
 	}
-	if s.cures(Loss) {
+	stays := s.people.leaves(q.site, q.user)
+	if s.cures(Loss) { // not before: what is told from here on is kept for who has no desktop
 		var rows []json.RawMessage
 		for _, frame := range s.ring.since(time.Now().Add(-tail), q.user) {
 			if frame.is("message") {
@@ -172,7 +173,7 @@ func (s *Server) logout(ctx context.Context, q *request, head http.Header) reply
 		}
 		s.people.lacks(q.user, rows)
 	}
-	if s.people.leaves(q.site, q.user) && s.cures(Presence) {
+	if stays && s.cures(Presence) {
 		return say(nothing)
 	}
 	a := s.ask(ctx, q.site, q.plain, head)

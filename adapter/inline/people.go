@@ -16,7 +16,7 @@ const (
 	quietFor = 5 * time.Minute
 	// maxMissed bounds what is kept for the desktop of a user who is here meanwhile. Beyond it the oldest go, and history is
 	// the repair.
-	maxMissed = 500
+	maxMissed = 2000
 )
 
 // people is who is where: here, on a desktop, or both. It may be used from any goroutine.
@@ -129,7 +129,8 @@ func (p *people) leaves(at *site, user int64) (stays bool) {
 	defer p.mu.Unlock()
 	x := p.of(user)
 	if x.desk.at == at && !x.begun.IsZero() && time.Since(x.entered) < enteringFor {
-		return true // of the connection before
+		x.begun = time.Now().Add(-tail) // it was the connection before, to which as much may have been lost
+		return true
 	}
 	if x.desk.at == at || x.desk.at == nil {
 		delete(p.conns, x.desk)
@@ -226,8 +227,9 @@ func (p *people) misses(users []int64, messages, notices []json.RawMessage) {
 func (p *people) lacks(user int64, messages []json.RawMessage) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	x := p.of(user)
-	x.messages = last(append(x.messages, messages...), maxMissed)
+	if x := p.of(user); !x.onDesk() { // else his new connection is told
+		x.messages = last(append(x.messages, messages...), maxMissed)
+	}
 }
 
 // missed takes what was kept for a user's desktop.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -31,6 +32,8 @@ type client struct {
 
 	mu     sync.Mutex
 	frames []frame
+	known  map[string]bool // the contents of all messages
+	more   chan struct{}   // closed with the next frame
 }
 
 type frame struct {
@@ -67,7 +70,7 @@ func (w *world) connect() *client {
 	require.NoError(w.t, err)
 	ws, key, err := server.Connect(w.t.Context(), info)
 	require.NoError(w.t, err)
-	c := &client{t: w.t, ws: ws, key: key, done: make(chan struct{})}
+	c := &client{t: w.t, ws: ws, key: key, done: make(chan struct{}), known: map[string]bool{}, more: make(chan struct{})}
 	go c.listen()
 	w.t.Cleanup(c.close)
 	return c
@@ -116,6 +119,14 @@ func (c *client) listen() {
 		_ = json.Unmarshal(plain, &f) // what is no object has no method
 		c.mu.Lock()
 		c.frames = append(c.frames, frame{string(plain), strings.ToLower(f.Method), f.Data})
+		var rows []legacy.MessageRow
+		if f.Method == "message" && json.Unmarshal(f.Data, &rows) == nil { // a refusal has no rows
+			for _, row := range rows {
+				c.known[string(row.Content)] = true
+			}
+		}
+		close(c.more)
+		c.more = make(chan struct{})
 		c.mu.Unlock()
 	}
 }
@@ -178,20 +189,38 @@ func (c *client) fence() {
 func (c *client) own() []frame { return c.heard("star") }
 
 // contents are those of all messages that the client has, waiting ones included, each once.
-func (c *client) contents() (list []string) {
-	for _, f := range c.heard("message") {
-		var rows []legacy.MessageRow
-		_ = json.Unmarshal(f.data, &rows) // a refusal has none
-		for _, row := range rows {
-			if !slices.Contains(list, string(row.Content)) {
-				list = append(list, string(row.Content))
-			}
-		}
-	}
-	return list
+func (c *client) contents() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.known))
 }
 
-func (c *client) has(content string) bool { return slices.Contains(c.contents(), content) }
+func (c *client) has(content string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[content]
+}
+
+// awaits waits until the client has a message. It may be used from any goroutine.
+func (c *client) awaits(content string) bool {
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for {
+		c.mu.Lock()
+		known, more := c.known[content], c.more
+		c.mu.Unlock()
+		if known {
+			return true
+		}
+		select {
+		case <-more:
+		case <-c.done:
+			return c.has(content)
+		case <-end.C:
+			return false
+		}
+	}
+}
 
 func (c *client) dropped() {
 	c.t.Helper()
