@@ -32,6 +32,7 @@ type outbox struct {
 	waiting []parcel
 	sent    []parcel // under way, oldest first
 	named   map[string]parcel
+	names   []string // of named, oldest first
 	idle    chan struct{} // closed when nothing waits or is under way; nil if nobody wants to know
 }
 
@@ -82,7 +83,7 @@ func (o *outbox) take(mark int64) (names []string) {
 			p, o.waiting = both, o.waiting[1:]
 		}
 		p.name, p.mark = rand.Text(), mark
-		o.sent, o.named[p.name] = append(o.sent, p), p
+		o.sent, o.named[p.name], o.names = append(o.sent, p), p, append(o.names, p.name)
 		names = append(names, p.name)
 	}
 	return names
@@ -93,11 +94,12 @@ func (o *outbox) done(mark int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent = slices.DeleteFunc(o.sent, func(p parcel) bool { return p.mark <= mark })
-	for name, p := range o.named {
-		if time.Since(p.at) > waitingFor+nonceFor {
-			delete(o.named, name)
-		}
+	old := 0
+	for old < len(o.names) && time.Since(o.named[o.names[old]].at) > waitingFor+nonceFor {
+		delete(o.named, o.names[old])
+		old++
 	}
+	o.names = o.names[old:]
 	if o.idle != nil && len(o.waiting)+len(o.sent) == 0 {
 		close(o.idle)
 		o.idle = nil

@@ -81,6 +81,8 @@ func (s *stand) isInSoon(t testing.TB) {
 func BenchmarkRelay(b *testing.B) {
 	s := newStand(b)
 	const frames = 20000
+	_, err := s.backend.Call(b.Context(), legacy.Chat(4, "create", "g", "g", legacy.TypeGroup, []legacy.UserID{4, 5}, 0, false))
+	require.NoError(b, err)
 	var relayed, stored time.Duration
 	messages := 0
 	for range b.N {
