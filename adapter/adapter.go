@@ -45,7 +45,9 @@ type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err e
 
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
 type Config struct {
-	Caller Caller // asks for every user: mode xxb
+	Caller Caller // asks for every user: modes xxb and inline
+	// Mode is what users are told of how Caller stands beside the chat server; default xxb.
+	Mode model.ServerInfoMode
 	// Upstreams has each user signed in by himself, with his own password: modes xxd and v1.
 	Upstreams *Upstreams
 	Sink      Sink
@@ -74,6 +76,8 @@ type Config struct {
 
 	// Folder is where uploaded files are, for Caller; a server of Upstreams keeps them itself. Nil: there is no place for any.
 	Folder *folder.Folder
+	// Store is where the chat server beside Caller keeps files; then Folder is not used. Nil: there is none.
+	Store *Store
 	// MaxFile is the largest file in bytes that goes there; default 32 MiB, as xxd has it.
 	MaxFile int64
 
@@ -117,6 +121,7 @@ type Adapter struct {
 	ownPresence bool
 	claims      Claims // nil: this is the only node
 	name        string
+	mode        model.ServerInfoMode
 	log         *slog.Logger
 	signedIn    func(context.Context, legacy.UserID) (bool, error)
 	onKick      func(context.Context, legacy.UserID) error
@@ -158,13 +163,17 @@ func New(c Config) (*Adapter, error) {
 		ownPresence: c.OwnPresence,
 		claims:      c.Claims,
 		name:        c.Name,
+		mode:        cmp.Or(c.Mode, model.ModeXxb),
 		signedIn:    c.SignedIn,
 		calls:       map[string]bool{},
 		onKick:      c.OnKick,
 		depot:       noDepot{},
 		fileKey:     fileKey(derive(c.SecretKey, "file ids")),
 	}
-	if c.Caller != nil && c.Folder != nil {
+	switch {
+	case c.Caller != nil && c.Store != nil:
+		a.depot = &shelf{c.Store}
+	case c.Caller != nil && c.Folder != nil:
 		a.depot = &cellar{a: a, folder: c.Folder, max: cmp.Or(c.MaxFile, 32<<20)}
 	}
 	for _, name := range c.Calls {

@@ -22,12 +22,17 @@ func (l *links) limit(ctx context.Context, u legacy.UserID) (int64, error) {
 }
 
 func (l *links) store(ctx context.Context, f legacy.Upload, body io.Reader) (legacy.File, error) {
-	const op = "upload file"
 	up, err := l.upstream(ctx, f.User)
 	if err != nil {
-		return legacy.File{}, noAnswer(op, err)
+		return legacy.File{}, noAnswer("upload file", err)
 	}
 	file, err := up.Upload(ctx, f, body)
+	return judged(f, file, err)
+}
+
+// judged is what an upload came to.
+func judged(f legacy.Upload, file legacy.File, err error) (legacy.File, error) {
+	const op = "upload file"
 	switch {
 	case err != nil:
 		return file, notTransferred(op, err)
@@ -56,6 +61,34 @@ func (l *links) open(ctx context.Context, u legacy.UserID, f legacy.File) (io.Re
 	file, size, err := up.Open(ctx, f)
 	if err != nil {
 		return nil, 0, notTransferred(op, err)
+	}
+	return file, size, nil
+}
+
+// Store is where a chat server keeps the files of all its users, for whoever may act for them. The functions may be used from any
+// goroutine and mean what those of an Upstream do.
+type Store struct {
+	UploadLimit func() int64
+	Upload      func(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error)
+	Open        func(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int64, error)
+}
+
+// shelf keeps the files with the chat server beside us, where desktop clients find them.
+type shelf struct{ with *Store }
+
+func (s *shelf) limit(context.Context, legacy.UserID) (int64, error) {
+	return s.with.UploadLimit(), nil
+}
+
+func (s *shelf) store(ctx context.Context, f legacy.Upload, body io.Reader) (legacy.File, error) {
+	file, err := s.with.Upload(ctx, f, body)
+	return judged(f, file, err)
+}
+
+func (s *shelf) open(ctx context.Context, _ legacy.UserID, f legacy.File) (io.ReadSeekCloser, int64, error) {
+	file, size, err := s.with.Open(ctx, f)
+	if err != nil {
+		return nil, 0, notTransferred("open file", err)
 	}
 	return file, size, nil
 }

@@ -10,6 +10,9 @@
 // it missed (gap.go). The translation above is the same, and speaks the calls of 2.x alone: a server of another version is an
 // Upstream that rewrites them, and says by a legacy.UnsupportedError what it cannot do.
 //
+// In mode inline desktop clients go through us too (adapter/inline): what they do is overheard (overheard.go), and what is asked
+// here is told to them by the Caller.
+//
 // Files do not come as calls: depots.go sends them where they are kept. Legacy gives any file to whoever names it, so our
 // ids of files are signed (fileid.go), hold for the members of one chat, and no message goes out that names a file its sender
 // may not read (filecontent.go).

@@ -24,29 +24,29 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 	method := strings.ToLower(p.Method)
 	if what, ok := changes[method]; ok {
 		var row legacy.ChatRow
-		if !k.decode(ctx, p, &row) || row.GID == "" {
+		if !a.decode(ctx, p, &row) || row.GID == "" {
 			return nil
 		}
-		return k.hearChange(ctx, row, what)
+		return a.hearChange(ctx, k.user, row, what)
 	}
 	switch method {
 	case "star", "hide", "mute", "category":
-		return k.hearMark(ctx, p, ownMarks[method])
+		return a.hearMark(ctx, k.user, p, ownMarks[method])
 	case "message":
 		var rows legacy.List[legacy.MessageRow]
-		if !k.decode(ctx, p, &rows) {
+		if !a.decode(ctx, p, &rows) {
 			return nil
 		}
 		return k.hearMessages(ctx, rows)
 	case "login", "logout", "userchange":
 		var row legacy.UserRow
-		if !k.decode(ctx, p, &row) || row.ID <= 0 { // a logout of nobody is a connection that never signed in
+		if !a.decode(ctx, p, &row) || row.ID <= 0 { // a logout of nobody is a connection that never signed in
 			return nil
 		}
 		return a.userMayHaveChanged(ctx, row)
 	case "usergetlist":
 		var rows []legacy.UserRow
-		if !k.decode(ctx, p, &rows) {
+		if !a.decode(ctx, p, &rows) {
 			return nil
 		}
 		if p.Roles != nil { // everybody: the answer for some carries no roles
@@ -62,7 +62,7 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		}
 	case "notify":
 		var rows legacy.List[legacy.NoticeRow]
-		if !k.decode(ctx, p, &rows) {
+		if !a.decode(ctx, p, &rows) {
 			return nil
 		}
 		for _, e := range a.noticeEvents(rows, []legacy.UserID{k.user}) {
@@ -77,36 +77,27 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 	return nil
 }
 
-// hearChange tells of a chat that changed. Where links tell of it in different order legacy is asked how it is, with the
-// chat's lane to ourselves: a change of ours that went between the asking and the telling would be taken back.
-func (k *link) hearChange(ctx context.Context, row legacy.ChatRow, what model.ConversationEventChanged) error {
+// hearChange tells of a chat that changed, in the name of one of its members; gone are those whom the change is known to
+// have removed. Where it is heard of in different order legacy is asked how the chat is, with its lane to ourselves: a change
+// of ours that went between the asking and the telling would be taken back.
+func (a *Adapter) hearChange(ctx context.Context, as legacy.UserID, row legacy.ChatRow, what model.ConversationEventChanged, gone ...legacy.UserID) error {
 	const op = "ask how a conversation is now"
-	a := k.links.a
-	if version, gone, sure := a.chats.hear(row); sure {
-		return a.announce(ctx, k.user, row, version, what, gone)
+	if version, missing, sure := a.chats.hear(row); sure {
+		return a.announce(ctx, as, row, version, what, append(missing, gone...))
 	}
 	leave, err := a.lanes.enter(ctx, string(row.GID))
 	if err != nil {
 		return err
 	}
 	defer leave()
-	row, err = a.chats.steady(func() (legacy.ChatRow, error) { return a.ownNow(ctx, op, k.user, legacy.ChatGID(row.GID)) })
+	row, err = a.chats.steady(func() (legacy.ChatRow, error) { return a.ownNow(ctx, op, as, legacy.ChatGID(row.GID)) })
 	if code(err) == model.NotFound {
 		return nil // left meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	return a.tell(ctx, k.user, row, what)
-}
-
-// decode reads a push; one of an unknown form is noted and passed over, for servers are upgraded before we are.
-func (k *link) decode(ctx context.Context, p legacy.Push, v any) bool {
-	if err := p.Decode(v); err != nil {
-		k.links.a.unknownPush(ctx, p)
-		return false
-	}
-	return true
+	return a.tell(ctx, as, row, what, gone...)
 }
 
 // hearMessages tells messages to the members of their chats, by id: a push of several has the newest first.

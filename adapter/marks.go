@@ -125,26 +125,25 @@ func (a *Adapter) tellMarks(ctx context.Context, u legacy.UserID, row legacy.Cha
 }
 
 // hearMark tells of a mark that the user set on another device, where the server lets him have several.
-func (k *link) hearMark(ctx context.Context, p legacy.Push, what model.ConversationEventChanged) error {
-	a := k.links.a
+func (a *Adapter) hearMark(ctx context.Context, u legacy.UserID, p legacy.Push, what model.ConversationEventChanged) error {
 	var set struct {
 		GID  legacy.ChatGID              `json:"gid"`
 		GIDs legacy.List[legacy.ChatGID] `json:"gids"`
 	}
-	if !k.decode(ctx, p, &set) {
+	if !a.decode(ctx, p, &set) {
 		return nil
 	}
 	a.chats.pass()
-	rows, err := a.listNow(ctx, "ask how a conversation is marked now", k.user)
+	rows, err := a.listNow(ctx, "ask how a conversation is marked now", u)
 	if err != nil {
 		return err
 	}
 	for _, gid := range append(set.GIDs, set.GID) {
-		row, ok := among(rows, k.user, spelt(rows, gid))
+		row, ok := among(rows, u, spelt(rows, gid))
 		if !ok || row.System() {
 			continue
 		}
-		if err := a.tellMarks(ctx, k.user, row, marksOf(row), what); err != nil {
+		if err := a.tellMarks(ctx, u, row, marksOf(row), what); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // somebody signs in; a backend writes its version into each answer, and tells no more.
 func (a *Adapter) ServerInfo(ctx context.Context, u legacy.UserID, apiScheme bool) (model.ServerInfo, error) {
 	const op = "get server info"
-	info, mode, frame := legacy.ServerInfo{}, model.ModeXxb, 0
+	info, mode, frame := legacy.ServerInfo{}, a.mode, 0
 	if a.links != nil {
 		var err error
 		if info, err = a.links.serverInfo(ctx, u); err != nil {
@@ -68,7 +68,11 @@ func (a *Adapter) capabilities(files bool) []model.Capability {
 		list = append(list, model.CapabilityApplicationAPI)
 	}
 	if a.links == nil {
-		return append(list, model.CapabilityActForAnyUser)
+		list = append(list, model.CapabilityActForAnyUser)
+		if a.mode == model.ModeInline {
+			list = append(list, model.CapabilityBesideDesktopClients)
+		}
+		return list
 	}
 	list = slices.DeleteFunc(list, func(c model.Capability) bool { return a.has("tell capabilities", c) != nil })
 	return append(list, model.CapabilityBesideDesktopClients)

@@ -61,15 +61,21 @@ type request struct {
 // Call implements adapter.Caller. An error means that no answer came: the backend was not reached, answered with another
 // status than 200, or with something that is no answer to this call. Whether it acted is then unknown.
 func (c *Client) Call(ctx context.Context, call legacy.Call) (legacy.Response, error) {
+	r, _, err := c.Exchange(ctx, call)
+	return r, err
+}
+
+// Exchange is Call that also returns the answer's own text, which names those who are to hear of it.
+func (c *Client) Exchange(ctx context.Context, call legacy.Call) (legacy.Response, []byte, error) {
 	body, err := json.Marshal(request{
 		User: call.User, Module: call.Module, Method: call.Method, Params: call.Params, Lang: "zh-cn", Version: version(call),
 	})
 	if err != nil {
-		return legacy.Response{}, fmt.Errorf("encode %s: %w", call, err)
+		return legacy.Response{}, nil, fmt.Errorf("encode %s: %w", call, err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.key.Seal(body)))
 	if err != nil {
-		return legacy.Response{}, err
+		return legacy.Response{}, nil, err
 	}
 	req.Header = http.Header{
 		"Content-Type": {"application/x-www-form-urlencoded"},
@@ -78,37 +84,37 @@ func (c *Client) Call(ctx context.Context, call legacy.Call) (legacy.Response, e
 	}
 	res, err := c.http.Do(req)
 	if err != nil {
-		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
+		return legacy.Response{}, nil, fmt.Errorf("%s: %w", call, err)
 	}
 	defer res.Body.Close()
 	sealed, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	if err != nil {
-		return legacy.Response{}, fmt.Errorf("%s: read answer: %w", call, err)
+		return legacy.Response{}, nil, fmt.Errorf("%s: read answer: %w", call, err)
 	}
 	return c.open(call, res.StatusCode, sealed)
 }
 
 // open reads an answer's body.
-func (c *Client) open(call legacy.Call, status int, sealed []byte) (legacy.Response, error) {
+func (c *Client) open(call legacy.Call, status int, sealed []byte) (legacy.Response, []byte, error) {
 	switch {
 	case status != http.StatusOK:
-		return legacy.Response{}, fmt.Errorf("%s: backend answered status %d", call, status)
+		return legacy.Response{}, nil, fmt.Errorf("%s: backend answered status %d", call, status)
 	case len(sealed) > maxAnswer:
-		return legacy.Response{}, fmt.Errorf("%s: answer over %d bytes", call, maxAnswer)
+		return legacy.Response{}, nil, fmt.Errorf("%s: answer over %d bytes", call, maxAnswer)
 	case len(sealed) == 0 && call.Method == "serverStart": // answered by the status alone (LEGACY)
-		return legacy.Response{Module: call.Module, Method: call.Method, Result: legacy.Success}, nil
+		return legacy.Response{Module: call.Module, Method: call.Method, Result: legacy.Success}, nil, nil
 	case len(sealed) == 0:
-		return legacy.Response{}, fmt.Errorf("%s: empty answer", call)
+		return legacy.Response{}, nil, fmt.Errorf("%s: empty answer", call)
 	}
 	plain, err := c.key.Open(sealed)
 	if err != nil {
-		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
+		return legacy.Response{}, nil, fmt.Errorf("%s: %w", call, err)
 	}
 	r, err := legacy.DecodeResponse(call, plain)
 	if err != nil && !json.Valid(plain) {
-		return r, errors.Join(legacy.ErrEnvelope, err) // a wrong key opens one envelope in 256
+		err = errors.Join(legacy.ErrEnvelope, err) // a wrong key opens one envelope in 256
 	}
-	return r, err
+	return r, plain, err
 }
 
 // Close gives up the connections that are kept for later. Calls under way end as they would.

@@ -34,7 +34,7 @@ type Conn struct {
 	key   legacy.Key
 	user  legacy.UserID
 	quiet time.Duration
-	files files
+	files Files
 
 	turn chan struct{} // holds one token while nobody writes
 	news chan struct{} // holds one token when there may be pushes to read
@@ -57,17 +57,12 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	if err != nil {
 		return nil, legacy.Welcome{}, err
 	}
-	key, err := legacy.NewKey(string(info.Token))
+	ws, key, err := s.Connect(ctx, info)
 	if err != nil {
 		return nil, legacy.Welcome{}, err
 	}
-	dialer := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: loginTimeout, ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &buffers}
-	ws, _, err := dialer.DialContext(ctx, s.chatURL(int(info.ChatPort)), nil)
-	if err != nil {
-		return nil, legacy.Welcome{}, fmt.Errorf("connect to xxd: %w", err)
-	}
 	c := &Conn{
-		ws: ws, key: key, quiet: s.silence, files: files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
+		ws: ws, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 	c.turn <- struct{}{}
@@ -82,6 +77,20 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	welcome.Server = info.ServerInfo
 	go c.run()
 	return c, welcome, nil
+}
+
+// Connect opens a websocket that nobody is signed in on, and answers the key of its frames.
+func (s *Server) Connect(ctx context.Context, info Info) (*websocket.Conn, legacy.Key, error) {
+	key, err := legacy.NewKey(string(info.Token))
+	if err != nil {
+		return nil, key, err
+	}
+	dialer := websocket.Dialer{TLSClientConfig: s.tls, HandshakeTimeout: loginTimeout, ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, WriteBufferPool: &buffers}
+	ws, _, err := dialer.DialContext(ctx, s.chatURL(int(info.ChatPort)), nil)
+	if err != nil {
+		return nil, key, fmt.Errorf("connect to xxd: %w", err)
+	}
+	return ws, key, nil
 }
 
 var buffers sync.Pool // write buffers, shared: idle connections hold none
@@ -114,6 +123,7 @@ func (c *Conn) signIn(serverName, account, passwordMD5 string) (w legacy.Welcome
 		case "login":
 			err = p.Decode(&w.User)
 			c.user = legacy.UserID(w.User.ID)
+			c.files.user = c.user
 			if err == nil && c.user <= 0 {
 				err = fmt.Errorf("refused: %s%s", p.Message, p.Data)
 			}

@@ -21,35 +21,46 @@ import (
 // maxUploadAnswer bounds what xxd may say to an upload, a line of JSON. Without it a server that went mad fills our memory.
 const maxUploadAnswer = 64 << 10
 
-// files is what a connection needs for files, which travel over HTTP. It never changes once the user is signed in: another
-// token or session comes with another connection.
-type files struct {
+// Files is what a connection needs for files, which travel over HTTP. It never changes once the user is signed in: another
+// token or session comes with another connection. It may be used from any goroutine.
+type Files struct {
 	server  *Server
 	token   string // lets upload, as anybody
 	session string // lets download, as the connection's user
+	user    legacy.UserID
 	limit   int64
+}
+
+// Files are those of a user's connection, by what xxd told him when he signed in.
+func (s *Server) Files(user legacy.UserID, token, session string) Files {
+	return Files{server: s, token: token, session: session, user: user}
 }
 
 // UploadLimit is the largest file in bytes that xxd takes; 0 where it takes none (seed 004).
 func (c *Conn) UploadLimit() int64 { return c.files.limit }
 
+// Upload is that of the connection's Files.
+func (c *Conn) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
+	return c.files.Upload(ctx, up, body)
+}
+
 // Upload sends a file, as body gives it, and returns what it is found by. An error of body is returned, and then xxd keeps
 // nothing: the form that it gets has no end. It is given up when xxd does not read on, or does not answer, for Config.Stall.
 // body is read by the caller's goroutine, and no longer once Upload has returned.
-func (c *Conn) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
+func (f Files) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := transfer.NewWatch(c.files.server.stall, cancel)
+	watch := transfer.NewWatch(f.server.stall, cancel)
 	defer watch.Stop()
 	out, in := io.Pipe()
 	to := &watched{to: in, watch: watch}
 	form := multipart.NewWriter(to)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.files.server.base.JoinPath("/upload").String(), out)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, f.server.base.JoinPath("/upload").String(), out)
 	if err != nil {
 		return legacy.File{}, err
 	}
-	req.Header.Set("ServerName", c.files.server.name)
-	req.Header.Set("Authorization", c.files.token)
+	req.Header.Set("ServerName", f.server.name)
+	req.Header.Set("Authorization", f.token)
 	req.Header.Set("Content-Type", form.FormDataContentType())
 
 	type answer struct {
@@ -58,7 +69,7 @@ func (c *Conn) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (le
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		file, err := c.files.send(req)
+		file, err := f.send(req)
 		_ = out.Close() // frees the writer: xxd may answer before it has read all
 		answered <- answer{file, err}
 	}()
@@ -98,7 +109,7 @@ func fill(form *multipart.Writer, up legacy.Upload, body io.Reader) error {
 }
 
 // send makes the request and reads the answer (recorded: 15_upload_download).
-func (f files) send(req *http.Request) (legacy.File, error) {
+func (f Files) send(req *http.Request) (legacy.File, error) {
 	res, err := f.server.http.Do(req)
 	if err != nil {
 		return legacy.File{}, fmt.Errorf("upload to xxd: %w", err)
@@ -150,8 +161,13 @@ func (w *watched) Write(p []byte) (int, error) {
 // Open finds a file; the user is the connection's. It is read while ctx lives, and given up when xxd sends nothing for
 // Config.Stall. A file that xxd does not have is legacy.ErrNoFile.
 func (c *Conn) Open(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int64, error) {
-	d, size, err := transfer.Open(ctx, c.files.server.stall, func(ctx context.Context, span string) (*http.Response, error) {
-		return c.files.get(ctx, c.user, f, span)
+	return c.files.Open(ctx, f)
+}
+
+// Open is that of a connection, for as long as its session lasts.
+func (f Files) Open(ctx context.Context, file legacy.File) (io.ReadSeekCloser, int64, error) {
+	d, size, err := transfer.Open(ctx, f.server.stall, func(ctx context.Context, span string) (*http.Response, error) {
+		return f.get(ctx, file, span)
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("download from xxd: %w", err)
@@ -160,11 +176,11 @@ func (c *Conn) Open(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int6
 }
 
 // get asks for a part of a file (recorded: 15_upload_download).
-func (f files) get(ctx context.Context, u legacy.UserID, file legacy.File, span string) (*http.Response, error) {
+func (f Files) get(ctx context.Context, file legacy.File, span string) (*http.Response, error) {
 	at := f.server.base.JoinPath("/download")
 	at.RawQuery = url.Values{
 		"fileName": {file.Name}, "time": {strconv.FormatInt(file.Time, 10)}, "id": {strconv.FormatInt(file.ID, 10)},
-		"ServerName": {f.server.name}, "gid": {u.String()}, "sid": {f.sid(file.Name)},
+		"ServerName": {f.server.name}, "gid": {f.user.String()}, "sid": {f.sid(file.Name)},
 	}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
@@ -189,7 +205,7 @@ func (f files) get(ctx context.Context, u legacy.UserID, file legacy.File, span 
 }
 
 // sid is what xxd lets download by: it knows the session of each user, and no file's chat.
-func (f files) sid(name string) string {
+func (f Files) sid(name string) string {
 	sum := md5.Sum([]byte(f.session + name))
 	return hex.EncodeToString(sum[:])
 }

@@ -23,7 +23,7 @@ const (
 // dev is the newcomer's command: a node in front of the reference chat server, both in this process.
 type dev struct {
 	Addr string `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
-	Mode string `default:"xxb" enum:"xxb,xxd,v1" help:"How the gateway stands beside the chat server: xxb, xxd or v1."`
+	Mode string `default:"xxb" enum:"xxb,xxd,inline,v1" help:"How the gateway stands beside the chat server: xxb, xxd, inline or v1."`
 	Data string `placeholder:"DIR" type:"path" help:"Keep the chat server's data and uploaded files in this folder. Without it they end with the command."`
 }
 
@@ -53,7 +53,13 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 		settings.Legacy.API = node.API{URL: server.APIURL(), Code: devAppCode, Token: devAppToken}
 	}
 	settings.Inner.OperatorPassword = xuanxuan.DemoPassword
+	var between *besides
 	switch d.Mode {
+	case "inline":
+		if between, err = newBesides(ctx, &settings, files); err != nil {
+			return err
+		}
+		defer func() { _ = between.close() }()
 	case "xxd":
 		front, err := xuanxuan.StartXXD(ctx, xuanxuan.XXDOptions{Backend: server.URL(), TLS: true, UploadDir: files}, "127.0.0.1:0")
 		if err != nil {
@@ -77,7 +83,10 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 	parts.Go(func() error {
 		select {
 		case at := <-ready:
-			err := welcome(ctx, d.Mode, at, to.out)
+			err := between.start(ctx, at)
+			if err == nil {
+				err = welcome(ctx, d.Mode, at, between.desktop(), to.out)
+			}
 			if ctx.Err() != nil { // ended before it was up
 				return nil
 			}

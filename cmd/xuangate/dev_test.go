@@ -87,7 +87,7 @@ func bash(t *testing.T, script string) *lines {
 }
 
 func TestDev(t *testing.T) {
-	for _, mode := range []string{"xxb", "xxd", "v1"} {
+	for _, mode := range []string{"xxb", "xxd", "inline", "v1"} {
 		t.Run("what it prints can be pasted: one listens, the other speaks, in mode "+mode, func(t *testing.T) {
 			printed, end := startDev(t, "--mode", mode)
 			require.Contains(t, printed, "in mode "+mode)
@@ -158,10 +158,10 @@ func TestReadmeGoProgram(t *testing.T) {
 // TestReadmeSettingsFiles reads README's examples as files.
 func TestReadmeSettingsFiles(t *testing.T) {
 	blocks := strings.Split(readme(t), "```yaml\n")[1:]
-	require.Len(t, blocks, 4, "one for each mode, and what several nodes need besides")
+	require.Len(t, blocks, 5, "one for each mode, and what several nodes need besides")
 	for i, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
-		if blocks[i] = block; i == 3 {
+		if blocks[i] = block; i == 4 {
 			block = blocks[0] + block
 		}
 		_, err := settle(t, block, nil)

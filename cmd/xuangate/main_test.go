@@ -116,8 +116,8 @@ func TestDevRefuses(t *testing.T) {
 		require.Contains(t, errOut, "another program listens there; end it, or choose another port with --addr HOST:PORT")
 	})
 	t.Run("a mode it does not have", func(t *testing.T) {
-		code, _, errOut := command(t, "dev", "--addr", "127.0.0.1:0", "--mode", "inline")
+		code, _, errOut := command(t, "dev", "--addr", "127.0.0.1:0", "--mode", "xyz")
 		require.Equal(t, 1, code)
-		require.Equal(t, "xuangate: --mode must be one of \"xxb\",\"xxd\",\"v1\" but got \"inline\"\n", errOut)
+		require.Equal(t, "xuangate: --mode must be one of \"xxb\",\"xxd\",\"inline\",\"v1\" but got \"xyz\"\n", errOut)
 	})
 }

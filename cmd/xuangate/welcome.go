@@ -26,7 +26,8 @@ const (
 const devPlatform = 1000
 
 // welcome makes the group if this is the first start, and prints what a person needs next.
-func welcome(ctx context.Context, mode string, at node.Addresses, to io.Writer) error {
+// desktop, if not empty, is where desktop clients sign in.
+func welcome(ctx context.Context, mode string, at node.Addresses, desktop string, to io.Writer) error {
 	api := reachable(at.API)
 	group, err := ensureGroup(ctx, api)
 	if err != nil {
@@ -38,7 +39,7 @@ func welcome(ctx context.Context, mode string, at node.Addresses, to io.Writer) 
 	}
 	_, err = strings.NewReplacer(
 		"{mode}", mode, "{api}", api, "{users}", strings.Join(users, ", "), "{password}", xuanxuan.DemoPassword,
-		"{group}", group, "{name}", devGroup, "{outsider}", devOutsider, "{key}", devInnerKey,
+		"{desktop}", desktopText(desktop), "{group}", group, "{name}", devGroup, "{outsider}", devOutsider, "{key}", devInnerKey,
 	).WriteString(to, welcomeText)
 	return err
 }
@@ -52,7 +53,7 @@ Xuangate runs in mode {mode}, in front of a chat server of its own. Ctrl-C ends 
   users      {users}: each account with its session, all with the password {password}
   group      {name}, everybody but {outsider}: {group}
   inner key  {key}   for {api}/inner/…, in the header X-Inner-Key
-
+{desktop}
 Sign in as alice, and listen:
 
   TOKEN=$(curl -s {api}/login -H 'Content-Type: application/json' -d '{"account":"alice","password":"{password}"}' | sed 's/.*"Token":"\([^"]*\)".*/\1/')
@@ -64,6 +65,14 @@ Say something to the group, as bob, in another terminal:
   curl -s {api}/send_msg -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"conversation_id":"{group}","type":1,"content":"你好"}'
 
 `
+
+// desktopText tells how a desktop client gets in, where one does.
+func desktopText(address string) string {
+	if address == "" {
+		return ""
+	}
+	return "  desktop    " + address + "   is the server to name in a desktop client of version 2.x, with any of the users: both hear each other\n"
+}
 
 // reachable is the URL of a listener as somebody on this machine reaches it.
 func reachable(at net.Addr) string {

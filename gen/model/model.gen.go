@@ -276,14 +276,17 @@ func (e SaveTodoRequestStatus) Valid() bool {
 
 // Defines values for ServerInfoMode.
 const (
-	ModeV1  ServerInfoMode = "v1"
-	ModeXxb ServerInfoMode = "xxb"
-	ModeXxd ServerInfoMode = "xxd"
+	ModeInline ServerInfoMode = "inline"
+	ModeV1     ServerInfoMode = "v1"
+	ModeXxb    ServerInfoMode = "xxb"
+	ModeXxd    ServerInfoMode = "xxd"
 )
 
 // Valid indicates whether the value is a known member of the ServerInfoMode enum.
 func (e ServerInfoMode) Valid() bool {
 	switch e {
+	case ModeInline:
+		return true
 	case ModeV1:
 		return true
 	case ModeXxb:
@@ -594,7 +597,7 @@ type CallRequest struct {
 	Session Session `json:"session,omitempty,omitzero"`
 }
 
-// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (modes xxd and v1).
+// Capability `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
 // `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
 // conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
 //

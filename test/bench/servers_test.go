@@ -39,6 +39,8 @@ var roles = map[string]func(legacyURL string) (addr string, stop func(), err err
 	"gateway": runGateway,
 	"xxd":     runXXD,
 	"linked":  runLinked,
+	"between": runBetween,
+	"behind":  runBehind,
 	"instant": runInstant,
 	"shared":  runShared,
 	"proxy": func(legacyURL string) (string, func(), error) {

@@ -28,11 +28,12 @@ type instructions struct {
 	Addr string // where it listens, the same after each restart
 
 	Data     string // xxb: the file of its database
-	Backend  string // xxd: the address of its backend
+	Backend  string // xxd: the address of its backend; node in mode inline: where xxds find theirs
 	ChatAddr string // xxd: where its websockets are
 
-	Mode   string   // node: xxb or xxd
+	Mode   string   // node: xxb, xxd or inline
 	Legacy string   // node: the URL of the chat server
+	Beside string   // node: in mode inline, that of the xxd
 	Inner  string   // node: where /inner listens
 	Redis  []string // node: addresses of the Redis that nodes share, if they do
 }

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"math/rand/v2"
 	"os"
@@ -46,7 +47,8 @@ func runNode(ctx context.Context, in instructions, ready func()) error {
 	c.Redis.Addr = in.Redis
 	c.Legacy.Mode = in.Mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = in.Legacy, xuanxuan.DefaultKey
-	c.Legacy.XXD.URL = in.Legacy
+	c.Legacy.XXD.URL = cmp.Or(in.Beside, in.Legacy)
+	c.Legacy.Inline.Listen = cmp.Or(in.Backend, c.Legacy.Inline.Listen)
 	c.Legacy.Timeout, c.Legacy.Poll = 2*time.Second, time.Second
 	c.Inner.OperatorPassword = xuanxuan.DemoPassword
 	if os.Getenv("XUANGATE_CHAOS_LOG") == "" {

@@ -105,10 +105,13 @@ func TestServerInfo(t *testing.T) {
 				require.Equal(t, int64(32<<20), info.UploadFileSize)
 				require.Contains(t, info.Capabilities, model.CapabilityFiles)
 			}
-			if mode == "xxb" {
+			if mode == "xxb" || mode == "inline" {
 				require.Equal(t, "2.2.0", info.Version)
 				require.Zero(t, info.MaxFrame)
 				require.Contains(t, info.Capabilities, model.CapabilityActForAnyUser)
+				if mode == "inline" {
+					require.Contains(t, info.Capabilities, model.CapabilityBesideDesktopClients)
+				}
 				continue
 			}
 			require.Contains(t, info.Capabilities, model.CapabilityBesideDesktopClients)

@@ -4,7 +4,7 @@ import "slices"
 
 // modes are the ways in which the gateway may stand beside the legacy server. Everything that is promised holds in each of
 // them, but for what stands in this file.
-var modes = []string{"xxb", "xxd", "v1"}
+var modes = []string{"xxb", "xxd", "inline", "v1"}
 
 // lacks is what the server behind a mode does not have. An operation that needs it answers 10007; TestWhatA10ServerLacks has
 // the list. A promise about such a thing is made by inEachModeWith, or where has says yes. Beside these:
@@ -27,7 +27,7 @@ func (w *world) has(what string) bool { return !slices.Contains(lacks[w.mode], w
 // linked says that each user is signed in to the legacy server by himself. Then what the gateway can do for one whose
 // password it never had is little, a wrong password and a locked account are not told apart, and calls queue up behind one
 // another.
-func (w *world) linked() bool { return w.mode != "xxb" }
+func (w *world) linked() bool { return w.mode == "xxd" || w.mode == "v1" }
 
 // countsDates is how many calls it takes at most to count the messages of a chat of n from a date on: one where the server
 // can be asked for it, else the place is looked for, 50 messages at a time.

@@ -106,7 +106,7 @@ func TestChangingOnesProfile(t *testing.T) {
 func TestStatus(t *testing.T) {
 	inEachMode(t, func(t *testing.T, w *world) {
 		alice, bob := w.signIn("alice"), w.signIn("bob")
-		if w.mode == "xxb" {
+		if !w.linked() {
 			require.Equal(t, "offline", get[model.User](alice, "/set_status", object{"status": "away"}).Status, "without a stream nobody is online")
 			require.Equal(t, "offline", alice.status(bob))
 			at := bob.here()

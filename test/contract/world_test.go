@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,14 +32,15 @@ const patience = 20 * time.Second
 
 // world is one gateway with one legacy server behind it.
 type world struct {
-	t      *testing.T
-	mode   string
-	url    string
-	legacy *xuanxuan.Server
-	xxd    *xuanxuan.XXD // in mode xxd
-	v1     *xuanxuan.V1  // in mode v1
-	files  string        // where uploads are kept
-	http   *http.Client
+	t       *testing.T
+	mode    string
+	url     string
+	legacy  *xuanxuan.Server
+	xxd     *xuanxuan.XXD // in mode xxd
+	v1      *xuanxuan.V1  // in mode v1
+	files   string        // where uploads are kept
+	backend string        // what the xxd takes for its backend, in mode inline
+	http    *http.Client
 }
 
 // inEachMode runs a promise in every mode, in a fresh world each time.
@@ -108,6 +110,14 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 		require.NoError(t, err)
 		c.Legacy.XXD.URL, c.Legacy.XXD.Fingerprint = w.xxd.URL(), w.xxd.Fingerprint()
 	}
+	var reserved net.Listener
+	if mode == "inline" {
+		// The chat server cannot start before its backend, and the gateway must know where it will be.
+		reserved, err = net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		c.Legacy.XXD = node.XXD{URL: "https://" + reserved.Addr().String(), Insecure: true, Device: "desktop", LinkIdle: time.Minute, OnKickoff: "yield"}
+		c.Legacy.Inline.Listen = "127.0.0.1:0"
+	}
 	c.LogTo = io.Discard
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(a node.Addresses) { ready <- a }
@@ -118,6 +128,12 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	select {
 	case a := <-ready:
 		w.url = "http://" + a.API.String()
+		if mode == "inline" {
+			w.backend = "http://" + a.Backend.String() + xuanxuan.Path
+			s.xxd.Backend = w.backend
+			s.xxd.Listener = reserved
+			w.startXXD(s.xxd)
+		}
 	case err := <-done:
 		require.NoError(t, err)
 	}
@@ -134,6 +150,19 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 		require.NoError(t, behind.Close())
 	})
 	return w
+}
+
+// startXXD starts the chat server whose backend the gateway is, and waits until the gateway is in.
+func (w *world) startXXD(o xuanxuan.XXDOptions) {
+	var err error
+	w.xxd, err = xuanxuan.StartXXD(w.t.Context(), o, "")
+	require.NoError(w.t, err)
+	w.botIn()
+}
+
+// botIn waits until the gateway is in the chat server.
+func (w *world) botIn() {
+	require.Eventually(w.t, func() bool { return w.xxd.Stats().Online > 0 }, patience, time.Millisecond, "the gateway gets into the chat server")
 }
 
 // answer is the envelope, with the HTTP status it came under.

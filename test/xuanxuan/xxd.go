@@ -74,8 +74,11 @@ func startXXD(ctx context.Context, o XXDOptions, addr string, h heritage) (_ *XX
 		return nil, err
 	}
 	var lc net.ListenConfig
-	if x.commonListener, err = lc.Listen(ctx, "tcp", addr); err != nil {
-		return nil, err
+	if x.commonListener = o.Listener; o.Listener == nil {
+		if x.commonListener, err = lc.Listen(ctx, "tcp", addr); err != nil {
+			x.commonListener = nil // not a nil *TCPListener in an interface
+			return nil, err
+		}
 	}
 	host, _, err := net.SplitHostPort(x.Addr())
 	if err != nil {
@@ -251,7 +254,7 @@ func (x *XXD) end() error {
 func (x *XXD) Restart(ctx context.Context) (*XXD, error) {
 	_ = x.end() // that it had crashed is why one restarts it
 	o := x.options
-	o.ChatAddr = x.ChatAddr()
+	o.ChatAddr, o.Listener = x.ChatAddr(), nil
 	h := x.heritage
 	h.after = x.started
 	x.temporary = false

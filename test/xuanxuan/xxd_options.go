@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"net"
 	"time"
 )
 
@@ -14,7 +15,9 @@ type XXDOptions struct {
 	Key        string // AES key shared with xxb, 32 characters; default DefaultKey
 	ServerName string // what clients may call the backend; an empty name means it too. Default "xuanxuan"
 	ChatAddr   string // where websockets are served; default a free port on the host of the other address
-	TLS        bool   // both ports speak TLS, with a self-signed certificate; the real one does so by default
+	// Listener is the HTTP port, where it must be known before the xxd is there; the address to start on is not used then.
+	Listener net.Listener
+	TLS      bool // both ports speak TLS, with a self-signed certificate; the real one does so by default
 
 	// SysInfo: /sysGetServerInfo is answered, as from 2.4 on. Without it that path is 404 as on the measured server.
 	SysInfo bool

@@ -52,6 +52,8 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 		return append(found, c.checkXXD(ctx)...)
 	case "v1":
 		return append(found, c.checkV1(ctx)...)
+	case "inline":
+		return append(found, c.checkInline(ctx)...)
 	}
 	files := c.checkFolder()
 	if files.Fault {
@@ -252,6 +254,7 @@ func unreachable(err error, timeout time.Duration) error {
 // ask has the backend answer real calls, and says what is wrong if it does not.
 func (c Config) ask(ctx context.Context) (fault string) {
 	nobody := func(context.Context, adapter.Event) error { return nil }
+	c.Legacy.Mode = "xxb" // which asks the backend alone
 	translation, closeIdle, err := c.adapter(adapter.Config{Log: slog.New(slog.DiscardHandler), Sink: nobody})
 	if err != nil {
 		return err.Error()

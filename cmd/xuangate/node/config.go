@@ -42,6 +42,8 @@ type Config struct {
 type Addresses struct {
 	API   net.Addr
 	Inner net.Addr // nil where /inner has no listener of its own
+	// Backend is where chat servers find their backend in mode inline; nil in the other modes.
+	Backend net.Addr
 }
 
 // Default is a Config with every default; what has none is left empty.
@@ -78,9 +80,10 @@ type Web struct {
 
 // Legacy is the chat server behind the node, and how it is spoken to.
 type Legacy struct {
-	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb, xxd or v1."`
+	Mode       string        `default:"xxb" help:"How the node stands beside the chat server: xxb, xxd, inline or v1."`
 	XXB        XXB           `embed:"" prefix:"xxb."`
 	XXD        XXD           `embed:"" prefix:"xxd."`
+	Inline     Inline        `embed:"" prefix:"inline."`
 	V1         V1            `embed:"" prefix:"v1."`
 	API        API           `embed:"" prefix:"api."`
 	Timezone   string        `default:"Asia/Shanghai" help:"Time zone of the chat server's clock, for the dates it writes without one."`
@@ -90,14 +93,14 @@ type Legacy struct {
 	Poll       time.Duration `default:"10s" help:"How often the chat server is asked for notices and changed users, 1s to 60s: it looks back no further than a minute."`
 }
 
-// XXB is where the backend is in mode xxb.
+// XXB is where the backend is in modes xxb and inline.
 type XXB struct {
 	URL         string `help:"The backend's address, http://HOST/xuanxuan.php."`
 	Key         Secret `help:"The key that the backend shares with its chat server, 32 characters."`
 	OwnPresence bool   `help:"Whether Xuangate is the only chat server for good, and may set everybody offline in the backend when it starts."`
 }
 
-// XXD is where the chat server is in mode xxd, and how far it is trusted.
+// XXD is where the chat server is in modes xxd and inline, and how far it is trusted.
 type XXD struct {
 	URL         string        `help:"The chat server's address, https://HOST:11443."`
 	ServerName  string        `help:"Name of the backend, where one xxd serves several."`
@@ -107,6 +110,13 @@ type XXD struct {
 	Insecure    bool          `help:"Believe any certificate of the chat server. Whoever is in between then reads passwords and messages."`
 	LinkIdle    time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
 	OnKickoff   string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
+}
+
+// Inline is how the node stands between chat servers and their backend. The backend is legacy.xxb's, the chat server legacy.xxd's.
+type Inline struct {
+	Listen  string   `default:"127.0.0.1:8082" help:"Where chat servers find their backend in mode inline, HOST:PORT: what xxd.conf names as the backend is then http://HOST:PORT/xuanxuan.php. Only they should reach it."`
+	Uncured []string `default:"committers" help:"Faults of the chat server that are left as they are for desktop clients: none, all, or some of broadcasts, kickoffs, reserved, anonymous, second-login, short-params, noise, injection, spoofing, presence, loss, committers."`
+	Others  []string `help:"Further chat servers of the same backend, NAME=https://HOST:11443, with #FINGERPRINT of its certificate behind it where it has one of its own; their xxd.conf names the backend with ?x=NAME."`
 }
 
 // V1 is where the chat server is in mode v1.

@@ -21,6 +21,7 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/api"
 	"github.com/xuangate/xuangate/adapter/folder"
+	"github.com/xuangate/xuangate/adapter/inline"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxb"
@@ -46,11 +47,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, shut()) }()
 	events, logins := shared.events, shared.logins
 	var gate *gateway.Server // made below; the adapter runs after that
+	var translation *adapter.Adapter
 	files, err := c.folder(log)
 	if err != nil {
 		return err
 	}
-	translation, closeIdle, err := c.adapter(adapter.Config{
+	settings := adapter.Config{
 		Log:    log,
 		Folder: files,
 		Claims: shared.claims,
@@ -61,7 +63,16 @@ func Run(ctx context.Context, c Config) (err error) {
 		SignedIn:    logins.Live,
 		Secrets:     adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
 		OnKick:      func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
-	})
+	}
+	var between *inline.Server
+	if c.Legacy.Mode == "inline" {
+		between, err = c.between(&settings, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
+		if err != nil {
+			return err
+		}
+	}
+	var closeIdle func()
+	translation, closeIdle, err = c.adapter(settings)
 	if err != nil {
 		return err
 	}
@@ -79,8 +90,21 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	c.announce(log, doors)
-	return serve(ctx, c.Drain, doors, gate, translation)
+	var back *backdoor
+	alive, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	if between != nil {
+		if back, err = c.openBackdoor(alive, between, log, fail); err != nil {
+			return errors.Join(err, shutDoors(doors))
+		}
+		defer back.close()
+	}
+	c.announce(log, doors, back)
+	err = serve(alive, c.Drain, doors, gate, translation)
+	if ctx.Err() == nil { // nobody has asked it to end
+		err = errors.Join(err, context.Cause(alive))
+	}
+	return err
 }
 
 // folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
@@ -110,6 +134,8 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
+	case "inline": // Caller is made already; it needs what is made of this
+		closeIdle = func() {}
 	case "xxd":
 		closeIdle, err = c.xxd(&a)
 	case "v1":
@@ -231,7 +257,7 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 }
 
 // announce tells the operator, and whoever waits for it, that the node listens.
-func (c Config) announce(log *slog.Logger, doors []door) {
+func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
 	at := Addresses{API: doors[0].listener.Addr()}
 	behind := c.Legacy.XXB.URL
 	switch c.Legacy.Mode {
@@ -245,11 +271,15 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 		at.Inner = doors[1].listener.Addr()
 		attrs = append(attrs, "inner", at.Inner.String())
 	}
+	if back != nil {
+		at.Backend = back.listener.Addr()
+		attrs = append(attrs, "backend", at.Backend.String())
+	}
 	log.Info("listening", attrs...)
 	switch {
 	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)
-	case c.Legacy.Mode == "xxd":
+	case c.Legacy.Mode == "xxd", c.Legacy.Mode == "inline" && !c.Dev:
 		for _, risk := range c.Legacy.XXD.risks() {
 			log.Warn(risk)
 		}
@@ -310,6 +340,15 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		return shut(limit, doors)
 	})
 	return parts.Wait()
+}
+
+// shutDoors closes listeners on which nobody serves yet.
+func shutDoors(doors []door) error {
+	var errs []error
+	for _, d := range doors {
+		errs = append(errs, d.listener.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // shut closes the listeners, waits for the requests under way until limit ends, and cuts what is left then.

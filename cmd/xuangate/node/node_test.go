@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 // A running node, and the URLs of its two listeners.
 type running struct {
 	api, inner string
+	backend    string             // where chat servers find their backend, in mode inline
 	end        context.CancelFunc // asks it to end
 	ended      chan error         // gets what Run returned
 }
@@ -50,7 +51,13 @@ func run(t *testing.T, c node.Config) *running {
 	go func() { n.ended <- node.Run(ctx, c) }()
 	select {
 	case at := <-ready:
-		n.api, n.inner = "http://"+at.API.String(), "http://"+at.Inner.String()
+		n.api = "http://" + at.API.String()
+		if at.Inner != nil {
+			n.inner = "http://" + at.Inner.String()
+		}
+		if at.Backend != nil {
+			n.backend = at.Backend.String()
+		}
 	case err := <-n.ended:
 		t.Fatalf("the node did not start: %v", err)
 	}

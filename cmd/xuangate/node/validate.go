@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // legacy.timezone must load on machines without a time zone database
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/inline"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 )
@@ -81,14 +82,7 @@ func (c Config) Validate() []error {
 func (l Legacy) validate(f *faults) {
 	switch l.Mode {
 	case "xxb":
-		f.web("legacy.xxb.url", l.XXB.URL, "the backend", "http://10.0.0.5/xuanxuan.php")
-		switch n := len(l.XXB.Key); n {
-		case legacy.KeySize:
-		case 0:
-			f.add("legacy.xxb.key", "is missing; it is the 32-character key in the backend's and xxd's configuration")
-		default:
-			f.add("legacy.xxb.key", "has %d characters, want %d; it is the key in the backend's and xxd's configuration", n, legacy.KeySize)
-		}
+		l.XXB.validate(f)
 	case "xxd":
 		l.XXD.validate(f)
 	case "v1":
@@ -97,9 +91,11 @@ func (l Legacy) validate(f *faults) {
 			f.add("legacy.api", "is for backends of version 2; a chat server of version 1.0 knows no applications")
 		}
 	case "inline":
-		f.add("legacy.mode", "%s is not in this version; xxb, xxd and v1 are", l.Mode)
+		l.XXB.validate(f)
+		l.XXD.validate(f)
+		l.Inline.validate(f, l.XXD)
 	default:
-		f.add("legacy.mode", "%q is no mode; xxb, xxd and v1 are", l.Mode)
+		f.add("legacy.mode", "%q is no mode; xxb, xxd, inline and v1 are", l.Mode)
 	}
 	l.API.validate(f)
 	if _, err := time.LoadLocation(l.Timezone); err != nil || l.Timezone == "" {
@@ -111,6 +107,27 @@ func (l Legacy) validate(f *faults) {
 	}
 	f.between("legacy.timeout", l.Timeout, 100*time.Millisecond, time.Minute)
 	f.between("legacy.poll", l.Poll, time.Second, time.Minute)
+}
+
+func (x XXB) validate(f *faults) {
+	f.web("legacy.xxb.url", x.URL, "the backend", "http://10.0.0.5/xuanxuan.php")
+	switch n := len(x.Key); n {
+	case legacy.KeySize:
+	case 0:
+		f.add("legacy.xxb.key", "is missing; it is the 32-character key in the backend's and xxd's configuration")
+	default:
+		f.add("legacy.xxb.key", "has %d characters, want %d; it is the key in the backend's and xxd's configuration", n, legacy.KeySize)
+	}
+}
+
+func (i Inline) validate(f *faults, first XXD) {
+	f.address("legacy.inline.listen", i.Listen)
+	if _, err := inline.ParseFaults(i.Uncured); err != nil {
+		f.add("legacy.inline.uncured", "%s", err)
+	}
+	if _, err := i.sites(first); err != nil {
+		f.add("legacy.inline.others", "%s", err)
+	}
 }
 
 func (x XXD) validate(f *faults) {

@@ -2150,7 +2150,7 @@ export interface components {
              * @example xxb
              * @enum {string}
              */
-            Mode: "xxb" | "xxd" | "v1";
+            Mode: "xxb" | "xxd" | "inline" | "v1";
             /**
              * Format: int64
              * @description The largest file in bytes; 0: none can be uploaded.
@@ -2199,7 +2199,7 @@ export interface components {
             Capabilities: components["schemas"]["Capability"][];
         };
         /**
-         * @description `act_for_any_user`: internal systems get tokens for every user and act for him (mode xxb). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (modes xxd and v1).
+         * @description `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
          *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
          *     conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
          * @example act_for_any_user

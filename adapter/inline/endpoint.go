@@ -1,0 +1,270 @@
+package inline
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/xxd"
+)
+
+// maxBody bounds a request and an answer. Without it a chat server that went mad could fill our memory; an answer of 500
+// messages of 65,535 bytes stays below.
+const maxBody = 64 << 20
+
+// A reply is what an xxd gets: the backend's own bytes where nothing was altered.
+type reply struct {
+	status int
+	sealed []byte // as the backend sealed it; nil where plain is ours
+	plain  []byte
+	head   http.Header
+}
+
+func say(plain []byte) reply { return reply{status: http.StatusOK, plain: plain} }
+
+// ServeHTTP answers one call of an xxd.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	at := s.sites[r.URL.Query().Get("x")]
+	if r.URL.Path != Path || at == nil {
+		http.NotFound(w, r)
+		return
+	}
+	sealed, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil || r.Method != http.MethodPost {
+		http.Error(w, "this is the backend of a chat server, for calls by POST", http.StatusBadRequest)
+		return
+	}
+	plain, err := s.key.Open(sealed)
+	var q *request
+	if err == nil {
+		q, err = parseRequest(at, plain)
+	}
+	if err != nil {
+		s.log.WarnContext(r.Context(), "a call to the backend that cannot be read; is the key of xxd.conf that of legacy.xxb.key?", "error", err)
+		http.Error(w, "not a call, or sealed with another key", http.StatusBadRequest)
+		return
+	}
+	// A call that was begun is carried out, as PHP does it, and its news told, though the asker be gone.
+	a := s.answer(context.WithoutCancel(r.Context()), q, r.Header)
+	for name, values := range a.head {
+		w.Header()[name] = values
+	}
+	body := a.sealed
+	if body == nil && a.plain != nil {
+		body = s.key.Seal(a.plain)
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.Write(body)
+}
+
+// answer decides who answers a call, and how.
+func (s *Server) answer(ctx context.Context, q *request, head http.Header) reply {
+	own, genuine := q.own()
+	account, password := q.login()
+	switch {
+	case q.signsIn() && account == botAccount:
+		return q.site.bot.signIn(q, password)
+	case s.botOf(q.user) != nil:
+		return s.botOf(q.user).answer(q)
+	case q.signsIn() && q.client == "" && account == probeAccount && hmac.Equal([]byte(password), []byte(s.probe)):
+		return say(signedIn(q.site.bot.id))
+	case own && (genuine || !s.cures(Injection)):
+		return s.ownCall(ctx, q, head)
+	case own:
+		s.refused(ctx, q, "not one of the chat server's own calls: something was put into it")
+		return say(nothing)
+	case q.client != "":
+		return s.clientCall(ctx, q, head)
+	case q.method != "chat/login" && s.cures(Anonymous):
+		s.refused(ctx, q, "only logins come through /serverInfo")
+		return say([]byte(`{"module":"chat","method":"login","result":"fail","message":"not a login"}`))
+	case !q.speaksPlainly() && s.cures(Injection):
+		s.refused(ctx, q, "its language is none")
+		return say(notIn)
+	}
+	return s.ask(ctx, q.site, q.plain, head)
+}
+
+var (
+	// nothing is an answer that nobody hears.
+	nothing = []byte(`{"module":"chat","method":"ping","result":"success","users":[0]}`)
+	// notIn is an answer to a login upon which xxd hangs up.
+	notIn = []byte(`{"module":"chat","method":"login","result":"fail","data":"refused"}`)
+)
+
+// clientCall answers what a desktop client asks.
+func (s *Server) clientCall(ctx context.Context, q *request, head http.Header) reply {
+	switch {
+	case q.signsIn():
+		return s.login(ctx, q, head)
+	case reserved[q.method] && s.cures(Reserved):
+		s.refused(ctx, q, "it is the chat server's own call")
+		return say(refusal(q.user, "refused"))
+	case q.user == 0 && s.cures(Anonymous):
+		s.refused(ctx, q, "nobody has signed in on that connection")
+		return say(nothing)
+	}
+	if s.people.talks(q.site, q.client, q.user) {
+		s.arrived(q.site, q.user) // its login was answered, and we did not hear of its end
+	}
+	text := q.plain
+	if q.method == "chat/message" && s.cures(Spoofing) {
+		text = q.attributed(s.cures(Committers))
+	}
+	a := s.ask(ctx, q.site, text, head)
+	if a.status != http.StatusOK {
+		return a
+	}
+	o, err := parseObject(a.plain)
+	if err != nil {
+		return a // xxd makes of it what it makes of garbage
+	}
+	users, named := o.users()
+	switch {
+	case o.is("kickoff") && o.get("result") == nil:
+		if s.cures(Kickoffs) {
+			s.refused(ctx, q, "the backend knows no such call")
+			return say(refusal(q.user, "no such call"))
+		}
+		return a
+	case !named && s.cures(faultOf(o)):
+		users = []int64{q.user}
+		o = o.with("users", users)
+		a = say(o.bytes())
+	}
+	if o.text("result") == string(legacy.Success) && told(q.method) {
+		s.passed(ctx, q.site, legacy.UserID(q.user), q.params(), o, users)
+	}
+	return a
+}
+
+// faultOf is what is wrong with an answer that does not say whom it is for.
+func faultOf(o object) Fault {
+	var list []json.RawMessage
+	if json.Unmarshal(o.get("users"), &list) == nil && len(list) > 0 {
+		return ShortParams // a list of something else than numbers
+	}
+	if raw := o.get("users"); raw != nil && raw[0] == '"' {
+		return ShortParams
+	}
+	return Broadcasts
+}
+
+// refusal is a frame that a caller alone gets; clients know it as that of a call that timed out.
+func refusal(user int64, why string) []byte {
+	text, err := json.Marshal(map[string]any{"module": "chat", "method": "error", "code": 0, "message": why, "users": []int64{user}})
+	if err != nil {
+		return nothing // a number and a word can be written
+	}
+	return text
+}
+
+func (s *Server) refused(ctx context.Context, q *request, why string) {
+	s.log.WarnContext(ctx, "a desktop's call is refused", "call", q.method, "session", q.user, "client", q.client, "why", why)
+}
+
+// ask puts a call before the backend, with the headers it came with and under the backend's own name.
+func (s *Server) ask(ctx context.Context, at *site, plain []byte, head http.Header) reply {
+	ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
+	defer cancel()
+	bad := reply{status: http.StatusInternalServerError}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(s.key.Seal(plain)))
+	if err != nil {
+		return bad
+	}
+	for _, name := range []string{"Content-Type", "User-Agent", "Xxd-Version"} {
+		if v := head.Values(name); len(v) > 0 {
+			req.Header[name] = v
+		}
+	}
+	res, err := s.forward.Do(req)
+	if err != nil {
+		s.log.WarnContext(ctx, "the backend does not answer a desktop's call", "xxd", at.name, "error", err)
+		return bad
+	}
+	defer res.Body.Close()
+	sealed, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err != nil || len(sealed) > maxBody {
+		s.log.WarnContext(ctx, "the backend's answer to a desktop's call cannot be read", "xxd", at.name, "error", err)
+		return bad
+	}
+	a := reply{status: res.StatusCode, sealed: sealed, head: http.Header{}}
+	if v := res.Header.Values("Content-Type"); len(v) > 0 {
+		a.head["Content-Type"] = v
+	}
+	if len(sealed) > 0 && res.StatusCode == http.StatusOK {
+		if a.plain, err = s.key.Open(sealed); err != nil {
+			a.plain = nil // it goes on as it is
+		}
+	}
+	return a
+}
+
+// toldMethods are those whose answers concern others than the asker, or his other devices.
+var toldMethods = []string{
+	"message", "create", "joinchat", "addmember", "changename", "changepublic", "setcommitters", "setadmin", "dismiss",
+	"userchange", "star", "hide", "mute", "category", "login", "logout",
+}
+
+func told(call string) bool {
+	module, method, _ := strings.Cut(call, "/")
+	return module == "chat" && slices.Contains(toldMethods, method)
+}
+
+// passed takes note of an answer on its way from one xxd: web users hear of it, and the desktops of the other xxds.
+func (s *Server) passed(ctx context.Context, from *site, by legacy.UserID, params []any, o object, users []int64) {
+	s.keep(o, users)
+	for _, at := range s.sites {
+		if at != from {
+			at.bot.relay(o, users)
+		}
+	}
+	s.overhear(ctx, by, params, o, users)
+}
+
+func (s *Server) overhear(ctx context.Context, by legacy.UserID, params []any, o object, users []int64) {
+	ctx, cancel := context.WithTimeout(ctx, hearTimeout)
+	defer cancel()
+	n := adapter.News{By: by, Params: params}
+	for _, u := range users {
+		n.Named = append(n.Named, legacy.UserID(u))
+	}
+	err := json.Unmarshal(o.bytes(), &n.Push)
+	if err == nil {
+		err = s.hear(ctx, n)
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "what a desktop did could not be told to web users; they find it in the history", "call", n.Push.String(), "error", err)
+	}
+}
+
+// probeSecret proves who asks to whoever has the backend's key: a check of the settings, that this chat server calls us.
+const probeAccount = "xuangate-check"
+
+func probeSecret(key legacy.Key) string {
+	sum := sha256.Sum256(key.Seal([]byte(probeAccount)))
+	return hex.EncodeToString(sum[:16])
+}
+
+// Probe asks an xxd to let our check in, which only a gateway with the same backend key does: it returns nil where the xxd's
+// backend is one.
+func Probe(ctx context.Context, at Site, key legacy.Key) error {
+	server, err := xxd.New(at.XXD)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	return server.Verify(ctx, probeAccount, probeSecret(key))
+}

@@ -1,0 +1,280 @@
+package inline
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
+)
+
+// reachableAfter is how long after the broadcast of a login its user is among those whom xxd delivers to: it does the one right
+// behind the other.
+const reachableAfter = 15 * time.Millisecond
+
+// login answers a sign-in over a websocket.
+func (s *Server) login(ctx context.Context, q *request, head http.Header) reply {
+	switch {
+	case !q.speaksPlainly() && s.cures(Injection):
+		s.refused(ctx, q, "its language is none")
+		return say(notIn)
+	case s.cures(SecondLogin) && s.people.signedInOn(q.site, q.client):
+		s.refused(ctx, q, "somebody has signed in on that connection")
+		return say(notIn)
+	}
+	begun := time.Now()
+	a := s.ask(ctx, q.site, q.plain, head)
+	o, err := parseObject(a.plain)
+	if a.status != http.StatusOK || err != nil || o.text("result") != string(legacy.Success) {
+		return a
+	}
+	var row struct{ ID int64 }
+	if json.Unmarshal(o.get("data"), &row) != nil || row.ID <= 0 {
+		return a // it lets nobody in
+	}
+	s.people.enters(q.site, q.client, row.ID, begun)
+	s.overhear(ctx, legacy.UserID(row.ID), nil, o, nil)
+	for _, at := range s.sites {
+		if at != q.site {
+			at.bot.broadcast(o)
+		}
+	}
+	return a
+}
+
+// arrived resends to a user what was told while he was signing in: until now xxd delivered nothing to him. What reached his
+// connection before comes twice, which clients know by its gid.
+func (s *Server) arrived(at *site, user int64) {
+	since, ok := s.people.reachable(at, user)
+	if !ok || !s.cures(Loss) {
+		return
+	}
+	for _, frame := range s.ring.since(since, user) {
+		at.bot.relay(frame, []int64{user})
+	}
+}
+
+// heardLogin is told by the bot of an xxd that a login was broadcast there.
+func (s *Server) heardLogin(ctx context.Context, at *site, user int64) {
+	s.later.Go(func() {
+		wait := time.NewTimer(reachableAfter)
+		defer wait.Stop()
+		select {
+		case <-wait.C:
+			s.arrived(at, user)
+		case <-ctx.Done():
+		}
+	})
+}
+
+// keep notes an answer for repairs, and for the desktops of those who are here alone.
+func (s *Server) keep(o object, users []int64) {
+	if len(users) == 0 || !s.cures(Loss) {
+		return
+	}
+	s.ring.add(time.Now(), o, users)
+	if o.is("message") {
+		s.people.misses(users, rowsOf(o), nil)
+	}
+}
+
+// rowsOf are the rows of an answer, each as it stands there.
+func rowsOf(o object) (rows []json.RawMessage) {
+	_ = json.Unmarshal(o.get("data"), &rows)
+	return rows
+}
+
+// ownCall answers what an xxd asks of its own accord.
+func (s *Server) ownCall(ctx context.Context, q *request, head http.Header) reply {
+	switch q.method {
+	case "chat/logout":
+		return s.logout(ctx, q, head)
+	case "chat/notify":
+		return s.notify(ctx, q, head)
+	case "chat/serverstart":
+		return s.serverStart(ctx, q, head)
+	case "chat/getofflinemessages", "chat/getofflinenotify":
+		a := s.ask(ctx, q.site, q.plain, head)
+		o, err := parseObject(a.plain)
+		if err != nil || a.status != http.StatusOK || o.text("result") != string(legacy.Success) || !s.cures(Loss) {
+			return a
+		}
+		missed := s.people.missed(q.user, q.method)
+		if q.method == "chat/getofflinemessages" {
+			missed = slices.Concat(missed, s.underWay(q))
+		}
+		if rows := added(rowsOf(o), missed); len(rows) > 0 {
+			return say(o.with("data", rows).bytes())
+		}
+		return a
+	}
+	return s.ask(ctx, q.site, q.plain, head)
+}
+
+// underWay are the messages told since a user's login began: they are not only sent again when he is reachable, but stand in
+// his list, should the bot be away then.
+func (s *Server) underWay(q *request) (rows []json.RawMessage) {
+	s.people.mu.Lock()
+	begun := s.people.of(q.user).begun
+	s.people.mu.Unlock()
+	if begun.IsZero() || q.site.bot.isIn() {
+		return nil
+	}
+	for _, frame := range s.ring.since(begun, q.user) {
+		if frame.is("message") {
+			rows = append(rows, rowsOf(frame)...)
+		}
+	}
+	return rows
+}
+
+// added is a list with those of more that are not in it, told by their gid; nil if there are none.
+func added(list, more []json.RawMessage) []json.RawMessage {
+	had := map[string]bool{}
+	gid := func(row json.RawMessage) string {
+		var r struct{ GID string }
+		_ = json.Unmarshal(row, &r)
+		return r.GID
+	}
+	for _, row := range list {
+		had[gid(row)] = true
+	}
+	n := len(list)
+	for _, row := range more {
+		if g := gid(row); !had[g] {
+			had[g] = true
+			list = append(list, row)
+		}
+	}
+	if len(list) == n {
+		return nil
+	}
+	return list
+}
+
+// logout answers that a connection has ended. Its user goes offline unless he is elsewhere; what was told to him lately may
+// not have reached it.
+func (s *Server) logout(ctx context.Context, q *request, head http.Header) reply {
+	if q.user == 0 {
+		if s.cures(Noise) {
+			return say(nothing)
+		}
+		return s.ask(ctx, q.site, q.plain, head)
+	}
+	stays := s.people.leaves(q.site, q.user)
+	if s.cures(Loss) { // not before: what is told from here on is kept for who has no desktop
+		var rows []json.RawMessage
+		for _, frame := range s.ring.since(time.Now().Add(-tail), q.user) {
+			if frame.is("message") {
+				rows = append(rows, rowsOf(frame)...)
+			}
+		}
+		s.people.lacks(q.user, rows)
+	}
+	if stays && s.cures(Presence) {
+		return say(nothing)
+	}
+	a := s.ask(ctx, q.site, q.plain, head)
+	if o, err := parseObject(a.plain); err == nil && a.status == http.StatusOK && o.text("result") == string(legacy.Success) {
+		users, named := o.users()
+		if !named && s.cures(Broadcasts) { // nobody is online to be told
+			users = []int64{0}
+			a = say(o.with("users", users).bytes())
+		}
+		s.passed(ctx, q.site, legacy.UserID(q.user), nil, o, users)
+	}
+	return a
+}
+
+// notify answers an xxd's tick, which reports who has gone: not those who are elsewhere.
+func (s *Server) notify(ctx context.Context, q *request, head http.Header) reply {
+	text := q.plain
+	var params object
+	var offline []int64
+	if json.Unmarshal(q.get("params"), &params) == nil && json.Unmarshal(params.get("offline"), &offline) == nil && len(offline) > 0 {
+		gone := slices.DeleteFunc(slices.Clone(offline), func(u int64) bool {
+			return s.botOf(u) != nil || s.cures(Presence) && s.people.elsewhere(q.site, u)
+		})
+		switch {
+		case len(gone) == 0:
+			text = q.with("params", params.with("offline", nil)).bytes()
+		case len(gone) < len(offline):
+			text = q.with("params", params.with("offline", gone)).bytes()
+		}
+	}
+	a := s.ask(ctx, q.site, text, head)
+	if o, err := parseObject(a.plain); err == nil && a.status == http.StatusOK {
+		s.spreadNotices(o, q.site)
+		s.overhear(ctx, 0, nil, o, nil)
+	}
+	return a
+}
+
+// spreadNotices tells the desktops of other xxds than one the notices that were asked for, as each xxd tells them to its own.
+func (s *Server) spreadNotices(o object, but *site) {
+	byUser, err := parseObject(o.get("data"))
+	if err != nil {
+		return // [] if there are none
+	}
+	for _, list := range byUser {
+		var user int64
+		var rows []json.RawMessage
+		if json.Unmarshal([]byte(list.name), &user) != nil || json.Unmarshal(list.value, &rows) != nil {
+			continue
+		}
+		s.people.misses([]int64{user}, nil, rows)
+		frame := object{{"module", json.RawMessage(`"chat"`)}, {"method", json.RawMessage(`"notify"`)}, {"data", list.value}}
+		for _, at := range s.sites {
+			if at != but {
+				at.bot.relay(frame, []int64{user})
+			}
+		}
+	}
+}
+
+// serverStart answers that an xxd has started, upon which the backend sets everybody offline: those who are elsewhere are set
+// online again.
+func (s *Server) serverStart(ctx context.Context, q *request, head http.Header) reply {
+	a := s.ask(ctx, q.site, q.plain, head)
+	online := s.people.restarted(q.site)
+	if a.status != http.StatusOK || !s.cures(Presence) {
+		return a
+	}
+	for user, status := range online {
+		call := legacy.Chat(legacy.UserID(user), "userchange", map[string]string{"status": status})
+		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
+		r, text, err := s.backend.Exchange(ctx, call)
+		cancel()
+		if err != nil || r.Result != legacy.Success {
+			s.log.WarnContext(ctx, "could not set a user online again after the chat server's start", "session", user, "error", err)
+			continue
+		}
+		s.spread(text)
+	}
+	return a
+}
+
+// settled sets those offline who left us before it was known whether they have a desktop.
+func (s *Server) settled(ctx context.Context) {
+	wait := time.NewTimer(time.Until(s.started.Add(s.settle)))
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return
+	}
+	for _, user := range s.people.doubtful() {
+		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
+		r, text, err := s.backend.Exchange(ctx, legacy.Chat(legacy.UserID(user), "logout"))
+		cancel()
+		if err != nil || r.Result != legacy.Success {
+			s.log.WarnContext(ctx, "could not set a user offline; the chat server believes him online", "session", user, "error", err)
+			continue
+		}
+		if o := s.spread(text); o != nil {
+			s.overhear(ctx, legacy.UserID(user), nil, o, nil)
+		}
+	}
+}

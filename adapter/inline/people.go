@@ -1,0 +1,254 @@
+package inline
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// enteringFor is how long a login counts as under way at most. Longer, and one whose end is not heard of would keep its
+	// user from being logged out; the next tick heals that.
+	enteringFor = 3 * time.Second
+	// quietFor is after how long without a call a connection that was kicked is forgotten: kicked clients hang up and nobody
+	// tells us, and a port that is used again must not look like a second login.
+	quietFor = 5 * time.Minute
+	// maxMissed bounds what is kept for the desktop of a user who is here meanwhile. Beyond it the oldest go, and history is
+	// the repair.
+	maxMissed = 2000
+)
+
+// people is who is where: here, on a desktop, or both. It may be used from any goroutine.
+type people struct {
+	mu    sync.Mutex
+	users map[int64]*person
+	conns map[connection]*attached
+}
+
+// A connection is a client's, at one xxd.
+type connection struct {
+	at     *site
+	client string
+}
+
+// attached is the user whose connection it is, and when it was last heard.
+type attached struct {
+	user  int64
+	heard time.Time
+}
+
+type person struct {
+	web    bool   // has a stream here
+	status string // as set last, while web
+	desk   connection
+	// begun is since when a login on desk is under way; the zero time once the user is reachable.
+	begun, entered time.Time // entered is when that login was answered
+	// What was told here alone while no desktop was there, for the next one.
+	messages, notices []json.RawMessage
+	doubtful          bool // he left us before it was known whether he has a desktop
+}
+
+func newPeople() *people {
+	return &people{users: map[int64]*person{}, conns: map[connection]*attached{}}
+}
+
+func (p *people) of(user int64) *person {
+	if p.users[user] == nil {
+		p.users[user] = &person{}
+	}
+	return p.users[user]
+}
+
+func (x *person) onDesk() bool { return x != nil && x.desk.at != nil }
+
+// signedInOn says that somebody has signed in on a connection.
+func (p *people) signedInOn(at *site, client string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := connection{at, client}
+	a := p.conns[c]
+	if a == nil {
+		return false
+	}
+	if x := p.users[a.user]; (x == nil || x.desk != c) && time.Since(a.heard) > quietFor {
+		delete(p.conns, c)
+		return false
+	}
+	return true
+}
+
+// enters notes that the backend has let a user in on a connection, which was asked at begun.
+func (p *people) enters(at *site, client string, user int64, begun time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.of(user)
+	x.desk, x.begun, x.entered = connection{at, client}, begun, time.Now()
+	p.conns[x.desk] = &attached{user, time.Now()}
+	for c, a := range p.conns { // those that were kicked and said nothing since
+		if y := p.users[a.user]; (y == nil || y.desk != c) && time.Since(a.heard) > quietFor {
+			delete(p.conns, c)
+		}
+	}
+}
+
+// talks notes a call over a connection. It returns true if that is the first sign that its user's login is over.
+func (p *people) talks(at *site, client string, user int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := connection{at, client}
+	if a := p.conns[c]; a != nil {
+		a.heard = time.Now()
+	} else {
+		p.conns[c] = &attached{user, time.Now()}
+	}
+	x := p.of(user)
+	if !x.onDesk() { // since before our start
+		x.desk = c
+	}
+	return x.desk == c && !x.begun.IsZero()
+}
+
+// reachable notes that frames for a user reach his desktop from now on, and returns since when they may not have; ok is false
+// where no login of his was under way.
+func (p *people) reachable(at *site, user int64) (since time.Time, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.users[user]
+	if x == nil || x.desk.at != at || x.begun.IsZero() {
+		return since, false
+	}
+	since, x.begun = x.begun, time.Time{}
+	return since, true
+}
+
+// leaves notes that a connection of a user has ended at an xxd. stays says that he is online all the same: here, at another
+// xxd, or because he is about to sign in again.
+func (p *people) leaves(at *site, user int64) (stays bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.of(user)
+	if x.desk.at == at && !x.begun.IsZero() && time.Since(x.entered) < enteringFor {
+		x.begun = time.Now().Add(-tail) // it was the connection before, to which as much may have been lost
+		return true
+	}
+	if x.desk.at == at || x.desk.at == nil {
+		delete(p.conns, x.desk)
+		x.desk, x.begun = connection{}, time.Time{}
+	}
+	return x.web || x.onDesk()
+}
+
+// elsewhere says that a user is online though one xxd reports that he is gone from it. It forgets the connection of his there:
+// its end may have been taken for that of the one before.
+func (p *people) elsewhere(at *site, user int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.users[user]
+	if x == nil {
+		return false
+	}
+	if x.desk.at == at && time.Since(x.entered) >= enteringFor {
+		delete(p.conns, x.desk)
+		x.desk, x.begun = connection{}, time.Time{}
+	}
+	return x.web || x.onDesk()
+}
+
+// restarted forgets the connections of an xxd, and returns who is online all the same and as what.
+func (p *people) restarted(at *site) map[int64]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	online := map[int64]string{}
+	for user, x := range p.users {
+		if x.desk.at == at {
+			x.desk, x.begun = connection{}, time.Time{}
+		}
+		switch {
+		case x.web:
+			online[user] = x.status
+		case x.onDesk():
+			online[user] = "online"
+		}
+	}
+	for c := range p.conns {
+		if c.at == at {
+			delete(p.conns, c)
+		}
+	}
+	return online
+}
+
+// comesHere notes that a user has a stream here, or shows himself otherwise.
+func (p *people) comesHere(user int64, status string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.of(user)
+	x.web, x.status, x.doubtful = true, status, false
+}
+
+// leavesHere notes that a user's last stream here has ended. gone says that he is nowhere else; before it is known who has a
+// desktop nobody is.
+func (p *people) leavesHere(user int64, known bool) (gone bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.of(user)
+	x.web = false
+	x.doubtful = !known && !x.onDesk()
+	return known && !x.onDesk()
+}
+
+// doubtful returns those who left us before it was known where they are, and are nowhere.
+func (p *people) doubtful() (list []int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for user, x := range p.users {
+		if x.doubtful && !x.web && !x.onDesk() {
+			list = append(list, user)
+		}
+		x.doubtful = false
+	}
+	return list
+}
+
+// misses keeps messages or notices for the next desktop of those of users who have none.
+func (p *people) misses(users []int64, messages, notices []json.RawMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, user := range users {
+		if x := p.of(user); !x.onDesk() {
+			x.messages = last(append(x.messages, messages...), maxMissed)
+			x.notices = last(append(x.notices, notices...), maxMissed)
+		}
+	}
+}
+
+// lacks keeps messages for a user's next desktop.
+func (p *people) lacks(user int64, messages []json.RawMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if x := p.of(user); !x.onDesk() { // else his new connection is told
+		x.messages = last(append(x.messages, messages...), maxMissed)
+	}
+}
+
+// missed takes what was kept for a user's desktop.
+func (p *people) missed(user int64, method string) (rows []json.RawMessage) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.of(user)
+	if method == "chat/getofflinemessages" {
+		rows, x.messages = x.messages, nil
+	} else {
+		rows, x.notices = x.notices, nil
+	}
+	return rows
+}
+
+// last is the end of a list, n at most.
+func last(list []json.RawMessage, n int) []json.RawMessage {
+	if len(list) > n {
+		list = slices.Clone(list[len(list)-n:])
+	}
+	return list
+}
