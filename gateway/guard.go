@@ -14,7 +14,7 @@ import (
 
 // checkPassword has the chat server check a password, given as the MD5 in hex, where limits and Guard let it get there.
 func (s *Server) checkPassword(ctx context.Context, account, digest string) (model.User, error) {
-	if err := s.limits.signIn(recordOf(ctx).client); err != nil {
+	if err := s.limits.signIn(recordOf(ctx).client, account); err != nil {
 		return model.User{}, err
 	}
 	try, err := s.guard.Enter(ctx, account, digest)
@@ -29,21 +29,12 @@ func (s *Server) checkPassword(ctx context.Context, account, digest string) (mod
 	case err != nil:
 		return model.User{}, fmt.Errorf("let a sign-in through: %w", err)
 	}
-	user, err := s.forward(ctx, try, digest)
+	user, err := s.legacy.SignIn(ctx, try.Account, digest)
 	if settled := settle(ctx, try, err); settled != nil {
 		// Standings that cannot be written let nobody in: they would forget what the chat server counts.
 		return model.User{}, errors.Join(err, fmt.Errorf("note how a sign-in went: %w", settled))
 	}
 	return user, err
-}
-
-func (s *Server) forward(ctx context.Context, try *login.Try, digest string) (model.User, error) {
-	if try.Proven() {
-		if err := s.limits.account(try.Account); err != nil {
-			return model.User{}, fmt.Errorf("%w: %w", legacy.ErrNotSent, err)
-		}
-	}
-	return s.legacy.SignIn(ctx, try.Account, digest)
 }
 
 // settleTimeout bounds noting how a sign-in went, which is done even when the client has gone.

@@ -25,7 +25,7 @@ type LimitsConfig struct {
 	Token   Rate // of one token
 	Address Rate // from one client address, or one /64 of IPv6
 	SignIn  Rate // at /login, from one such address
-	Account Rate // of sign-ins to one account with its right password: others are the Guard's
+	Account Rate // at /login, to one account from one such address; a user elsewhere must not suffer from it
 }
 
 // Limits are token buckets: for each token, client address and account its own. All methods may be used from any goroutine.
@@ -33,14 +33,14 @@ type Limits struct {
 	tokens    *buckets[string]
 	addresses *buckets[netip.Prefix]
 	signIns   *buckets[netip.Prefix]
-	accounts  *buckets[login.AccountKey]
+	accounts  *buckets[accountAt]
 }
 
 // NewLimits makes full buckets.
 func NewLimits(c LimitsConfig) *Limits {
 	l := &Limits{
 		tokens: newBuckets[string](), addresses: newBuckets[netip.Prefix](),
-		signIns: newBuckets[netip.Prefix](), accounts: newBuckets[login.AccountKey](),
+		signIns: newBuckets[netip.Prefix](), accounts: newBuckets[accountAt](),
 	}
 	l.Set(c)
 	return l
@@ -75,14 +75,18 @@ func (l *Limits) token(id string) error {
 	return l.tokens.take(id, "this token makes too many requests; slow down")
 }
 
-// signIn lets a try to sign in pass.
-func (l *Limits) signIn(from netip.Addr) error {
-	return l.signIns.take(network(from), "your address signs in too often; try again later")
+// signIn lets a try to sign in to an account pass.
+func (l *Limits) signIn(from netip.Addr, account string) error {
+	if err := l.signIns.take(network(from), "your address signs in too often; try again later"); err != nil {
+		return err
+	}
+	return l.accounts.take(accountAt{login.KeyOf(account), network(from)}, "your address signs in to this account too often; keep the token you have")
 }
 
-// account lets a sign-in with the right password pass.
-func (l *Limits) account(account string) error {
-	return l.accounts.take(login.KeyOf(account), "this account signs in too often; keep the token you have")
+// accountAt is an account, tried from one address.
+type accountAt struct {
+	account login.AccountKey
+	from    netip.Prefix
 }
 
 // maxBuckets bounds each kind of bucket: those that were used longest ago go first, full or not. Without it whoever has many

@@ -80,7 +80,7 @@ type Limits struct {
 	AddressBurst int     `default:"20000" help:"How many of them at once after a quiet time; more than the clients behind one address that come back together."`
 	SignInRate   float64 `default:"1" help:"Tries at /login a second from one client address."`
 	SignInBurst  int     `default:"300" help:"How many of them at once after a quiet time."`
-	AccountRate  float64 `default:"1" help:"Sign-ins a second to one account with its right password."`
+	AccountRate  float64 `default:"0.2" help:"Tries at /login a second to one account from one client address."`
 	AccountBurst int     `default:"60" help:"How many of them at once after a quiet time."`
 	Connections  int     `default:"65000" help:"How many connections clients may have open to the API; more are closed at once. 0: as many as there are file descriptors."`
 	AcceptRate   float64 `default:"2000" help:"New connections a second; more wait. 0: as they come."`

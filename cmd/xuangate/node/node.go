@@ -65,6 +65,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		Sink:        func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn:    logins.Live,
 		Secrets:     adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
+		OnSignIn:    shared.heard(log),
 		OnKick:      func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	})
 	if err != nil {
@@ -114,6 +115,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	}
 	a.Calls = c.Inner.Calls
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
+	a.MaxCalls, a.SignIns = c.Legacy.MaxCalls, c.Legacy.SignIns
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
 	case "xxd":
@@ -221,7 +223,7 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	doors := []door{{api, newServer(gate.Public(), log)}}
+	doors := []door{{limitConnections(api, c.Limits), newServer(gate.Public(), log)}}
 	if c.Dev || c.Inner.Addr == "" {
 		return doors, nil
 	}

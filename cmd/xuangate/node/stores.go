@@ -72,6 +72,21 @@ func (s *stores) first(ctx context.Context) bool {
 	return err == nil
 }
 
+// heard tells the guard of sign-ins that it did not see.
+func (s *stores) heard(log *slog.Logger) func(ctx context.Context, account string, good bool) {
+	return func(ctx context.Context, account string, good bool) {
+		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+		defer cancel()
+		tell := s.guard.Heard
+		if !good {
+			tell = s.guard.Missed
+		}
+		if err := tell(ctx, account); err != nil {
+			log.WarnContext(ctx, "could not note a sign-in to the chat server", "error", err)
+		}
+	}
+}
+
 // open begins to follow what is shared, and returns what ends that: all that uses the stores must have ended before.
 func (s *stores) open(ctx context.Context) (shut func() error) {
 	if s.log == nil {
