@@ -31,11 +31,11 @@ func (s *Server) audit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		err := next(c)
 		op := s.operationOf(c)
-		if op == nil || !op.innerKey && op.id != "login" && op.id != "logout" {
+		if op == nil || !op.innerKey && op.id != "Login" && op.id != "Logout" {
 			return err
 		}
 		rec := recordOf(c.Request().Context())
-		event := map[string]string{"login": "sign_in", "logout": "sign_out"}[op.id]
+		event := map[string]string{"Login": "sign_in", "Logout": "sign_out"}[op.id]
 		if op.innerKey {
 			event = "inner"
 		}

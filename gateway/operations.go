@@ -48,7 +48,7 @@ func readOperations() (map[string]*operation, error) {
 				bearer:     asks("bearer"),
 				queryToken: asks("token"),
 				innerKey:   asks("innerKey"),
-				health:     op.OperationID == "livez" || op.OperationID == "readyz",
+				health:     op.OperationID == "Livez" || op.OperationID == "Readyz",
 				media:      mediaOf(op),
 			}
 		}
