@@ -97,3 +97,21 @@ func TestGuessing(t *testing.T) {
 
 // logins is how often the chat server's backend was asked to check a password.
 func (w *world) logins() int { return w.legacy.Calls()["chat/login"] }
+
+// A good sign-in with the desktop client, which a user's connection here hears of, brings the count to zero.
+func TestGoodSignInElsewhere(t *testing.T) {
+	w := start(t, "xxd", patiently)
+	alice := w.signIn("alice")
+	guess := func() answer {
+		a, err := w.signInFrom("127.0.0.1", "carol", "no")
+		require.NoError(t, err)
+		return a
+	}
+	require.Equal(t, model.WrongPassword, guess().Code)
+	at := alice.here()
+	w.desk("carol")
+	alice.until(at, count(model.EventKindUser, 1))
+	require.Equal(t, model.WrongPassword, guess().Code)
+	require.Equal(t, model.WrongPassword, guess().Code)
+	require.Equal(t, model.TooManyRequests, guess().Code)
+}
