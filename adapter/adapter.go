@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sony/gobreaker/v2"
+
 	"github.com/xuangate/xuangate/adapter/folder"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -74,6 +76,15 @@ type Config struct {
 	// OnKick is called when a user signed in to the server elsewhere, which ended his link. Nil: nobody is told.
 	OnKick func(ctx context.Context, u legacy.UserID) error
 
+	// OnSignIn hears of a sign-in to the server that was not by SignIn: of a user elsewhere, which was good, or of a link that
+	// came back, if its password was refused. Nil: nobody does.
+	OnSignIn func(ctx context.Context, account string, good bool)
+
+	// MaxCalls is how many calls may be under way at the legacy server; default 64.
+	MaxCalls int
+	// SignIns is how many users may sign in to Upstreams a second; default 10.
+	SignIns float64
+
 	// Folder is where uploaded files are, for Caller; a server of Upstreams keeps them itself. Nil: there is no place for any.
 	Folder *folder.Folder
 	// Store is where the chat server beside Caller keeps files; then Folder is not used. Nil: there is none.
@@ -125,7 +136,10 @@ type Adapter struct {
 	log         *slog.Logger
 	signedIn    func(context.Context, legacy.UserID) (bool, error)
 	onKick      func(context.Context, legacy.UserID) error
+	onSignIn    func(ctx context.Context, account string, good bool)
 	links       *links // nil where the caller asks for everybody
+	breaker     *breaker
+	berths      *berths
 	depot       depot
 	fileKey     fileKey
 
@@ -167,6 +181,9 @@ func New(c Config) (*Adapter, error) {
 		signedIn:    c.SignedIn,
 		calls:       map[string]bool{},
 		onKick:      c.OnKick,
+		onSignIn:    c.OnSignIn,
+		breaker:     newBreaker(c.Upstreams != nil),
+		berths:      newBerths(cmp.Or(c.MaxCalls, 64)),
 		depot:       noDepot{},
 		fileKey:     fileKey(derive(c.SecretKey, "file ids")),
 	}
@@ -223,7 +240,7 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	start := time.Now()
-	r, err := on.Call(ctx, c)
+	r, err := a.reach(ctx, on, op, c)
 	if a.observe != nil {
 		a.observe(ctx, c, time.Since(start), err)
 	}
@@ -236,11 +253,60 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 	return r, nil
 }
 
+// reach makes a call, if the legacy server is not down and has room for it. An application's server is another one.
+func (a *Adapter) reach(ctx context.Context, on Caller, op string, c legacy.Call) (legacy.Response, error) {
+	if on == a.apps {
+		return on.Call(ctx, c)
+	}
+	done, err := a.breaker.enter(op, c)
+	if err != nil {
+		return legacy.Response{}, err
+	}
+	r, err := a.berthed(ctx, on, op, c)
+	done(err)
+	return r, err
+}
+
+// berthed makes a call in one of the berths. Over links it takes one itself, for a link must not wait in it until it is there.
+func (a *Adapter) berthed(ctx context.Context, on Caller, op string, c legacy.Call) (legacy.Response, error) {
+	if a.links == nil || on != Caller(a.links) {
+		leave, err := a.berths.enter(ctx, op)
+		if err != nil {
+			return legacy.Response{}, err
+		}
+		defer leave()
+	}
+	return on.Call(ctx, c)
+}
+
+// Load is how the legacy server was protected so far, and is now.
+type Load struct {
+	Open           bool  // it counts as down, and is asked nothing
+	Opened         int64 // how often it did
+	RefusedOpen    int64 // calls that were not made because it did
+	Calls          int   // under way now
+	RefusedCalls   int64 // that found no room
+	SignInsWaiting int   // now, for their turn
+	RefusedSignIns int64 // for which the line was too long
+}
+
+// Load may be asked from any goroutine.
+func (a *Adapter) Load() Load {
+	l := Load{
+		Open: a.breaker.gate.State() == gobreaker.StateOpen, Opened: a.breaker.opened.Load(), RefusedOpen: a.breaker.refused.Load(),
+		Calls: len(a.berths.free), RefusedCalls: a.berths.refused.Load(),
+	}
+	if a.links != nil {
+		l.SignInsWaiting, l.RefusedSignIns = a.links.queue.waiting(), a.links.queue.refused.Load()
+	}
+	return l
+}
+
 // read is call for what changes nothing: it asks a second time when the first got no answer, for one dropped connection
 // need not be the client's trouble.
 func (a *Adapter) read(ctx context.Context, op string, c legacy.Call) (legacy.Response, error) {
 	r, err := a.call(ctx, op, c)
-	if code(err) == model.Unreachable && ctx.Err() == nil {
+	if code(err) == model.Unreachable && !errors.Is(err, errOpen) && !errors.Is(err, errFull) && ctx.Err() == nil {
 		r, err = a.call(ctx, op, c)
 	}
 	if err == nil && r.Unsure {

@@ -43,6 +43,9 @@ func (k *link) hear(ctx context.Context, p legacy.Push) error {
 		if !a.decode(ctx, p, &row) || row.ID <= 0 { // a logout of nobody is a connection that never signed in
 			return nil
 		}
+		if method == "login" {
+			a.signedInBy(ctx, string(row.Account), true)
+		}
 		return a.userMayHaveChanged(ctx, row)
 	case "usergetlist":
 		var rows []legacy.UserRow

@@ -87,7 +87,13 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 		err = legacy.ErrPassword // none that works: the user must give it again
 	}
 	if err == nil {
+		err = k.links.queue.enter(ctx, false, true)
+	}
+	if err == nil {
 		up, welcome, err = k.links.ups.Dial(ctx, c.Account, c.Password)
+		if errors.Is(err, legacy.ErrPassword) {
+			k.links.a.signedInBy(ctx, c.Account, false)
+		}
 	}
 	if err == nil {
 		k.links.note(welcome.Server)

@@ -23,6 +23,7 @@ type links struct {
 	idle     time.Duration
 	reclaim  bool   // take a link back after a sign-in elsewhere
 	doors    *lanes // one sign-in at a time for each account
+	queue    *queue // of all sign-ins
 	operator string // MD5 of the operator's password; "" where /inner has none
 
 	running chan struct{} // closed once run has begun
@@ -39,7 +40,7 @@ func newLinks(a *Adapter, c Config) (*links, error) {
 	vault, err := newVault(c.SecretKey, c.Secrets)
 	return &links{
 		a: a, ups: *c.Upstreams, vault: vault, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
-		doors: newLanes(), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
+		doors: newLanes(), queue: newQueue(cmp.Or(c.SignIns, 10)), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
 	}, err
 }
 
@@ -112,7 +113,8 @@ func (l *links) drop(ctx context.Context, k *link) {
 
 // signIn checks a password and has the user linked. An account that is linked already keeps its link: signing in to the
 // server once more would only kick it out.
-func (l *links) signIn(ctx context.Context, account, passwordMD5 string) (legacy.UserRow, error) {
+// first is for a user who waits for it at /login, and for no longer than a call may take.
+func (l *links) signIn(ctx context.Context, account, passwordMD5 string, first bool) (legacy.UserRow, error) {
 	account = strings.TrimRight(account, " ")
 	// One sign-in of an account at a time: two dials at once would kick each other out.
 	leave, err := l.doors.enter(ctx, strings.ToLower(account))
@@ -120,6 +122,9 @@ func (l *links) signIn(ctx context.Context, account, passwordMD5 string) (legacy
 		return legacy.UserRow{}, err
 	}
 	defer leave()
+	if err := l.queue.enter(ctx, first, false); err != nil {
+		return legacy.UserRow{}, err
+	}
 	if k := l.ofAccount(account); k != nil {
 		if err := l.ups.Verify(ctx, account, passwordMD5); err != nil {
 			return legacy.UserRow{}, err
@@ -233,7 +238,7 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 	c, err := l.vault.get(ctx, u)
 	switch {
 	case err == nil:
-		_, err = l.signIn(ctx, c.Account, c.Password)
+		_, err = l.signIn(ctx, c.Account, c.Password, false)
 	case errors.Is(err, errNoCredentials) && l.isOperator(ctx, u):
 		err = l.linkOperator(ctx)
 	case errors.Is(err, errNoCredentials):
@@ -265,12 +270,22 @@ func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error
 		if err != nil {
 			return legacy.Response{}, err
 		}
-		return up.Call(ctx, c)
+		return l.a.over(ctx, up, c)
 	}
 	up, err := l.upstream(ctx, c.User)
 	if err != nil {
 		return legacy.Response{}, err
 	}
+	return l.a.over(ctx, up, c)
+}
+
+// over makes a call on a connection.
+func (a *Adapter) over(ctx context.Context, up Upstream, c legacy.Call) (legacy.Response, error) {
+	leave, err := a.berths.enter(ctx, "call "+c.String())
+	if err != nil {
+		return legacy.Response{}, err
+	}
+	defer leave()
 	return up.Call(ctx, c)
 }
 
@@ -339,7 +354,7 @@ func (l *links) linkOperator(ctx context.Context) error {
 	if l.operator == "" {
 		return refuse("link the operator", model.Unsupported, "in this mode /inner acts over the operator's own sign-in: set inner.operator_password")
 	}
-	_, err := l.signIn(ctx, l.a.operator, l.operator)
+	_, err := l.signIn(ctx, l.a.operator, l.operator, false)
 	return err
 }
 

@@ -17,7 +17,7 @@ import (
 func (a *Adapter) SignIn(ctx context.Context, account, passwordMD5 string) (model.User, error) {
 	const op = "sign in"
 	if a.links != nil {
-		row, err := a.links.signIn(ctx, account, strings.ToLower(passwordMD5))
+		row, err := a.links.signIn(ctx, account, strings.ToLower(passwordMD5), true)
 		return facadeUser(row), signInError(op, err)
 	}
 	// serverName "" is the default backend; status "" checks and marks nothing (recorded: 01_login_sequence).
@@ -33,6 +33,13 @@ func (a *Adapter) SignIn(ctx context.Context, account, passwordMD5 string) (mode
 		return model.User{}, err
 	}
 	return a.UserByAccount(ctx, account)
+}
+
+// signedInBy tells of a sign-in that was not by SignIn.
+func (a *Adapter) signedInBy(ctx context.Context, account string, good bool) {
+	if a.onSignIn != nil && account != "" {
+		a.onSignIn(ctx, account, good)
+	}
 }
 
 // Vouch says whether a token may be issued for u without a password: over Upstreams only while the user is signed in, for

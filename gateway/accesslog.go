@@ -32,6 +32,7 @@ type record struct {
 	code      model.Code
 	bytes     int64
 	events    int
+	target    []slog.Attr // what the request acts on, for the audit log
 	err       error
 	streaming bool // the stream that took the request over writes the record
 }

@@ -15,11 +15,16 @@ import (
 )
 
 // authenticate lets a request pass that may call its operation, as the document says: with a token, with the inner key,
-// or without anything.
+// or without anything; and not more of them than one address or token may make. Whoever asks for our health always may.
 func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		op := s.operationOf(c)
+		if op == nil || !op.health {
+			if err := s.limits.address(recordOf(r.Context()).client); err != nil {
+				return err
+			}
+		}
 		switch {
 		case op == nil:
 		case op.innerKey:
@@ -28,6 +33,9 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 			}
 		case op.bearer:
 			if err := s.identify(r, op.queryToken); err != nil {
+				return err
+			}
+			if err := s.limits.token(caller(r.Context()).ID); err != nil {
 				return err
 			}
 		}

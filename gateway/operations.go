@@ -20,6 +20,7 @@ type operation struct {
 	bearer     bool // a token in the header
 	queryToken bool // or in the query, or a ticket there
 	innerKey   bool
+	health     bool // it tells how this server is, to those who watch over it
 	// media is what its body must be, "" where it has none. Only a body of JSON is read and checked before the operation.
 	media string
 }
@@ -47,6 +48,7 @@ func readOperations() (map[string]*operation, error) {
 				bearer:     asks("bearer"),
 				queryToken: asks("token"),
 				innerKey:   asks("innerKey"),
+				health:     op.OperationID == "Livez" || op.OperationID == "Readyz",
 				media:      mediaOf(op),
 			}
 		}

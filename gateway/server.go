@@ -1,7 +1,7 @@
 // Package gateway is the facade: HTTP in front of an adapter. It knows the API's document, tokens, streams and who is
 // allowed to call, and no oddity of the legacy servers.
 //
-// A request passes accessLog, cors, authenticate and validate, in that order, and then its operation in the file named
+// A request passes harden, accessLog, audit, cors, authenticate and validate, in that order, and then its operation in the file named
 // after its tag. /notify ends in a delivery (events.go), whose advance is the one step behind SSE, WebSocket and long poll.
 package gateway
 
@@ -55,6 +55,12 @@ type Config struct {
 	Chat bool
 	// Streams bound the open streams and polls. Defaults: 50,000 on this server, 100 of one user, 10,000 from one address.
 	Streams StreamLimits
+	// Limits bound requests. Default: none are.
+	Limits *Limits
+	// Guard keeps wrong passwords from the chat server, which locks accounts for them. Default: one of this server alone.
+	Guard *login.Guard
+	// Audit gets a record of each sign-in, token, kick and inner operation. Default: Log.
+	Audit *slog.Logger
 }
 
 // A Server answers the facade's operations. Run must be running while it serves.
@@ -70,6 +76,9 @@ type Server struct {
 	tokenTTL       time.Duration
 	origins        []string
 	chat           bool
+	limits         *Limits
+	guard          *login.Guard
+	auditLog       *slog.Logger
 
 	operations    map[string]*operation
 	public, inner http.Handler
@@ -100,12 +109,21 @@ func New(c Config) (*Server, error) {
 		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
 		origins:        c.Origins,
 		chat:           c.Chat,
+		limits:         c.Limits,
+		guard:          c.Guard,
+		auditLog:       cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
 		operations:     operations,
 		streams: newStreams(StreamLimits{
 			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
 		}),
 		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
 		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
+	}
+	if s.limits == nil {
+		s.limits = NewLimits(LimitsConfig{})
+	}
+	if s.guard == nil {
+		s.guard = login.NewGuard(login.NewMemoryStandings())
 	}
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow
@@ -160,8 +178,8 @@ func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.dr
 
 func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	e := echo.New()
-	e.Use(s.accessLog, s.cors, s.authenticate, s.validate)
-	strict := server.NewStrictHandler(rest{Server: s}, nil)
+	e.Use(s.harden, s.accessLog, s.audit, s.cors, s.authenticate, s.validate)
+	strict := server.NewStrictHandler(rest{Server: s}, []server.StrictMiddlewareFunc{noteTarget})
 	server.RegisterHandlers(subset{EchoRouter: e, serves: serves}, handlers{ServerInterface: strict, server: s})
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ func (s rest) Login(ctx context.Context, r server.LoginRequestObject) (server.Lo
 		sum := md5.Sum([]byte(r.Body.Password)) // what legacy keeps and compares
 		digest = hex.EncodeToString(sum[:])
 	}
-	user, err := s.legacy.SignIn(ctx, r.Body.Account, digest)
+	user, err := s.checkPassword(ctx, r.Body.Account, digest)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,7 @@ func (s *Server) issue(ctx context.Context, session model.Session, platform int)
 		return login.Issued{}, fmt.Errorf("create login: %w", err)
 	}
 	recordOf(ctx).login = issued.Login
+	s.note(ctx, "token_issued", loginAttrs(issued.Login)...)
 	for _, ended := range issued.Ended {
 		if err := s.tellEnd(ctx, model.EventKindKickoff, ended); err != nil {
 			return login.Issued{}, err
@@ -143,6 +145,7 @@ func (s rest) Logout(ctx context.Context, _ server.LogoutRequestObject) (server.
 // Kicked ends all logins of a user who signed in at the chat server elsewhere: their streams get kickoff, their tokens
 // answer 10103. It may be called from any goroutine.
 func (s *Server) Kicked(ctx context.Context, u legacy.UserID) error {
+	s.note(ctx, "kick", slog.String("session", u.String()))
 	ended, err := s.logins.Replace(ctx, u)
 	if err != nil {
 		return fmt.Errorf("end a user's logins: %w", err)
@@ -156,6 +159,7 @@ func (s *Server) Kicked(ctx context.Context, u legacy.UserID) error {
 // tellEnd ends the streams of a login that the store no longer knows. It is done even when the client does not wait for
 // it: the store has forgotten the login already.
 func (s *Server) tellEnd(ctx context.Context, why model.EventKind, l login.Login) error {
+	s.note(ctx, "token_ended", append(loginAttrs(l), slog.String("why", string(why)))...)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	_, err := s.events.Append(ctx, adapter.Event{Kind: why, To: adapter.Recipients{Users: []legacy.UserID{l.User}, Login: l.ID}})

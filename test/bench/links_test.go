@@ -41,6 +41,8 @@ func runXXD(legacyURL string) (string, func(), error) {
 // runLinked is a gateway in mode xxd.
 func runLinked(xxdURL string) (string, func(), error) {
 	c := node.Default()
+	c.Limits = node.Limits{TokenBurst: 1, AddressBurst: 1, SignInBurst: 1, AccountBurst: 1, AcceptBurst: 1} // no limits: all clients are one address
+	c.Legacy.SignIns = 1000
 	c.Legacy.Mode = "xxd"
 	c.Legacy.XXD.URL, c.Legacy.XXD.Insecure = xxdURL, true
 	c.Legacy.Timeout = time.Minute

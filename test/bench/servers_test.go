@@ -88,6 +88,7 @@ func population() []xuanxuan.User {
 
 func runGateway(legacyURL string) (string, func(), error) {
 	c := node.Default()
+	c.Limits = node.Limits{TokenBurst: 1, AddressBurst: 1, SignInBurst: 1, AccountBurst: 1, AcceptBurst: 1} // no limits: all clients are one address
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = legacyURL, xuanxuan.DefaultKey
 	dir, err := os.MkdirTemp("", "xuangate-bench-files-")
 	if err != nil {

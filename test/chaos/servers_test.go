@@ -41,6 +41,7 @@ const secretKey = "chaos-secret-key-of-32-characters"
 
 func runNode(ctx context.Context, in instructions, ready func()) error {
 	c := node.Default()
+	c.Limits = node.Limits{TokenBurst: 1, AddressBurst: 1, SignInBurst: 1, AccountBurst: 1, AcceptBurst: 1} // no limits: all clients are one address
 	c.Addr, c.Inner.Addr = in.Addr, ""
 	c.Drain = 2 * time.Second
 	c.SecretKey = secretKey

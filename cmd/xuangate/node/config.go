@@ -23,6 +23,7 @@ type Config struct {
 
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
+	Limits   Limits   `embed:"" prefix:"limits."`
 	Web      Web      `embed:"" prefix:"web."`
 	Legacy   Legacy   `embed:"" prefix:"legacy."`
 	Files    Files    `embed:"" prefix:"files."`
@@ -73,6 +74,21 @@ type Streams struct {
 	PerAddress int `default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
 }
 
+// Limits bound what clients may do on this node; several nodes let as many times as much through. 0 is no limit.
+type Limits struct {
+	TokenRate    float64 `default:"100" help:"Requests a second of one token; more are refused (10009). 0: as many as it likes; so for the other rates."`
+	TokenBurst   int     `default:"1000" help:"How many of them at once after a quiet time."`
+	AddressRate  float64 `default:"1000" help:"Requests a second from one client address, or one /64 of IPv6. Behind a proxy set trusted_proxies, or all clients are one address."`
+	AddressBurst int     `default:"20000" help:"How many of them at once after a quiet time; more than the clients behind one address that come back together."`
+	SignInRate   float64 `default:"1" help:"Tries at /login a second from one client address."`
+	SignInBurst  int     `default:"300" help:"How many of them at once after a quiet time."`
+	AccountRate  float64 `default:"0.2" help:"Tries at /login a second to one account from one client address."`
+	AccountBurst int     `default:"60" help:"How many of them at once after a quiet time."`
+	Connections  int     `default:"65000" help:"How many connections clients may have open to the API; more are closed at once. 0: as many as there are file descriptors."`
+	AcceptRate   float64 `default:"2000" help:"New connections a second; more wait. 0: as they come."`
+	AcceptBurst  int     `default:"10000" help:"How many of them at once after a quiet time."`
+}
+
 // Web is what people see who open the API's address in a browser. Its documentation at /docs is always there.
 type Web struct {
 	Enabled bool `help:"Whether a page to chat on is served at /."`
@@ -90,6 +106,8 @@ type Legacy struct {
 	Emoji      string        `default:"shortname" help:"How emoji travel: shortname (:smile:, for utf8 tables) or raw (for utf8mb4 tables)."`
 	MaxContent int           `default:"65535" help:"Longest message in bytes of UTF-8; the chat server cuts what is longer than 65535."`
 	Timeout    time.Duration `default:"5s" help:"How long one call to the chat server may take, 100ms to 60s."`
+	MaxCalls   int           `default:"64" help:"How many calls to the chat server may be under way at once; others wait, no longer than legacy.timeout (10002)."`
+	SignIns    float64       `default:"10" help:"How many users may sign in to the chat server a second in modes xxd and v1; others wait, those at /login the shortest."`
 	Poll       time.Duration `default:"10s" help:"How often the chat server is asked for notices and changed users, 1s to 60s: it looks back no further than a minute."`
 }
 
@@ -151,8 +169,9 @@ type EventLog struct {
 
 // Log is what the node tells its operator, on standard error.
 type Log struct {
-	Level  slog.Level `default:"info" help:"debug, info, warn or error."`
-	Format string     `default:"text" help:"text or json."`
+	Level     slog.Level `default:"info" help:"debug, info, warn or error."`
+	Format    string     `default:"text" help:"text or json."`
+	AuditFile string     `help:"File to which the audit log is appended, in log.format. Empty: it goes where the log goes."`
 }
 
 // Secret is a key. It prints and logs as [redacted]; string(s) is the key itself.

@@ -38,7 +38,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err := errors.Join(c.Validate()...); err != nil {
 		return err
 	}
-	log := c.logger()
+	log := c.logger(cmp.Or[io.Writer](c.LogTo, os.Stderr))
+	audit, closeAudit, err := c.audit(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAudit()) }()
 	shared, err := c.stores(log)
 	if err != nil {
 		return err
@@ -62,6 +67,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		Sink:        func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
 		SignedIn:    logins.Live,
 		Secrets:     adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
+		OnSignIn:    shared.heard(log),
 		OnKick:      func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	}
 	var between *inline.Server
@@ -82,6 +88,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
+		Limits:  gateway.NewLimits(c.Limits.rates()), Guard: shared.guard, Audit: audit,
 	})
 	if err != nil {
 		return err
@@ -132,6 +139,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	}
 	a.Calls = c.Inner.Calls
 	a.Operator, a.MaxContent, a.Timeout, a.Poll = c.Inner.Operator, c.Legacy.MaxContent, c.Legacy.Timeout, c.Legacy.Poll
+	a.MaxCalls, a.SignIns = c.Legacy.MaxCalls, c.Legacy.SignIns
 	a.SecretKey, a.MaxFile = string(c.SecretKey), c.Files.MaxSize
 	switch c.Legacy.Mode {
 	case "inline": // Caller is made already; it needs what is made of this
@@ -245,7 +253,7 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 	if err != nil {
 		return nil, err
 	}
-	doors := []door{{api, newServer(gate.Public(), log)}}
+	doors := []door{{limitConnections(api, c.Limits), newServer(gate.Public(), log)}}
 	if c.Dev || c.Inner.Addr == "" {
 		return doors, nil
 	}
@@ -365,8 +373,20 @@ func shut(limit context.Context, doors []door) error {
 	return all.Wait()
 }
 
-func (c Config) logger() *slog.Logger {
-	to := cmp.Or[io.Writer](c.LogTo, os.Stderr)
+// audit is where the audit log goes.
+func (c Config) audit(log *slog.Logger) (audit *slog.Logger, shut func() error, err error) {
+	if c.Log.AuditFile == "" {
+		return log, func() error { return nil }, nil
+	}
+	file, err := os.OpenFile(c.Log.AuditFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("log.audit_file: %w", err)
+	}
+	c.Log.Level = slog.LevelInfo // a quieter log is no quieter audit
+	return c.logger(file), file.Close, nil
+}
+
+func (c Config) logger(to io.Writer) *slog.Logger {
 	o := &slog.HandlerOptions{Level: c.Log.Level}
 	if c.Log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(to, o))

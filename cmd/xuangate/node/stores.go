@@ -20,6 +20,7 @@ import (
 type stores struct {
 	events eventlog.Log
 	logins login.Store
+	guard  *login.Guard
 	claims adapter.Claims // nil where nothing is shared
 	name   string         // this process among those that share; empty where nothing is shared
 	away   func() error   // why what is shared cannot be reached; nil where nothing is shared
@@ -34,6 +35,7 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 		return &stores{
 			events: eventlog.NewMemory(eventlog.MemoryOptions{Size: c.EventLog.Size, Bytes: c.EventLog.Bytes}),
 			logins: login.NewMemory(),
+			guard:  login.NewGuard(login.NewMemoryStandings()),
 		}, nil
 	}
 	dial, err := c.Redis.dialer()
@@ -51,7 +53,8 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 	if c.Legacy.Mode == "xxd" {
 		leases = nil // a user is at the node that holds the link
 	}
-	return &stores{claims: shared, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+	guard := login.NewGuard(login.NewRedisStandings(client, c.Redis.Prefix))
+	return &stores{guard: guard, claims: shared, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
 }
 
 // first says whether this node may set everybody offline when it starts: others that share the Redis may have users online, or
@@ -67,6 +70,21 @@ func (s *stores) first(ctx context.Context) bool {
 	}
 	_, err := s.claims.Take(ctx, "serverStart", time.Minute)
 	return err == nil
+}
+
+// heard tells the guard of sign-ins that it did not see.
+func (s *stores) heard(log *slog.Logger) func(ctx context.Context, account string, good bool) {
+	return func(ctx context.Context, account string, good bool) {
+		ctx, cancel := context.WithTimeout(ctx, redisTimeout)
+		defer cancel()
+		tell := s.guard.Heard
+		if !good {
+			tell = s.guard.Missed
+		}
+		if err := tell(ctx, account); err != nil {
+			log.WarnContext(ctx, "could not note a sign-in to the chat server", "error", err)
+		}
+	}
 }
 
 // open begins to follow what is shared, and returns what ends that: all that uses the stores must have ended before.

@@ -38,6 +38,7 @@ func (c Config) Validate() []error {
 	f.positive("streams.per_node", c.Streams.PerNode)
 	f.positive("streams.per_user", c.Streams.PerUser)
 	f.positive("streams.per_address", c.Streams.PerAddress)
+	c.Limits.validate(&f)
 
 	if c.Inner.Addr != "" && !c.Dev {
 		f.address("inner.addr", c.Inner.Addr)
@@ -106,6 +107,10 @@ func (l Legacy) validate(f *faults) {
 		f.add("legacy.max_content", "is %d, want 1 to 65535; the chat server cuts what is longer", l.MaxContent)
 	}
 	f.between("legacy.timeout", l.Timeout, 100*time.Millisecond, time.Minute)
+	f.positive("legacy.max_calls", l.MaxCalls)
+	if l.SignIns < 0.1 || l.SignIns > 1000 {
+		f.add("legacy.sign_ins", "is %g, want 0.1 to 1000", l.SignIns)
+	}
 	f.between("legacy.poll", l.Poll, time.Second, time.Minute)
 }
 
