@@ -33,12 +33,13 @@ type link struct {
 	account string
 	cancel  context.CancelCauseFunc
 	claim   Claim // zero where this is the only node
+	handed  bool  // another node, or an earlier process, held the link not long ago, and what it heard last is not known here
 
 	mu       sync.Mutex
 	state    model.UpstreamState
 	up       Upstream      // while online
 	turned   chan struct{} // closed at the next change of state
-	held     int           // by open streams
+	held     bool          // by open streams
 	used     time.Time
 	attended bool      // a stream has had what waited
 	waiting  []Event   // since then
@@ -247,7 +248,7 @@ func (k *link) given() bool {
 func (k *link) wanted(idle time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.held > 0 || time.Since(k.used) < idle
+	return k.held || time.Since(k.used) < idle
 }
 
 // keep notes a message for the user's first stream.
@@ -260,21 +261,26 @@ func (k *link) keep(e Event) {
 	k.waiting = append(k.waiting, e)
 }
 
-// attend takes what waited for the first stream; later ones find nothing until leave.
+// attend holds the link for streams and takes what waited for the first of them; later ones find nothing until letGo.
 func (k *link) attend() []Event {
+	k.mu.Lock()
+	k.held, k.attended, k.used = true, true, time.Now()
+	k.mu.Unlock()
+	return k.takeWaiting()
+}
+
+// takeWaiting takes what waited for the first stream.
+func (k *link) takeWaiting() []Event {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	list := k.waiting
-	k.waiting, k.attended = nil, true
+	k.waiting = nil
 	return list
 }
 
-func (k *link) hold(n int) {
+// letGo ends attend, once no stream is left.
+func (k *link) letGo() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.held += n
-	k.used = time.Now()
-	if k.held == 0 {
-		k.attended = false
-	}
+	k.held, k.attended, k.used = false, false, time.Now()
 }

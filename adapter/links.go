@@ -193,6 +193,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 		old.mu.Unlock()
 		old.cancel(errUnwanted)
 	}
+	k.handed = claim.Former != "" && claim.Former != claim.Holder
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
@@ -352,7 +353,6 @@ func (l *links) comeOnline(ctx context.Context, u legacy.UserID) ([]Event, error
 	if _, err := k.ready(ctx); err != nil {
 		return nil, err
 	}
-	k.hold(1)
 	return k.attend(), nil
 }
 
@@ -361,7 +361,7 @@ func (l *links) goOffline(u legacy.UserID) {
 	k := l.byUser[u]
 	l.mu.Unlock()
 	if k != nil {
-		k.hold(-1)
+		k.letGo()
 	}
 }
 

@@ -61,7 +61,7 @@ func (k kind) String() string {
 	return fmt.Sprintf("mode %s, %d nodes, redis %s", k.mode, k.nodes, k.redis)
 }
 
-var kinds = []kind{{"xxb", 2, "single"}, {"xxd", 1, "none"}, {"xxb", 3, "cluster"}, {"xxd", 1, "single"}, {"xxb", 1, "none"}}
+var kinds = []kind{{"xxb", 2, "single"}, {"xxd", 1, "none"}, {"xxb", 3, "cluster"}, {"xxd", 1, "single"}, {"xxb", 1, "none"}, {"xxd", 2, "single"}, {"xxd", 3, "cluster"}}
 
 func TestChaos(t *testing.T) {
 	seed := *firstSeed
