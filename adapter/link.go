@@ -41,6 +41,7 @@ type link struct {
 	turned   chan struct{} // closed at the next change of state
 	held     bool          // by open streams
 	used     time.Time
+	ended    bool      // for good: the server will not have it, or the user signed in elsewhere
 	attended bool      // a stream has had what waited
 	waiting  []Event   // since then
 	taken    time.Time // when it was taken back from a sign-in elsewhere
@@ -134,13 +135,28 @@ func (k *link) over(ctx context.Context, err error) bool {
 	case errors.Is(err, legacy.ErrKicked):
 		k.links.a.log.InfoContext(ctx, "a user signed in elsewhere", "session", k.user.String())
 		k.turn(model.UpstreamKicked, nil)
+		k.end()
 		k.links.kicked(ctx, k)
 	case errors.Is(err, legacy.ErrPassword), errors.Is(err, legacy.ErrLocked), errors.Is(err, legacy.ErrDisabled):
 		k.turn(model.UpstreamRefused, nil)
+		k.end()
 	default:
 		return false
 	}
 	return true
+}
+
+// end notes that only a sign-in makes the link again, at whatever node.
+func (k *link) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = true
+}
+
+func (k *link) hasEnded() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ended
 }
 
 // connected tells what was missed, then what happens, until the connection or ctx ends.

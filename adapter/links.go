@@ -229,6 +229,9 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 	k := l.byUser[u]
 	l.mu.Unlock()
 	if k != nil && !k.given() {
+		if k.hasEnded() {
+			return k, l.unheld(ctx, k.account) // the user may have signed in again at another node
+		}
 		return k, nil
 	}
 	c, err := l.vault.get(ctx, u)

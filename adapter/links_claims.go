@@ -42,6 +42,15 @@ func (l *links) claim(ctx context.Context, account string) (Claim, error) {
 	return c, nil
 }
 
+// unheld is nil unless another node holds an account's link.
+func (l *links) unheld(ctx context.Context, account string) error {
+	c, err := l.claim(ctx, account)
+	if err == nil {
+		l.handBack(ctx, c)
+	}
+	return err
+}
+
 // Link has u linked at this node, unless he is, where no other node holds his link: that one is named by HolderOf the error. Where
 // each call names its user, and for users whose password is not kept, there is nothing to do.
 func (a *Adapter) Link(ctx context.Context, u legacy.UserID) error {
@@ -56,7 +65,13 @@ func (a *Adapter) Link(ctx context.Context, u legacy.UserID) error {
 
 // LinkStands says whether this node looks after the link of u, however that is at present.
 func (a *Adapter) LinkStands(u legacy.UserID) bool {
-	return a.links == nil || a.links.state(u) != model.UpstreamOffline
+	if a.links == nil {
+		return true
+	}
+	a.links.mu.Lock()
+	k := a.links.byUser[u]
+	a.links.mu.Unlock()
+	return k != nil && !k.given() && !k.hasEnded()
 }
 
 // Attend is for a stream of u at another node: it keeps the link that this node holds, as a call does, and returns what waited for

@@ -79,6 +79,9 @@ func (p *presence) unlinked() (list []legacy.UserID) {
 func (p *presence) follow(ctx context.Context, u legacy.UserID) {
 	err := p.legacy.Link(ctx, u)
 	held := adapter.HolderOf(err) != ""
+	if err == nil && !p.legacy.LinkStands(u) {
+		return // it has ended for good, and the user's streams with it
+	}
 	p.mu.Lock()
 	a := p.users[u]
 	if a == nil || a.busy != nil || !a.online || held && time.Since(a.attended) < attendEvery || ctx.Err() != nil {

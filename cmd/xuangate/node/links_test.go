@@ -3,6 +3,8 @@ package node_test
 import (
 	"bytes"
 	"context"
+	"crypto/md5"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/redisd"
@@ -51,6 +54,17 @@ func linked(t *testing.T, r *redisd.Server, x *xuanxuan.XXD, set func(*node.Conf
 	require.NoError(t, err)
 	way.to.Store(to)
 	return n, way
+}
+
+// newDesk signs an account in to x without a node, as a desktop client does.
+func newDesk(t *testing.T, x *xuanxuan.XXD, account string) *xxd.Conn {
+	server, err := xxd.New(xxd.Config{URL: x.URL(), Fingerprint: x.Fingerprint()})
+	require.NoError(t, err)
+	defer server.Close()
+	sum := md5.Sum([]byte(xuanxuan.DemoPassword))
+	desk, _, err := server.Dial(t.Context(), account, hex.EncodeToString(sum[:]))
+	require.NoError(t, err)
+	return desk
 }
 
 const innerKey = "an inner key of 32 characters xx"
@@ -111,6 +125,19 @@ func TestLinksOfNodes(t *testing.T) {
 	for i := range 5 {
 		require.Contains(t, next(t, stream, "data"), fmt.Sprint("said ", i))
 	}
+
+	// Who was kicked out at one node and signed in again at another is served by both.
+	carol := a.signIn(t, "carol")
+	desk := newDesk(t, x, "carol")
+	redisd.Until(t, "carol is kicked out", func(context.Context) error {
+		if code := post(t, a.api+"/get_me", bearer(carol), struct{}{}).Code; code != model.SignedInElsewhere {
+			return fmt.Errorf("code %d", code)
+		}
+		return nil
+	})
+	require.NoError(t, desk.Close())
+	carol = b.signIn(t, "carol")
+	require.Equal(t, model.OK, post(t, a.api+"/get_me", bearer(carol), struct{}{}).Code)
 
 	// Nobody poses as a node.
 	for _, mark := range []string{"x", "x.x", "e30.AAAA"} {
