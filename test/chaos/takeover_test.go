@@ -47,7 +47,7 @@ func TestTakeOver(t *testing.T) {
 		}
 	}
 	for _, r := range in.readers {
-		ears.Go(func() error { r.run(listening); return nil })
+		ears.Go(func() error { r.listens(listening); return nil })
 	}
 	in.await("to begin", func(r *reader) bool { return r.begun() })
 	heard := func(content string) {
