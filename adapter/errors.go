@@ -16,7 +16,16 @@ type Error struct {
 	Op         string        // what was being done
 	Text       string        // a sentence that says what to do; never a secret, never another user's data
 	RetryAfter time.Duration // with Unreachable, when to try again; 0 otherwise
+	Holder     string        // with Unreachable, the node that could: the one that holds the user's link; else ""
 	Err        error         // what lay behind it, or nil
+}
+
+// HolderOf names the node that could do what failed with err; "" where none is known.
+func HolderOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Holder
+	}
+	return ""
 }
 
 func (e *Error) Error() string {

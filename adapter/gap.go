@@ -18,6 +18,9 @@ const (
 	// disorder is how many seconds later than a message of a higher id one may be delivered, and so be missed though the
 	// higher was heard; a server with much to do takes its time. The log knows what is told twice.
 	disorder = 10
+	// unheard is how many seconds may have passed since the former holder of a link heard something last: claims tell of it for
+	// five minutes after its end, and it may have been dead for as long as its lease before.
+	unheard = 5*60 + int64(claimLease/time.Second) + disorder
 )
 
 // fill tells what the user missed: what waited for him, and what no list holds because it was sent while the connection
@@ -72,11 +75,11 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) er
 }
 
 // since is the second from which on messages may have been missed: that of the newest one heard on this link less disorder, or, the
-// first time, that of the newest one anywhere.
+// first time, that of the newest one anywhere, or so long before it as another holder of the link may not have heard.
 func (k *link) since(welcome legacy.Welcome) int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.seen > 0 {
+	if k.seen > 0 && !k.handed {
 		return max(k.began, k.seen-disorder)
 	}
 	var newest int64
@@ -84,7 +87,12 @@ func (k *link) since(welcome legacy.Welcome) int64 {
 		newest = max(newest, c.LastActiveTime.Unix(k.links.a.zone))
 	}
 	k.began = newest
-	return newest
+	if k.handed { // it may have been elsewhere since it was here
+		k.handed = false
+		k.began = max(newest-unheard, 1)
+		k.seen = k.began
+	}
+	return k.began
 }
 
 // mayHaveMissed says whether a chat's history has to be looked at. A rename sets the time of the last message to 0.

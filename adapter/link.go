@@ -33,13 +33,15 @@ type link struct {
 	account string
 	cancel  context.CancelCauseFunc
 	claim   Claim // zero where this is the only node
+	handed  bool  // another node, or an earlier process, held the link not long ago, and what it heard last is not known here
 
 	mu       sync.Mutex
 	state    model.UpstreamState
 	up       Upstream      // while online
 	turned   chan struct{} // closed at the next change of state
-	held     int           // by open streams
+	held     bool          // by open streams
 	used     time.Time
+	ended    bool      // for good: the server will not have it, or the user signed in elsewhere
 	attended bool      // a stream has had what waited
 	waiting  []Event   // since then
 	taken    time.Time // when it was taken back from a sign-in elsewhere
@@ -139,13 +141,28 @@ func (k *link) over(ctx context.Context, err error) bool {
 	case errors.Is(err, legacy.ErrKicked):
 		k.links.a.log.InfoContext(ctx, "a user signed in elsewhere", "session", k.user.String())
 		k.turn(model.UpstreamKicked, nil)
+		k.end()
 		k.links.kicked(ctx, k)
 	case errors.Is(err, legacy.ErrPassword), errors.Is(err, legacy.ErrLocked), errors.Is(err, legacy.ErrDisabled):
 		k.turn(model.UpstreamRefused, nil)
+		k.end()
 	default:
 		return false
 	}
 	return true
+}
+
+// end notes that only a sign-in makes the link again, at whatever node.
+func (k *link) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ended = true
+}
+
+func (k *link) hasEnded() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.ended
 }
 
 // connected tells what was missed, then what happens, until the connection or ctx ends.
@@ -253,7 +270,7 @@ func (k *link) given() bool {
 func (k *link) wanted(idle time.Duration) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.held > 0 || time.Since(k.used) < idle
+	return k.held || time.Since(k.used) < idle
 }
 
 // keep notes a message for the user's first stream.
@@ -266,21 +283,26 @@ func (k *link) keep(e Event) {
 	k.waiting = append(k.waiting, e)
 }
 
-// attend takes what waited for the first stream; later ones find nothing until leave.
+// attend holds the link for streams and takes what waited for the first of them; later ones find nothing until letGo.
 func (k *link) attend() []Event {
+	k.mu.Lock()
+	k.held, k.attended, k.used = true, true, time.Now()
+	k.mu.Unlock()
+	return k.takeWaiting()
+}
+
+// takeWaiting takes what waited for the first stream.
+func (k *link) takeWaiting() []Event {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	list := k.waiting
-	k.waiting, k.attended = nil, true
+	k.waiting = nil
 	return list
 }
 
-func (k *link) hold(n int) {
+// letGo ends attend, once no stream is left.
+func (k *link) letGo() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.held += n
-	k.used = time.Now()
-	if k.held == 0 {
-		k.attended = false
-	}
+	k.held, k.attended, k.used = false, false, time.Now()
 }

@@ -198,6 +198,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 		old.mu.Unlock()
 		old.cancel(errUnwanted)
 	}
+	k.handed = claim.Former != "" && claim.Former != claim.Holder
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
@@ -233,6 +234,9 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 	k := l.byUser[u]
 	l.mu.Unlock()
 	if k != nil && !k.given() {
+		if k.hasEnded() {
+			return k, l.unheld(ctx, k.account) // the user may have signed in again at another node
+		}
 		return k, nil
 	}
 	c, err := l.vault.get(ctx, u)
@@ -367,7 +371,6 @@ func (l *links) comeOnline(ctx context.Context, u legacy.UserID) ([]Event, error
 	if _, err := k.ready(ctx); err != nil {
 		return nil, err
 	}
-	k.hold(1)
 	return k.attend(), nil
 }
 
@@ -376,7 +379,7 @@ func (l *links) goOffline(u legacy.UserID) {
 	k := l.byUser[u]
 	l.mu.Unlock()
 	if k != nil {
-		k.hold(-1)
+		k.letGo()
 	}
 }
 

@@ -33,13 +33,61 @@ func (l *links) claim(ctx context.Context, account string) (Claim, error) {
 	switch {
 	case errors.Is(err, ErrHeld):
 		return c, &Error{
-			Code: model.Unreachable, Op: "claim the link", Err: err, RetryAfter: claimRenewal,
+			Code: model.Unreachable, Op: "claim the link", Err: err, RetryAfter: claimRenewal, Holder: c.Holder,
 			Text: "another node holds this user's connection to the chat server; try there, or again when it has let go",
 		}
 	case err != nil:
 		return c, &Error{Code: model.Unreachable, Op: "claim the link", Err: err, RetryAfter: retryAfter, Text: "what the gateway's nodes share cannot be reached; try again"}
 	}
 	return c, nil
+}
+
+// unheld is nil unless another node holds an account's link.
+func (l *links) unheld(ctx context.Context, account string) error {
+	c, err := l.claim(ctx, account)
+	if err == nil {
+		l.handBack(ctx, c)
+	}
+	return err
+}
+
+// Link has u linked at this node, unless he is, where no other node holds his link: that one is named by HolderOf the error. Where
+// each call names its user, and for users whose password is not kept, there is nothing to do.
+func (a *Adapter) Link(ctx context.Context, u legacy.UserID) error {
+	if a.links == nil {
+		return nil
+	}
+	if _, err := a.links.find(ctx, u); !errors.Is(err, errNotHere) {
+		return err
+	}
+	return nil
+}
+
+// LinkStands says whether this node looks after the link of u, however that is at present.
+func (a *Adapter) LinkStands(u legacy.UserID) bool {
+	if a.links == nil {
+		return true
+	}
+	a.links.mu.Lock()
+	k := a.links.byUser[u]
+	a.links.mu.Unlock()
+	return k != nil && !k.given() && !k.hasEnded()
+}
+
+// Attend is for a stream of u at another node: it keeps the link that this node holds, as a call does, and returns what waited for
+// the user's first stream, which the log has already. It makes no link.
+func (a *Adapter) Attend(ctx context.Context, u legacy.UserID) ([]Event, error) {
+	if a.links == nil || !a.LinkStands(u) {
+		return nil, &Error{Code: model.Unreachable, Op: "attend a link", RetryAfter: claimRenewal, Text: "this node does not hold the user's connection to the chat server"}
+	}
+	k, err := a.links.find(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := k.ready(ctx); err != nil {
+		return nil, noAnswer("attend a link", err)
+	}
+	return k.takeWaiting(), nil
 }
 
 // handBack lets another node link the account at once.

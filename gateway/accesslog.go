@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -26,6 +27,7 @@ type record struct {
 	path      string
 	operation string // empty where no operation was meant
 	client    netip.Addr
+	from, to  string // addresses of the nodes that forwarded it here, and that it was forwarded to
 	login     login.Login
 	token     login.Token // of login, unless a ticket named it; for the operation, never for the log
 	status    int
@@ -53,6 +55,9 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		rec := &record{
 			id: requestID(r), start: time.Now(), method: r.Method, path: c.Path(),
 			client: s.clientAddr(r),
+		}
+		if a := arrivalOf(r.Context()); a != nil && a.err == nil {
+			rec.client, rec.from = a.Client, cmp.Or(a.From, "unknown")
 		}
 		if op := s.operations[r.Method+" "+c.Path()]; op != nil {
 			rec.operation = op.id
@@ -113,6 +118,12 @@ func (s *Server) write(rec *record) {
 	}
 	if rec.login.ID != "" {
 		attrs = append(attrs, slog.String("session", rec.login.User.String()), slog.String("login", rec.login.ID))
+	}
+	if rec.from != "" {
+		attrs = append(attrs, slog.String("forwarded_by", rec.from))
+	}
+	if rec.to != "" {
+		attrs = append(attrs, slog.String("forwarded_to", rec.to))
 	}
 	if rec.events > 0 {
 		attrs = append(attrs, slog.Int("events", rec.events))

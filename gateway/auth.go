@@ -20,12 +20,18 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		op := s.operationOf(c)
-		if op == nil || !op.health {
+		from := arrivalOf(r.Context())
+		if from == nil && (op == nil || !op.health) { // what another node forwards was counted there
 			if err := s.limits.address(recordOf(r.Context()).client); err != nil {
 				return err
 			}
 		}
 		switch {
+		case from != nil:
+			if err := from.vouch(op); err != nil {
+				return err
+			}
+			recordOf(r.Context()).login = login.Login{ID: from.Login, User: from.User}
 		case op == nil:
 		case op.innerKey:
 			if err := s.checkInner(r); err != nil {
@@ -41,6 +47,19 @@ func (s *Server) authenticate(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return next(c)
 	}
+}
+
+// vouch lets a request of another node pass, which has checked who makes it, unless it comes from no node or was checked for
+// something else.
+func (a *arrival) vouch(op *operation) error {
+	switch {
+	case a.err != nil:
+		return a.err
+	case op == nil:
+	case op.innerKey && !a.Inner, op.bearer && a.User == 0:
+		return refuse(model.NotAllowed, nodeHeader+": does not say who may do this")
+	}
+	return nil
 }
 
 // identify finds the login a request is made for: by the token in its header; from the query, only where the operation allows

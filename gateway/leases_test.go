@@ -17,8 +17,8 @@ import (
 func nodesOf(t *testing.T, client redis.UniversalClient, prefix string) (w *world, a, b *presence) {
 	w = newWorld(t, nil)
 	log := slog.New(slog.DiscardHandler)
-	a = newPresence(w.server.legacy, w.events, NewLeases(client, prefix, "a"), log)
-	b = newPresence(w.server.legacy, w.events, NewLeases(client, prefix, "b"), log)
+	a = newPresence(w.server.legacy, w.events, NewLeases(client, prefix, "a"), nil, log)
+	b = newPresence(w.server.legacy, w.events, NewLeases(client, prefix, "b"), nil, log)
 	return w, a, b
 }
 
@@ -77,7 +77,7 @@ func TestPresenceOfNodes(t *testing.T) {
 
 	t.Run("the users of a node that died are set offline by another, once", func(t *testing.T) {
 		w, a, b := nodesOf(t, s.Client(), "died")
-		c := newPresence(w.server.legacy, w.events, NewLeases(s.Client(), "died", "c"), a.log)
+		c := newPresence(w.server.legacy, w.events, NewLeases(s.Client(), "died", "c"), nil, a.log)
 		come(t, a)
 		require.NoError(t, b.takeOver(t.Context()))
 		require.Zero(t, w.goings(), "its lease stands")

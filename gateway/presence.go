@@ -37,6 +37,7 @@ type presence struct {
 	legacy *adapter.Adapter
 	events eventlog.Log
 	leases *Leases // nil where this is the only node
+	nodes  *Nodes  // nil where no other node holds users' links
 	log    *slog.Logger
 
 	mu      sync.Mutex
@@ -54,11 +55,14 @@ type attendance struct {
 	missed  bool              // coming online failed: open streams may have passed by what waited, and must reload
 	due     time.Time         // when to go offline, once there is no stream; when to try again to come online, if there is
 	backoff time.Duration
-	showing chan struct{} // closed when the call that shows a chosen status has ended, for which going offline waits; nil if none is
+
+	followed time.Time     // when it was last seen to that some node holds the link
+	attended time.Time     // when the node that does was last told of the streams here
+	showing  chan struct{} // closed when the call that shows a chosen status has ended, for which going offline waits; nil if none is
 }
 
-func newPresence(a *adapter.Adapter, events eventlog.Log, leases *Leases, log *slog.Logger) *presence {
-	return &presence{legacy: a, events: events, leases: leases, log: log, users: map[legacy.UserID]*attendance{}, pending: map[legacy.UserID]struct{}{}}
+func newPresence(a *adapter.Adapter, events eventlog.Log, leases *Leases, nodes *Nodes, log *slog.Logger) *presence {
+	return &presence{legacy: a, events: events, leases: leases, nodes: nodes, log: log, users: map[legacy.UserID]*attendance{}, pending: map[legacy.UserID]struct{}{}}
 }
 
 // enter counts a stream of u in and returns where it begins unless it resumes: where what waited for u begins if this
@@ -140,6 +144,12 @@ func (p *presence) run(ctx context.Context) {
 		for _, u := range p.dueUsers() {
 			calls.Go(func() error {
 				p.settle(ctx, u)
+				return nil
+			})
+		}
+		for _, u := range p.unlinked() {
+			calls.Go(func() error {
+				p.follow(ctx, u)
 				return nil
 			})
 		}
@@ -225,6 +235,14 @@ func (p *presence) fetchWaiting(ctx context.Context, u legacy.UserID) (eventlog.
 		return start, err
 	}
 	waiting, err := p.legacy.ComeOnline(ctx, u)
+	if holder := adapter.HolderOf(err); holder != "" && p.nodes != nil {
+		return p.elsewhere(ctx, u, holder, start)
+	}
+	return p.tell(ctx, waiting, start, err)
+}
+
+// tell puts what waited into the log, and returns where that or start begins, and err with what went wrong.
+func (p *presence) tell(ctx context.Context, waiting []adapter.Event, start eventlog.Position, err error) (eventlog.Position, error) {
 	for _, e := range waiting {
 		at, appendErr := p.events.Append(ctx, e)
 		if appendErr != nil {

@@ -1,8 +1,9 @@
 // Package gateway is the facade: HTTP in front of an adapter. It knows the API's document, tokens, streams and who is
 // allowed to call, and no oddity of the legacy servers.
 //
-// A request passes harden, accessLog, audit, cors, authenticate and validate, in that order, and then its operation in the file named
-// after its tag. /notify ends in a delivery (events.go), whose advance is the one step behind SSE, WebSocket and long poll.
+// A request passes harden, accessLog, audit, cors, authenticate, forward (to another node, perhaps), validate and forwardRefused,
+// in that order, and then its operation in the file named after its tag.
+// /notify ends in a delivery (events.go), whose advance is the one step behind SSE, WebSocket and long poll.
 package gateway
 
 import (
@@ -34,6 +35,8 @@ type Config struct {
 	Away func() error
 	// Leases tell where users have streams, where several nodes set them online in the legacy server. Nil: this is the only one.
 	Leases *Leases
+	// Nodes are the others, where a user's connection to the chat server stands at one of them. Nil: this is the only one.
+	Nodes *Nodes
 	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
 	Log *slog.Logger
 
@@ -69,6 +72,7 @@ type Server struct {
 	events         eventlog.Log
 	logins         login.Store
 	away           func() error
+	nodes          *Nodes
 	log            *slog.Logger
 	innerKey       string
 	innerAllow     []netip.Prefix
@@ -101,7 +105,7 @@ func New(c Config) (*Server, error) {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
 	s := &Server{
-		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away,
+		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away, nodes: c.Nodes,
 		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		innerKey:       c.InnerKey,
 		innerAllow:     loopback,
@@ -128,17 +132,18 @@ func New(c Config) (*Server, error) {
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow
 	}
-	s.presence = newPresence(s.legacy, s.events, c.Leases, s.log)
+	s.presence = newPresence(s.legacy, s.events, c.Leases, c.Nodes, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
 	public := s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })
 	if err := s.addPages(public); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	s.public, s.inner = public, s.handler(isInner)
+	s.public, s.inner = s.nodeDoor(public), s.handler(isInner)
 	return s, nil
 }
 
-// Public serves everything but /inner, with the pages, and /inner too where Config.InnerShared says so.
+// Public serves everything but /inner, with the pages, and /inner too where Config.InnerShared says so; and whatever another node
+// asks for, where there are others.
 func (s *Server) Public() http.Handler { return s.public }
 
 // Inner serves /inner.
@@ -178,10 +183,27 @@ func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.dr
 
 func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	e := echo.New()
-	e.Use(s.harden, s.accessLog, s.audit, s.cors, s.authenticate, s.validate)
+	e.Use(s.harden, s.accessLog, s.audit, s.cors, s.authenticate, s.forward, s.validate, s.forwardRefused)
 	strict := server.NewStrictHandler(rest{Server: s}, []server.StrictMiddlewareFunc{noteTarget})
 	server.RegisterHandlers(subset{EchoRouter: e, serves: serves}, handlers{ServerInterface: strict, server: s})
 	return e
+}
+
+// nodeDoor serves other nodes: those prove themselves by nodeHeader, and may ask for all operations and attend. Others are clients.
+func (s *Server) nodeDoor(clients http.Handler) http.Handler {
+	if s.nodes == nil {
+		return clients
+	}
+	nodes := s.handler(func(string) bool { return true })
+	nodes.POST(attendPath+":session", s.attend)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := s.nodes.arrive(r)
+		if from == nil {
+			clients.ServeHTTP(w, r)
+			return
+		}
+		nodes.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), arrivalKey{}, from)))
+	})
 }
 
 // rest has the operations that take JSON and answer JSON. Those that do not are in handlers, so the ones of the embedded

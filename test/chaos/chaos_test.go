@@ -42,6 +42,7 @@ type round struct {
 	cluster  *redisd.Cluster
 	xxb, xxd *process
 	backend  string // URL of xxb
+	behind   string // URL of what nodes ask: xxb or xxd
 	nodes    []*process
 	site     *site
 	rooms    []string
@@ -62,7 +63,7 @@ func (k kind) String() string {
 	return fmt.Sprintf("mode %s, %d nodes, redis %s", k.mode, k.nodes, k.redis)
 }
 
-var kinds = []kind{{"xxb", 2, "single"}, {"xxd", 1, "none"}, {"xxb", 3, "cluster"}, {"xxd", 1, "single"}, {"xxb", 1, "none"}}
+var kinds = []kind{{"xxb", 2, "single"}, {"xxd", 1, "none"}, {"xxb", 3, "cluster"}, {"xxd", 1, "single"}, {"xxb", 1, "none"}, {"xxd", 2, "single"}, {"xxd", 3, "cluster"}}
 
 func TestChaos(t *testing.T) {
 	seed := *firstSeed
@@ -90,24 +91,31 @@ func TestChaos(t *testing.T) {
 
 // newRound builds the installation that a seed names.
 func newRound(t *testing.T, seed uint64) *round {
-	r := rand.New(rand.NewPCG(seed, 0))
-	in := &round{t: t, rand: r, kind: kinds[seed%uint64(len(kinds))], happened: map[string]int{}}
+	in := &round{t: t, rand: rand.New(rand.NewPCG(seed, 0)), happened: map[string]int{}}
+	in.build(kinds[seed%uint64(len(kinds))])
+	return in
+}
+
+// build starts the servers of an installation.
+func (in *round) build(k kind) {
+	t := in.t
+	in.kind = k
 	xxb := freeAddr(t)
 	in.xxb = launch(t, "xxb", instructions{Role: "xxb", Addr: xxb, Data: filepath.Join(t.TempDir(), "xxb.db")})
 	in.backend = "http://" + xxb + xuanxuan.Path
 	in.site = &site{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	t.Cleanup(in.site.http.CloseIdleConnections)
-	behind := in.backend
+	in.behind = in.backend
 	if in.kind.mode == "xxd" {
 		addr := freeAddr(t)
 		in.xxd = launch(t, "xxd", instructions{Role: "xxd", Addr: addr, ChatAddr: freeAddr(t), Backend: in.backend})
-		behind = "http://" + addr
+		in.behind = "http://" + addr
 	}
 	var shared []string
 	switch in.kind.redis {
 	case "single":
 		// What it keeps on disk outlives it; without that, all is lost when it is killed.
-		in.redis = redisd.Start(t, "--appendonly", []string{"yes", "no"}[r.IntN(2)])
+		in.redis = redisd.Start(t, "--appendonly", []string{"yes", "no"}[in.rand.IntN(2)])
 		shared = []string{in.redis.Addr}
 	case "cluster":
 		in.cluster = redisd.StartCluster(t)
@@ -117,10 +125,9 @@ func newRound(t *testing.T, seed uint64) *round {
 	}
 	for i := range in.kind.nodes {
 		addr := freeAddr(t)
-		in.nodes = append(in.nodes, launch(t, fmt.Sprint("node ", i), instructions{Role: "node", Addr: addr, Mode: in.kind.mode, Legacy: behind, Redis: shared}))
+		in.nodes = append(in.nodes, launch(t, fmt.Sprint("node ", i), instructions{Role: "node", Addr: addr, Mode: in.kind.mode, Legacy: in.behind, Redis: shared}))
 		in.site.nodes = append(in.site.nodes, "http://"+addr)
 	}
-	return in
 }
 
 // play has people talk and listen while things go wrong, mends all, waits until everything has arrived, and judges.

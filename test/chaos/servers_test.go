@@ -46,6 +46,7 @@ func runNode(ctx context.Context, in instructions, ready func()) error {
 	c.Drain = 2 * time.Second
 	c.SecretKey = secretKey
 	c.Redis.Addr = in.Redis
+	c.Node.AdvertiseURL = "http://" + in.Addr
 	c.Legacy.Mode = in.Mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = in.Legacy, xuanxuan.DefaultKey
 	c.Legacy.XXD.URL = cmp.Or(in.Beside, in.Legacy)

@@ -46,6 +46,9 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if c.Redis.shared() {
 		found = append(found, c.Redis.check(ctx)...)
 	}
+	if c.Redis.shared() && c.Legacy.Mode != "xxb" && c.Node.AdvertiseURL == "" {
+		found = append(found, Finding{false, "node.advertise_url: is not set; if there are other nodes, they answer the requests of users whose connection to the chat server stands here with 10002"})
+	}
 	found = append(found, c.Legacy.checkAPI(ctx)...)
 	switch c.Legacy.Mode {
 	case "xxd":

@@ -21,6 +21,7 @@ type Config struct {
 	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
 	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
+	Node     Node     `embed:"" prefix:"node."`
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
 	Limits   Limits   `embed:"" prefix:"limits."`
@@ -54,6 +55,11 @@ func Default() Config {
 		panic(err) // a tag of Config is wrong
 	}
 	return c
+}
+
+// Node is what other nodes that share the Redis need to know of this one.
+type Node struct {
+	AdvertiseURL string `help:"Where other nodes reach the API of this one, http://HOST:PORT, in modes xxd and v1: they forward the requests of users whose connection to the chat server stands here. Empty: they answer those with 10002."`
 }
 
 // Inner is who may call /inner/*, a company's own systems.

@@ -84,7 +84,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer closeIdle()
 	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log,
+		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Nodes: shared.nodes, Log: log,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},

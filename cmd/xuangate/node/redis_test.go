@@ -204,28 +204,6 @@ func TestConversationsOfNodes(t *testing.T) {
 	})
 }
 
-func TestLinksOfNodes(t *testing.T) {
-	r, s := redisd.Start(t), backend(t)
-	x := front(t, s)
-	side := func() node.Config {
-		c := beside(x)
-		c.SecretKey = "a secret key of 32 characters xx"
-		c.Redis.Addr = []string{r.Addr}
-		return c
-	}
-	a, b := run(t, side()), run(t, side())
-	alice := a.signIn(t, "alice")
-	stream := a.listen(t, alice)
-	next(t, stream, "id")
-	in := model.LoginRequest{Account: "Alice", Password: xuanxuan.DemoPassword}
-	refused := post(t, b.api+"/login", http.Header{}, in)
-	require.Equal(t, model.Unreachable, refused.Code, "the other node holds her link, and does not lose it")
-	require.Contains(t, refused.Error, "another node")
-	require.Equal(t, model.OK, post(t, a.api+"/get_me", bearer(alice), struct{}{}).Code)
-	a.stop(t)
-	require.Equal(t, model.OK, post(t, b.api+"/get_me", bearer(alice), struct{}{}).Code, "it has let go, and the other one takes her over with what is kept")
-}
-
 func TestCheckRedis(t *testing.T) {
 	s := backend(t)
 	r := redisd.Start(t, "--requirepass", "open sesame")

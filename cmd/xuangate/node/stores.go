@@ -23,6 +23,7 @@ type stores struct {
 	guard  *login.Guard
 	claims adapter.Claims // nil where nothing is shared
 	name   string         // this process among those that share; empty where nothing is shared
+	nodes  *gateway.Nodes // the others, where users' links are one node's each; nil elsewhere
 	away   func() error   // why what is shared cannot be reached; nil where nothing is shared
 
 	leases *gateway.Leases
@@ -48,13 +49,18 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 	})
 	logins := login.NewRedis(login.RedisOptions{Client: client, Prefix: c.Redis.Prefix, Grace: c.Redis.TokenGrace})
 	name := rand.Text()
-	shared := claims.NewRedis(client, c.Redis.Prefix, name)
+	holder := gateway.NodeName(name, c.Node.AdvertiseURL)
+	shared := claims.NewRedis(client, c.Redis.Prefix, holder)
 	leases := gateway.NewLeases(client, c.Redis.Prefix, name)
-	if c.Legacy.Mode == "xxd" {
+	var nodes *gateway.Nodes
+	if c.Legacy.Mode != "xxb" {
 		leases = nil // a user is at the node that holds the link
+		if nodes, err = gateway.NewNodes(holder, string(c.SecretKey)); err != nil {
+			return nil, errors.Join(err, client.Close())
+		}
 	}
 	guard := login.NewGuard(login.NewRedisStandings(client, c.Redis.Prefix))
-	return &stores{guard: guard, claims: shared, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+	return &stores{guard: guard, claims: shared, nodes: nodes, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
 }
 
 // first says whether this node may set everybody offline when it starts: others that share the Redis may have users online, or
@@ -97,6 +103,7 @@ func (s *stores) open(ctx context.Context) (shut func() error) {
 	go func() { ended <- s.log.Run(ctx) }()
 	return func() error {
 		end()
+		s.nodes.Close()
 		return errors.Join(<-ended, s.client.Close())
 	}
 }

@@ -73,11 +73,22 @@ func (c Config) Validate() []error {
 	}
 	f.between("eventlog.age", c.EventLog.Age, time.Minute, 30*24*time.Hour)
 	c.Redis.validate(&f)
+	c.Node.validate(&f)
 	if c.Redis.shared() && c.SecretKey == "" {
 		f.add("secret_key", "is missing; nodes that share a Redis must have the same one, openssl rand -hex 32 makes it")
 	}
 	f.either("log.format", c.Log.Format, "text", "json")
 	return f
+}
+
+func (n Node) validate(f *faults) {
+	if n.AdvertiseURL == "" {
+		return
+	}
+	u, err := url.Parse(n.AdvertiseURL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || *u != (url.URL{Scheme: u.Scheme, Host: u.Host}) {
+		f.add("node.advertise_url", "%q is no address of a node; write http://HOST:PORT, such as http://10.0.0.7:8080", n.AdvertiseURL)
+	}
 }
 
 func (l Legacy) validate(f *faults) {

@@ -1,0 +1,111 @@
+package chaos
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/xxd"
+	"github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/test/xuanxuan"
+)
+
+// TestTakeOver takes as long as a lease. It has bob and carol listen at a node that holds neither's link: that of bob's is killed, that of carol's stops for
+// longer than its lease and goes on then. A desktop client speaks meanwhile, of whom only their own links hear.
+func TestTakeOver(t *testing.T) {
+	in := &round{t: t, rand: rand.New(rand.NewPCG(1, 1)), happened: map[string]int{}}
+	in.build(kind{"xxd", 3, "single"})
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	at := func(node int, account string, platform int) *client {
+		only := &site{nodes: in.site.nodes[node : node+1], http: in.site.http}
+		return &client{site: only, account: account, platform: platform, rand: rand.New(rand.NewPCG(2, uint64(platform)))}
+	}
+	bob, carol := at(0, "bob", 1), at(1, "carol", 1)
+	require.NoError(t, carol.call(ctx, "/get_me", struct{}{}, nil, nil))
+	var made model.ConversationRef
+	require.NoError(t, bob.call(ctx, "/create_conversation", map[string]any{"conversation_type": 0, "name": "room", "members": []string{"6", "7"}}, &made, nil))
+	in.rooms = []string{made.ConversationId}
+	say := voice(ctx, t, in.behind, made.ConversationId)
+
+	listening, hangUp := context.WithCancel(ctx)
+	defer hangUp()
+	var ears errgroup.Group
+	for i, p := range protocols {
+		for _, account := range []string{"bob", "carol"} {
+			in.readers = append(in.readers, newReader(at(2, account, 2+i), p, in.rooms))
+		}
+	}
+	for _, r := range in.readers {
+		ears.Go(func() error { r.listens(listening); return nil })
+	}
+	in.await("to begin", func(r *reader) bool { return r.begun() })
+	heard := func(content string) {
+		in.await("for "+content, func(r *reader) bool { return r.knows(content) })
+	}
+	say("before")
+	heard("before")
+
+	begun := time.Now()
+	in.nodes[0].signal(syscall.SIGKILL)
+	in.nodes[1].signal(syscall.SIGSTOP)
+	for i := range 20 {
+		say(fmt.Sprint("meanwhile ", i))
+	}
+	for i := range 20 {
+		heard(fmt.Sprint("meanwhile ", i))
+	}
+	t.Logf("taken over after %s", time.Since(begun).Round(100*time.Millisecond))
+	in.nodes[1].signal(syscall.SIGCONT)
+	for i := range 20 {
+		say(fmt.Sprint("after ", i))
+	}
+	for i := range 20 {
+		heard(fmt.Sprint("after ", i))
+	}
+	// It has noticed by now, or does at its next call: who holds the link answers.
+	require.NoError(t, carol.call(ctx, "/get_me", struct{}{}, nil, nil))
+	truth, err := stored(ctx, in.backend, in.rooms)
+	require.NoError(t, err)
+	hangUp()
+	_ = ears.Wait()
+	require.Empty(t, judge(truth, nil, in.readers).faults())
+}
+
+// voice signs dave in to an xxd, without a node, and returns how he speaks.
+func voice(ctx context.Context, t *testing.T, url, room string) (say func(content string)) {
+	server, err := xxd.New(xxd.Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { server.Close() })
+	sum := md5.Sum([]byte(xuanxuan.DemoPassword))
+	conn, welcome, err := server.Dial(ctx, "dave", hex.EncodeToString(sum[:]))
+	require.NoError(t, err)
+	var up adapter.Upstream = conn
+	user := legacy.UserID(welcome.User.ID)
+	var hears errgroup.Group
+	hears.Go(func() error {
+		for {
+			if _, err := up.Next(ctx); err != nil {
+				return nil
+			}
+		}
+	})
+	t.Cleanup(func() { _ = up.Close(); _ = hears.Wait() })
+	return func(content string) {
+		r, err := up.Call(ctx, legacy.Chat(user, "message", []legacy.DraftRow{{
+			GID: legacy.MessageGID("desk-" + content), CGID: legacy.ChatGID(room), User: user, Type: "normal", ContentType: "text", Content: content,
+		}}))
+		require.NoError(t, err)
+		require.Equal(t, legacy.Success, r.Result)
+	}
+}
