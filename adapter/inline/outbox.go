@@ -32,7 +32,7 @@ type outbox struct {
 	waiting []parcel
 	sent    []parcel // under way, oldest first
 	named   map[string]parcel
-	names   []string // of named, oldest first
+	names   []string      // of named, oldest first
 	idle    chan struct{} // closed when nothing waits or is under way; nil if nobody wants to know
 }
 
