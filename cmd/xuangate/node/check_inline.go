@@ -34,7 +34,7 @@ func (c Config) checkInline(ctx context.Context) (found []Finding) {
 		if i > 0 {
 			setting = "legacy.inline.others: " + at.Name
 		}
-		found = append(found, c.checkChatServer(ctx, setting, at, key)...)
+		found = append(found, c.checkCaller(ctx, setting, at, key)...)
 	}
 	for _, risk := range c.Legacy.XXD.risks() {
 		found = append(found, Finding{false, risk})
@@ -45,8 +45,8 @@ func (c Config) checkInline(ctx context.Context) (found []Finding) {
 	)
 }
 
-// checkChatServer tries one chat server. Where no node runs yet, this check stands in for it.
-func (c Config) checkChatServer(ctx context.Context, setting string, at inline.Site, key legacy.Key) []Finding {
+// checkCaller tries one chat server. Where no node runs yet, this check stands in for it.
+func (c Config) checkCaller(ctx context.Context, setting string, at inline.Site, key legacy.Key) []Finding {
 	server, err := xxd.New(at.XXD)
 	if err != nil {
 		return []Finding{{true, setting + ": " + err.Error()}}
