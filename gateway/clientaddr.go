@@ -14,7 +14,7 @@ var forwardingHeaders = []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"}
 // zero Addr where that cannot be told.
 func (s *Server) clientAddr(r *http.Request) netip.Addr {
 	addr := peerAddr(r)
-	if !contains(s.trustedProxies, addr) {
+	if !contains(s.rules.Load().trustedProxies, addr) {
 		return addr
 	}
 	// Each proxy adds its own peer at the end, so what stands left of an untrusted address may be invented.
@@ -32,7 +32,7 @@ func (s *Server) clientAddr(r *http.Request) netip.Addr {
 			}
 			next = port.Addr()
 		}
-		if addr = next.Unmap().WithZone(""); !contains(s.trustedProxies, addr) {
+		if addr = next.Unmap().WithZone(""); !contains(s.rules.Load().trustedProxies, addr) {
 			break
 		}
 	}
@@ -41,7 +41,7 @@ func (s *Server) clientAddr(r *http.Request) netip.Addr {
 
 // forwarded says whether a request claims to come through a proxy that is not a trusted one.
 func (s *Server) forwarded(r *http.Request) bool {
-	return !contains(s.trustedProxies, peerAddr(r)) &&
+	return !contains(s.rules.Load().trustedProxies, peerAddr(r)) &&
 		slices.ContainsFunc(forwardingHeaders, func(name string) bool { return r.Header.Get(name) != "" })
 }
 

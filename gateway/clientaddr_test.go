@@ -9,7 +9,8 @@ import (
 )
 
 func TestClientAddr(t *testing.T) {
-	s := &Server{trustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
+	s := &Server{}
+	s.rules.Store(&rules{trustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}})
 	for _, c := range []struct{ rule, peer, forwarded, want string }{
 		{"the socket's, without proxies", "192.0.2.1:5", "", "192.0.2.1"},
 		{"an untrusted peer's word counts nothing", "192.0.2.1:5", "127.0.0.1", "192.0.2.1"},

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -59,17 +60,13 @@ type Config struct {
 
 // A Server answers the facade's operations. Run must be running while it serves.
 type Server struct {
-	legacy         *adapter.Adapter
-	events         eventlog.Log
-	logins         login.Store
-	away           func() error
-	log            *slog.Logger
-	innerKey       string
-	innerAllow     []netip.Prefix
-	trustedProxies []netip.Prefix
-	tokenTTL       time.Duration
-	origins        []string
-	chat           bool
+	legacy *adapter.Adapter
+	events eventlog.Log
+	logins login.Store
+	away   func() error
+	log    *slog.Logger
+	rules  atomic.Pointer[rules]
+	chat   bool
 
 	operations    map[string]*operation
 	public, inner http.Handler
@@ -79,8 +76,6 @@ type Server struct {
 	presence      *presence
 	health        health
 }
-
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 // New makes a Server; nothing runs yet.
 func New(c Config) (*Server, error) {
@@ -93,23 +88,14 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away,
-		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
-		innerKey:       c.InnerKey,
-		innerAllow:     loopback,
-		trustedProxies: c.TrustedProxies,
-		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
-		origins:        c.Origins,
-		chat:           c.Chat,
-		operations:     operations,
-		streams: newStreams(StreamLimits{
-			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
-		}),
-		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
-		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
+		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
+		chat:       c.Chat,
+		operations: operations,
+		streams:    newStreams(c.Streams.orDefault()),
+		uploads:    newTransfers("uploads", uploadsPerUser, uploadsPerNode),
+		downloads:  newTransfers("downloads", downloadsPerUser, downloadsPerNode),
 	}
-	if len(c.InnerAllow) > 0 {
-		s.innerAllow = c.InnerAllow
-	}
+	s.rules.Store(c.rules())
 	s.presence = newPresence(s.legacy, s.events, c.Leases, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
 	public := s.handler(func(path string) bool { return c.InnerShared || !isInner(path) })

@@ -36,7 +36,9 @@ type Finding struct {
 // be reached, does it understand the key, is the operator an account of its own. It changes nothing there, and takes at
 // most a few times legacy.timeout.
 func Check(ctx context.Context, c Config) (found []Finding) {
-	for _, err := range c.Validate() {
+	found = c.openSecrets()
+	c, wrong := c.settle()
+	for _, err := range wrong {
 		found = append(found, Finding{true, err.Error()})
 	}
 	var unset faults

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -34,10 +33,12 @@ import (
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
 func Run(ctx context.Context, c Config) (err error) {
-	if err := errors.Join(c.Validate()...); err != nil {
+	c, wrong := c.settle()
+	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
-	log := c.logger()
+	level := new(slog.LevelVar)
+	log := c.logger(level)
 	shared, err := c.stores(log)
 	if err != nil {
 		return err
@@ -66,12 +67,10 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer closeIdle()
-	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log,
-		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
-		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
-		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
-	})
+	facade := c.facade()
+	facade.Legacy, facade.Events, facade.Logins, facade.Log = translation, events, logins, log
+	facade.Away, facade.Leases = shared.away, shared.leases
+	gate, err = gateway.New(facade)
 	if err != nil {
 		return err
 	}
@@ -80,7 +79,22 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	c.announce(log, doors)
-	return serve(ctx, c.Drain, doors, gate, translation)
+	again := &reloader{now: c, log: log, level: level, gate: gate}
+	for _, d := range doors {
+		if d.certificate != nil {
+			again.certificates = append(again.certificates, d.certificate)
+		}
+	}
+	return serve(ctx, c.Drain, doors, gate, translation, again)
+}
+
+// facade are the gateway's own settings.
+func (c Config) facade() gateway.Config {
+	return gateway.Config{
+		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
+		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
+		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
+	}
 }
 
 // folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
@@ -203,29 +217,6 @@ func (c Config) signIns(a *adapter.Config, idle time.Duration, onKickoff string)
 	}
 }
 
-// A door is a listener and what answers behind it.
-type door struct {
-	listener net.Listener
-	server   *http.Server
-}
-
-// open opens the API's listener, and /inner's unless it has none; all of them, or none and an error.
-func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger) ([]door, error) {
-	api, err := listen(ctx, "addr", c.Addr)
-	if err != nil {
-		return nil, err
-	}
-	doors := []door{{api, newServer(gate.Public(), log)}}
-	if c.Dev || c.Inner.Addr == "" {
-		return doors, nil
-	}
-	inner, err := listen(ctx, "inner.addr", c.Inner.Addr)
-	if err != nil {
-		return nil, errors.Join(err, api.Close())
-	}
-	return append(doors, door{inner, newServer(gate.Inner(), log)}), nil
-}
-
 // announce tells the operator, and whoever waits for it, that the node listens.
 func (c Config) announce(log *slog.Logger, doors []door) {
 	at := Addresses{API: doors[0].listener.Addr()}
@@ -279,15 +270,19 @@ func (x XXD) risks() (risks []string) {
 
 // serve runs all parts until ctx ends or one of them fails, then ends them in the order that loses nothing: streams are
 // told to come back elsewhere, requests finish, and what stands behind the API goes last.
-func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter) error {
+func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter, again *reloader) error {
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	parts, behind := errgroup.WithContext(behind)
 	parts.Go(func() error { return translation.Run(behind) })
 	parts.Go(func() error { return gate.Run(behind) })
+	parts.Go(func() error { return again.run(behind) })
+	for _, c := range again.certificates {
+		parts.Go(func() error { return c.watch(behind) })
+	}
 	for _, d := range doors {
 		parts.Go(func() error {
-			if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := d.serve(); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
 			}
 			return nil
@@ -308,23 +303,11 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 	return parts.Wait()
 }
 
-// shut closes the listeners, waits for the requests under way until limit ends, and cuts what is left then.
-func shut(limit context.Context, doors []door) error {
-	var all errgroup.Group
-	for _, d := range doors {
-		all.Go(func() error {
-			if err := d.server.Shutdown(limit); err != nil {
-				return d.server.Close()
-			}
-			return nil
-		})
-	}
-	return all.Wait()
-}
-
-func (c Config) logger() *slog.Logger {
+// logger writes from level on, which it sets and which may be changed at any time.
+func (c Config) logger(level *slog.LevelVar) *slog.Logger {
+	level.Set(c.Log.Level)
 	to := cmp.Or[io.Writer](c.LogTo, os.Stderr)
-	o := &slog.HandlerOptions{Level: c.Log.Level}
+	o := &slog.HandlerOptions{Level: level}
 	if c.Log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(to, o))
 	}

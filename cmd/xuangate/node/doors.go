@@ -1,0 +1,77 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/xuangate/xuangate/gateway"
+)
+
+// A door is a listener and what answers behind it.
+type door struct {
+	listener    net.Listener
+	server      *http.Server
+	certificate *certificate // nil where plain HTTP is spoken
+}
+
+// open opens the API's listener, and /inner's unless it has none; all of them, or none and an error.
+func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger) ([]door, error) {
+	api, err := c.TLS.door(ctx, "addr", c.Addr, gate.Public(), log)
+	if err != nil {
+		return nil, err
+	}
+	doors := []door{api}
+	if c.Dev || c.Inner.Addr == "" {
+		return doors, nil
+	}
+	inner, err := c.Inner.TLS.door(ctx, "inner.addr", c.Inner.Addr, gate.Inner(), log)
+	if err != nil {
+		return nil, errors.Join(err, api.listener.Close())
+	}
+	return append(doors, inner), nil
+}
+
+// door opens one listener.
+func (t TLS) door(ctx context.Context, setting, addr string, h http.Handler, log *slog.Logger) (door, error) {
+	cert, err := newCertificate(t, log)
+	if err != nil {
+		return door{}, fmt.Errorf("the certificate of %s: %w", setting, err)
+	}
+	l, err := listen(ctx, setting, addr)
+	if err != nil {
+		return door{}, err
+	}
+	d := door{l, newServer(h, log), cert}
+	if cert != nil {
+		d.server.TLSConfig = cert.config()
+	}
+	return d, nil
+}
+
+// serve answers what comes through the door until its server is shut or closed.
+func (d door) serve() error {
+	if d.certificate != nil {
+		return d.server.ServeTLS(d.listener, "", "")
+	}
+	return d.server.Serve(d.listener)
+}
+
+// shut closes the listeners, waits for the requests under way until limit ends, and cuts what is left then.
+func shut(limit context.Context, doors []door) error {
+	var all errgroup.Group
+	for _, d := range doors {
+		all.Go(func() error {
+			if err := d.server.Shutdown(limit); err != nil {
+				return d.server.Close()
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
