@@ -16,7 +16,7 @@ import (
 // table is compared with them. Those tagged reload take effect while the node runs (reload.go). A setting is named by its path, legacy.xxb.own_presence; durations are written 10s, 5m, 720h.
 type Config struct {
 	Addr           string         `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
-	TrustedProxies []netip.Prefix `reload:"" help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
+	TrustedProxies []netip.Prefix `reload:"" help:"Address ranges of proxies whose X-Forwarded-For, or else Forwarded, is believed. Without them the client's address is the socket's."`
 	Origins        []string       `reload:"" help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
 	TokenTTL       time.Duration  `reload:"" default:"720h" help:"How long a token lives. At least 1m."`
 	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`

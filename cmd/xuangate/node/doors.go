@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,6 +36,19 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 		return nil, errors.Join(err, api.listener.Close())
 	}
 	return append(doors, inner), nil
+}
+
+// inClear is a warning where /inner's key travels unencrypted beyond this machine; empty where it does not. It is none of the
+// faults, for in a container something else often speaks TLS in front.
+func (i Inner) inClear() string {
+	host, _, err := net.SplitHostPort(i.Addr)
+	if err != nil || i.TLS.on() || host == "localhost" {
+		return ""
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Unmap().IsLoopback() {
+		return ""
+	}
+	return "inner.addr: is no loopback address and has no TLS, so whoever is in between reads the inner key; set inner.tls.cert_file and inner.tls.key_file"
 }
 
 // door opens one listener.

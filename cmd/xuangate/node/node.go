@@ -233,6 +233,9 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 		attrs = append(attrs, "inner", at.Inner.String())
 	}
 	log.Info("listening", attrs...)
+	if risk := c.Inner.inClear(); risk != "" && at.Inner != nil {
+		log.Warn(risk)
+	}
 	switch {
 	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)

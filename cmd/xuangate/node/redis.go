@@ -152,6 +152,9 @@ func (r Redis) check(ctx context.Context) []Finding {
 		found = append(found, Finding{false, "redis.addr: Redis throws keys away when its memory is full (maxmemory-policy " + policy +
 			"), so users may be signed out and events lost; set noeviction"})
 	}
+	if now, err := client.Time(ctx).Result(); err == nil {
+		found = append(found, skewed("redis.addr: the clock of Redis", time.Until(now))...)
+	}
 	return found
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -52,6 +54,36 @@ func (t TLS) load() (*tls.Certificate, error) {
 		return nil, fmt.Errorf("%s with %s is no certificate and its key: %w", t.CertFile, t.KeyFile, err)
 	}
 	return &pair, nil
+}
+
+// renewal is how long before its end a certificate is worth a note: automatic renewals come earlier.
+const renewal = 14 * 24 * time.Hour
+
+// check says for whom and until when the certificate is good. One that has ended is a fault.
+func (t TLS) check(key string) []Finding {
+	if !t.on() {
+		return nil
+	}
+	pair, err := t.load()
+	if err != nil {
+		return nil // Validate has said so
+	}
+	names := slices.Clone(pair.Leaf.DNSNames)
+	for _, ip := range pair.Leaf.IPAddresses {
+		names = append(names, ip.String())
+	}
+	left, end := time.Until(pair.Leaf.NotAfter), pair.Leaf.NotAfter.UTC().Format(time.DateOnly)
+	switch {
+	case left <= 0:
+		return []Finding{{true, fmt.Sprintf("%s.cert_file: the certificate ended on %s; renew it", key, end)}}
+	case time.Now().Before(pair.Leaf.NotBefore):
+		return []Finding{{true, fmt.Sprintf("%s.cert_file: the certificate is good from %s on only; is the clock right?", key, pair.Leaf.NotBefore.UTC().Format(time.DateOnly))}}
+	case len(names) == 0:
+		return []Finding{{true, key + ".cert_file: the certificate names no host, and clients go by no other name than its subject alternative ones; have it made anew with them"}}
+	case left < renewal:
+		return []Finding{{false, fmt.Sprintf("%s.cert_file: the certificate ends on %s; renew it before", key, end)}}
+	}
+	return []Finding{{false, fmt.Sprintf("%s.cert_file: the certificate is for %s, until %s", key, strings.Join(names, ", "), end)}}
 }
 
 // A certificate is what one listener proves itself with. watch keeps it as its files are; get may be called from any goroutine.

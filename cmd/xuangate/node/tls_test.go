@@ -27,11 +27,16 @@ import (
 // issue writes a self-signed certificate for 127.0.0.1 over these files.
 func issue(t *testing.T, files node.TLS, name string) {
 	t.Helper()
+	issueUntil(t, files, name, time.Now().Add(time.Hour))
+}
+
+func issueUntil(t *testing.T, files node.TLS, name string, end time.Time) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	like := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end,
 	}
 	cert, err := x509.CreateCertificate(rand.Reader, like, like, key.Public(), key)
 	require.NoError(t, err)
@@ -123,4 +128,36 @@ func TestTLS(t *testing.T) {
 		require.Equal(t, "two", shown(t))
 	})
 	n.stop(t)
+}
+
+func TestCheckCertificate(t *testing.T) {
+	s, files := backend(t), certificateFiles(t)
+	check := func() []node.Finding {
+		c := before(s)
+		c.TLS = files
+		return node.Check(t.Context(), c)
+	}
+	require.ErrorContains(t, node.Config{TLS: node.TLS{KeyFile: "x"}}.Validate()[1], "tls.cert_file: is missing")
+	require.True(t, check()[0].Fault, "no such file")
+
+	issueUntil(t, files, "x", time.Now().Add(-time.Hour))
+	require.True(t, check()[0].Fault)
+	require.Contains(t, check()[0].Text, "tls.cert_file: the certificate ended on ")
+	issueUntil(t, files, "x", time.Now().Add(24*time.Hour))
+	require.Contains(t, check()[0].Text, "tls.cert_file: the certificate ends on ")
+	issueUntil(t, files, "x", time.Now().Add(1000*time.Hour))
+	require.Contains(t, check()[0].Text, "tls.cert_file: the certificate is for 127.0.0.1, until ")
+}
+
+func TestCheckInnerInClear(t *testing.T) {
+	c := before(backend(t))
+	for addr, want := range map[string]bool{"127.0.0.1:0": false, "[::1]:8081": false, "localhost:8081": false, "10.0.0.5:8081": true, ":8081": true, "0.0.0.0:8081": true} {
+		c.Inner.Addr = addr
+		warned := false
+		for _, f := range node.Check(t.Context(), c) {
+			warned = warned || strings.HasPrefix(f.Text, "inner.addr: is no loopback address and has no TLS")
+			require.False(t, f.Fault, f.Text)
+		}
+		require.Equal(t, want, warned, addr)
+	}
 }
