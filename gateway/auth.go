@@ -108,13 +108,14 @@ func readToken(r *http.Request, inQuery bool) (login.Token, error) {
 // checkInner guards /inner: a key must be configured, the client's address must be allowed and beyond doubt, and the key
 // must be right. The comparison tells nothing by its time, not even the key's length.
 func (s *Server) checkInner(r *http.Request) error {
-	if s.innerKey == "" {
+	rules := s.rules.Load()
+	if rules.innerKey == "" {
 		return refuse(model.NotAllowed, "the inner interface is off: no inner key is configured")
 	}
-	if s.forwarded(r) || !contains(s.innerAllow, s.clientAddr(r)) {
+	if s.forwarded(r) || !contains(rules.innerAllow, s.clientAddr(r)) {
 		return refuse(model.NotAllowed, "the inner interface is not open to your address")
 	}
-	given, want := sha256.Sum256([]byte(r.Header.Get("X-Inner-Key"))), sha256.Sum256([]byte(s.innerKey))
+	given, want := sha256.Sum256([]byte(r.Header.Get("X-Inner-Key"))), sha256.Sum256([]byte(rules.innerKey))
 	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
 		return refuse(model.NotAllowed, "X-Inner-Key is missing or wrong")
 	}

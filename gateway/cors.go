@@ -22,7 +22,7 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		h.Add(echo.HeaderVary, echo.HeaderOrigin)
 		preflight := r.Method == http.MethodOptions && r.Header.Get(echo.HeaderAccessControlRequestMethod) != ""
-		if !slices.Contains(s.origins, origin) {
+		if !slices.Contains(s.rules.Load().origins, origin) {
 			if preflight {
 				return refuse(model.NotAllowed, "pages of this origin may not call us; it is not among the configured origins")
 			}
@@ -44,7 +44,7 @@ func (s *Server) cors(next echo.HandlerFunc) echo.HandlerFunc {
 // of the configured ones. Browsers ask nobody before they open one, so this check is all there is.
 func (s *Server) allowedOrigin(r *http.Request) bool {
 	origin := r.Header.Get(echo.HeaderOrigin)
-	if origin == "" || slices.Contains(s.origins, origin) {
+	if origin == "" || slices.Contains(s.rules.Load().origins, origin) {
 		return true
 	}
 	u, err := url.Parse(origin)

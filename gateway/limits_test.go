@@ -79,7 +79,7 @@ func TestLimits(t *testing.T) {
 func TestLimitsOverHTTP(t *testing.T) {
 	limited := func(t *testing.T, c LimitsConfig) *world {
 		return newWorld(t, func(config *Config) {
-			config.Limits = NewLimits(c)
+			config.Limits = c
 			config.TrustedProxies = loopback
 			config.InnerAllow = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
 		})

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -59,7 +60,7 @@ type Config struct {
 	// Streams bound the open streams and polls. Defaults: 50,000 on this server, 100 of one user, 10,000 from one address.
 	Streams StreamLimits
 	// Limits bound requests. Default: none are.
-	Limits *Limits
+	Limits LimitsConfig
 	// Guard keeps wrong passwords from the chat server, which locks accounts for them. Default: one of this server alone.
 	Guard *login.Guard
 	// Audit gets a record of each sign-in, token, kick and inner operation. Default: Log.
@@ -68,21 +69,17 @@ type Config struct {
 
 // A Server answers the facade's operations. Run must be running while it serves.
 type Server struct {
-	legacy         *adapter.Adapter
-	events         eventlog.Log
-	logins         login.Store
-	away           func() error
-	nodes          *Nodes
-	log            *slog.Logger
-	innerKey       string
-	innerAllow     []netip.Prefix
-	trustedProxies []netip.Prefix
-	tokenTTL       time.Duration
-	origins        []string
-	chat           bool
-	limits         *Limits
-	guard          *login.Guard
-	auditLog       *slog.Logger
+	legacy   *adapter.Adapter
+	events   eventlog.Log
+	logins   login.Store
+	away     func() error
+	nodes    *Nodes
+	log      *slog.Logger
+	rules    atomic.Pointer[rules]
+	chat     bool
+	limits   *Limits
+	guard    *login.Guard
+	auditLog *slog.Logger
 
 	operations    map[string]*operation
 	public, inner http.Handler
@@ -92,8 +89,6 @@ type Server struct {
 	presence      *presence
 	health        health
 }
-
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 // New makes a Server; nothing runs yet.
 func New(c Config) (*Server, error) {
@@ -106,31 +101,19 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away, nodes: c.Nodes,
-		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
-		innerKey:       c.InnerKey,
-		innerAllow:     loopback,
-		trustedProxies: c.TrustedProxies,
-		tokenTTL:       cmp.Or(c.TokenTTL, 30*24*time.Hour),
-		origins:        c.Origins,
-		chat:           c.Chat,
-		limits:         c.Limits,
-		guard:          c.Guard,
-		auditLog:       cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
-		operations:     operations,
-		streams: newStreams(StreamLimits{
-			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
-		}),
-		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
-		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
+		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
+		chat:       c.Chat,
+		limits:     NewLimits(c.Limits),
+		guard:      c.Guard,
+		auditLog:   cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
+		operations: operations,
+		streams:    newStreams(c.Streams.orDefault()),
+		uploads:    newTransfers("uploads", uploadsPerUser, uploadsPerNode),
+		downloads:  newTransfers("downloads", downloadsPerUser, downloadsPerNode),
 	}
-	if s.limits == nil {
-		s.limits = NewLimits(LimitsConfig{})
-	}
+	s.rules.Store(c.rules())
 	if s.guard == nil {
 		s.guard = login.NewGuard(login.NewMemoryStandings())
-	}
-	if len(c.InnerAllow) > 0 {
-		s.innerAllow = c.InnerAllow
 	}
 	s.presence = newPresence(s.legacy, s.events, c.Leases, c.Nodes, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }

@@ -116,7 +116,7 @@ func (s *Server) issue(ctx context.Context, session model.Session, platform int)
 	if err != nil {
 		return login.Issued{}, err
 	}
-	issued, err := s.logins.Create(ctx, u, platform, time.Now().Add(s.tokenTTL))
+	issued, err := s.logins.Create(ctx, u, platform, time.Now().Add(s.rules.Load().tokenTTL))
 	if err != nil {
 		return login.Issued{}, fmt.Errorf("create login: %w", err)
 	}

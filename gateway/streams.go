@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -35,11 +36,15 @@ type StreamLimits struct {
 	Address int
 }
 
+// orDefault has the defaults in place of zeros.
+func (l StreamLimits) orDefault() StreamLimits {
+	return StreamLimits{Node: cmp.Or(l.Node, 50_000), User: cmp.Or(l.User, 100), Address: cmp.Or(l.Address, 10_000)}
+}
+
 // streams are the open streams and polls of this server.
 type streams struct {
-	limits StreamLimits
-
 	mu        sync.Mutex
+	limits    StreamLimits
 	users     map[legacy.UserID][]*stream // oldest first, without those that are being ended
 	addresses map[netip.Prefix]int
 	open      map[*stream]struct{}
@@ -61,6 +66,13 @@ func newStreams(limits StreamLimits) *streams {
 		limits: limits, users: map[legacy.UserID][]*stream{}, addresses: map[netip.Prefix]int{}, open: map[*stream]struct{}{},
 		empty: make(chan struct{}),
 	}
+}
+
+// limit has other limits hold for streams that are opened from now on.
+func (s *streams) limit(l StreamLimits) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limits = l
 }
 
 // enter counts a new stream of u in, which comes from an address. The stream lives with the returned context.

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -16,6 +20,7 @@ type commandLine struct {
 	Dev         dev         `cmd:"" help:"Try it: a gateway on a chat server of its own, with users to sign in as."`
 	Serve       serve       `cmd:"" help:"Stand in front of a chat server until SIGTERM."`
 	CheckConfig checkConfig `cmd:"" help:"Name every fault of the settings, and try the chat server with them."`
+	PrintConfig printConfig `cmd:"" help:"Print a configuration file with every setting, what it means and what it is set to, without secrets."`
 	Version     version     `cmd:"" help:"Print the version."`
 }
 
@@ -48,8 +53,21 @@ func (c *serve) Run(ctx context.Context, s *settings, to output) error {
 	if err := s.check(c.Node); err != nil {
 		return err
 	}
-	c.Node.LogTo = to.err
+	hangup := make(chan os.Signal, 1) // any number of signals ask for one reading
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	c.Node.LogTo, c.Node.Hangup, c.Node.Again = to.err, hangup, s.again
 	return node.Run(ctx, c.Node)
+}
+
+type printConfig struct{ settled }
+
+// Run prints the settings as a file, unless one of them could not be read: it would be missing there.
+func (c *printConfig) Run(s *settings, to output) error {
+	if err := errors.Join(s.faults...); err != nil {
+		return err
+	}
+	return c.Node.Print(to.out)
 }
 
 type checkConfig struct{ settled }

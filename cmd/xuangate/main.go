@@ -26,7 +26,7 @@ type output struct{ out, err io.Writer }
 // run runs one command line to its end, or until ctx ends. It answers the exit code: 0, or 1 after saying what is wrong.
 // env is os.LookupEnv, or a test's own.
 func run(ctx context.Context, args []string, env func(string) (string, bool), to output) int {
-	s := &settings{env: env}
+	s := &settings{args: args, env: env}
 	command, err := parse(&commandLine{}, args, s, to)
 	if err == nil {
 		command.BindTo(ctx, (*context.Context)(nil))

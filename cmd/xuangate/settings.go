@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 // settings is where kong finds what the command line leaves open: the environment first, then the file. kong itself
 // would let the file win over the environment and stop at the first value it cannot read; here every fault is kept.
 type settings struct {
+	args   []string // the command line
 	env    func(name string) (string, bool)
 	path   string
 	file   map[string]entry // by key: legacy.xxb.own_presence
@@ -188,6 +190,16 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// again reads the settings of `xuangate serve` anew, from where these came from.
+func (s *settings) again() (node.Config, []error) {
+	var line commandLine
+	fresh := &settings{args: s.args, env: s.env}
+	if _, err := parse(&line, s.args, fresh, output{io.Discard, io.Discard}); err != nil {
+		return node.Config{}, append(fresh.faults, err)
+	}
+	return line.Serve.Node, fresh.faults
 }
 
 // check is every fault of the sources, and of what came of them, one per line.

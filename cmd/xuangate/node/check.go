@@ -36,9 +36,16 @@ type Finding struct {
 // be reached, does it understand the key, is the operator an account of its own. It changes nothing there, and takes at
 // most a few times legacy.timeout.
 func Check(ctx context.Context, c Config) (found []Finding) {
-	for _, err := range c.Validate() {
+	found = c.openSecrets()
+	c, wrong := c.settle()
+	for _, err := range wrong {
 		found = append(found, Finding{true, err.Error()})
 	}
+	if risk := c.Inner.inClear(); risk != "" {
+		found = append(found, Finding{false, risk})
+	}
+	found = append(found, c.TLS.check("tls")...)
+	found = append(found, c.Inner.TLS.check("inner.tls")...)
 	var unset faults
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found
@@ -76,14 +83,19 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if !files.Fault {
 		found = append(found, files)
 	}
-	if skew.Abs() > maxSkew {
-		side := "ahead of"
-		if skew < 0 {
-			side = "behind"
-		}
-		found = append(found, Finding{false, fmt.Sprintf("legacy.xxb.url: the chat server's clock is %s %s ours; let NTP set both", skew.Abs().Round(time.Minute), side)})
+	return append(found, skewed("legacy.xxb.url: the chat server's clock", skew)...)
+}
+
+// skewed is a note on a clock that is not as ours.
+func skewed(whose string, ahead time.Duration) []Finding {
+	if ahead.Abs() <= maxSkew {
+		return nil
 	}
-	return found
+	side := "ahead of"
+	if ahead < 0 {
+		side = "behind"
+	}
+	return []Finding{{false, fmt.Sprintf("%s is %s %s ours; let NTP set both", whose, ahead.Abs().Round(10*time.Second), side)}}
 }
 
 // checkFolder tries the directory of files.

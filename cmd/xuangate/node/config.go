@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -12,16 +13,18 @@ import (
 
 // Config is every setting of a node. Its tags are the one place that names a setting, its default and what it means:
 // cmd/xuangate makes the flags, the environment variables, the keys of the file and the help from them, and README.md's
-// table is compared with them. A setting is named by its path, legacy.xxb.own_presence; durations are written 10s, 5m, 720h.
+// table is compared with them. Those tagged reload take effect while the node runs (reload.go). A setting is named by its path, legacy.xxb.own_presence; durations are written 10s, 5m, 720h.
 type Config struct {
 	Addr           string         `default:"127.0.0.1:8080" help:"Where the API listens, HOST:PORT."`
-	TrustedProxies []netip.Prefix `help:"Address ranges of proxies whose X-Forwarded-For is believed. Without them the client's address is the socket's."`
-	Origins        []string       `help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
-	TokenTTL       time.Duration  `default:"720h" help:"How long a token lives. At least 1m."`
+	TrustedProxies []netip.Prefix `reload:"" help:"Address ranges of proxies whose X-Forwarded-For, or else Forwarded, is believed. Without them the client's address is the socket's."`
+	Origins        []string       `reload:"" help:"Web origins (https://chat.example.com) whose pages may call the API, besides its own."`
+	TokenTTL       time.Duration  `reload:"" default:"720h" help:"How long a token lives. At least 1m."`
 	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
+	SecretKeyFile  SecretFile     `help:"File that holds secret_key."`
 	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
 	Node     Node     `embed:"" prefix:"node."`
+	TLS      TLS      `embed:"" prefix:"tls."`
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
 	Limits   Limits   `embed:"" prefix:"limits."`
@@ -36,6 +39,10 @@ type Config struct {
 	Dev bool `kong:"-"`
 	// Ready is called once, when all listeners are open. Nil is fine.
 	Ready func(Addresses) `kong:"-"`
+	// Hangup asks for the settings to be read again, by Again. Nil: never.
+	Hangup <-chan os.Signal `kong:"-"`
+	// Again reads the settings from where they came from; with every fault of these sources. Needed with Hangup alone.
+	Again func() (Config, []error) `kong:"-"`
 	// LogTo is where the log goes; nil means standard error.
 	LogTo io.Writer `kong:"-"`
 }
@@ -65,34 +72,37 @@ type Node struct {
 // Inner is who may call /inner/*, a company's own systems.
 type Inner struct {
 	Addr     string         `default:"127.0.0.1:8081" help:"Where /inner/* listens, HOST:PORT; another one than addr. Empty: nowhere."`
-	Key      Secret         `help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
-	Allow    []netip.Prefix `default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
+	TLS      TLS            `embed:"" prefix:"tls."`
+	Key      Secret         `reload:"" help:"What callers of /inner/* send as X-Inner-Key, at least 32 characters. Empty: they are all refused (10003)."`
+	KeyFile  SecretFile     `help:"File that holds inner.key."`
+	Allow    []netip.Prefix `reload:"" default:"127.0.0.0/8,::1/128" help:"Address ranges that may call /inner/*; with an empty list, loopback."`
 	Operator string         `default:"admin" help:"Account that /inner/* acts as in the chat server; it must exist there."`
 	Calls    []string       `help:"Calls of the chat server that /inner/call may make, such as chat/members. It checks no permissions, so list what is needed alone."`
 	// OperatorPassword has no use in mode xxb, where anybody can be acted as.
-	OperatorPassword Secret `help:"The operator's password, for modes xxd and v1, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
+	OperatorPassword     Secret     `help:"The operator's password, for modes xxd and v1, where /inner/* acts over the operator's own sign-in. Empty: it works once the operator has signed in."`
+	OperatorPasswordFile SecretFile `help:"File that holds inner.operator_password."`
 }
 
 // Streams bound the open /notify streams and polls.
 type Streams struct {
-	PerNode    int `default:"50000" help:"How many streams and polls may be open on this node; more are refused (10002). An idle one takes 10 to 40 kB."`
-	PerUser    int `default:"100" help:"How many one user may have open; a further one ends the oldest (superseded)."`
-	PerAddress int `default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
+	PerNode    int `reload:"" default:"50000" help:"How many streams and polls may be open on this node; more are refused (10002). An idle one takes 10 to 40 kB."`
+	PerUser    int `reload:"" default:"100" help:"How many one user may have open; a further one ends the oldest (superseded)."`
+	PerAddress int `reload:"" default:"10000" help:"How many may come from one client address, or one /64 of IPv6; more are refused (10009). Behind a proxy set trusted_proxies, or all clients are one address."`
 }
 
 // Limits bound what clients may do on this node; several nodes let as many times as much through. 0 is no limit.
 type Limits struct {
-	TokenRate    float64 `default:"100" help:"Requests a second of one token; more are refused (10009). 0: as many as it likes; so for the other rates."`
-	TokenBurst   int     `default:"1000" help:"How many of them at once after a quiet time."`
-	AddressRate  float64 `default:"1000" help:"Requests a second from one client address, or one /64 of IPv6. Behind a proxy set trusted_proxies, or all clients are one address."`
-	AddressBurst int     `default:"20000" help:"How many of them at once after a quiet time; more than the clients behind one address that come back together."`
-	SignInRate   float64 `default:"1" help:"Tries at /login a second from one client address."`
-	SignInBurst  int     `default:"300" help:"How many of them at once after a quiet time."`
-	AccountRate  float64 `default:"0.2" help:"Tries at /login a second to one account from one client address."`
-	AccountBurst int     `default:"60" help:"How many of them at once after a quiet time."`
-	Connections  int     `default:"65000" help:"How many connections clients may have open to the API; more are closed at once. 0: as many as there are file descriptors."`
-	AcceptRate   float64 `default:"2000" help:"New connections a second; more wait. 0: as they come."`
-	AcceptBurst  int     `default:"10000" help:"How many of them at once after a quiet time."`
+	TokenRate    float64 `reload:"" default:"100" help:"Requests a second of one token; more are refused (10009). 0: as many as it likes; so for the other rates."`
+	TokenBurst   int     `reload:"" default:"1000" help:"How many of them at once after a quiet time."`
+	AddressRate  float64 `reload:"" default:"1000" help:"Requests a second from one client address, or one /64 of IPv6. Behind a proxy set trusted_proxies, or all clients are one address."`
+	AddressBurst int     `reload:"" default:"20000" help:"How many of them at once after a quiet time; more than the clients behind one address that come back together."`
+	SignInRate   float64 `reload:"" default:"1" help:"Tries at /login a second from one client address."`
+	SignInBurst  int     `reload:"" default:"300" help:"How many of them at once after a quiet time."`
+	AccountRate  float64 `reload:"" default:"0.2" help:"Tries at /login a second to one account from one client address."`
+	AccountBurst int     `reload:"" default:"60" help:"How many of them at once after a quiet time."`
+	Connections  int     `reload:"" default:"65000" help:"How many connections clients may have open to the API; more are closed at once. 0: as many as there are file descriptors."`
+	AcceptRate   float64 `reload:"" default:"2000" help:"New connections a second; more wait. 0: as they come."`
+	AcceptBurst  int     `reload:"" default:"10000" help:"How many of them at once after a quiet time."`
 }
 
 // Web is what people see who open the API's address in a browser. Its documentation at /docs is always there.
@@ -119,9 +129,10 @@ type Legacy struct {
 
 // XXB is where the backend is in modes xxb and inline.
 type XXB struct {
-	URL         string `help:"The backend's address, http://HOST/xuanxuan.php."`
-	Key         Secret `help:"The key that the backend shares with its chat server, 32 characters."`
-	OwnPresence bool   `help:"Whether Xuangate is the only chat server for good, and may set everybody offline in the backend when it starts."`
+	URL         string     `help:"The backend's address, http://HOST/xuanxuan.php."`
+	Key         Secret     `help:"The key that the backend shares with its chat server, 32 characters."`
+	KeyFile     SecretFile `help:"File that holds legacy.xxb.key."`
+	OwnPresence bool       `help:"Whether Xuangate is the only chat server for good, and may set everybody offline in the backend when it starts."`
 }
 
 // XXD is where the chat server is in modes xxd and inline, and how far it is trusted.
@@ -161,9 +172,10 @@ type Files struct {
 
 // API is as which application the node asks the backend for what no user may, in modes xxb and xxd. All of it or nothing.
 type API struct {
-	URL   string `help:"The address at which the backend answers applications, http://HOST/api.php; with legacy.api.code and legacy.api.token. Empty: /inner/send_notification and its kin answer 10007."`
-	Code  string `help:"Code of the application that is registered for Xuangate in the back office."`
-	Token Secret `help:"That application's token."`
+	URL       string     `help:"The address at which the backend answers applications, http://HOST/api.php; with legacy.api.code and legacy.api.token. Empty: /inner/send_notification and its kin answer 10007."`
+	Code      string     `help:"Code of the application that is registered for Xuangate in the back office."`
+	Token     Secret     `help:"That application's token."`
+	TokenFile SecretFile `help:"File that holds legacy.api.token."`
 }
 
 // EventLog is what a client finds when it comes back.
@@ -175,26 +187,7 @@ type EventLog struct {
 
 // Log is what the node tells its operator, on standard error.
 type Log struct {
-	Level     slog.Level `default:"info" help:"debug, info, warn or error."`
+	Level     slog.Level `reload:"" default:"info" help:"debug, info, warn or error."`
 	Format    string     `default:"text" help:"text or json."`
 	AuditFile string     `help:"File to which the audit log is appended, in log.format. Empty: it goes where the log goes."`
 }
-
-// Secret is a key. It prints and logs as [redacted]; string(s) is the key itself.
-type Secret string
-
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "[redacted]"
-}
-
-// GoString keeps the key out of %#v.
-func (s Secret) GoString() string { return s.String() }
-
-// MarshalText keeps the key out of JSON and YAML.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// LogValue keeps the key out of the log.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }

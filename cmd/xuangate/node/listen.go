@@ -26,6 +26,12 @@ const (
 	idleTimeout = 2 * time.Minute
 	// maxHeader bounds a request's head in bytes. Without it one client makes us hold 1 MiB per connection.
 	maxHeader = 64 << 10
+	// maxExchanges bounds the requests and streams that one HTTP/2 connection carries at once. Without it one connection
+	// stands for as many as its client likes, and limits of connections limit nothing.
+	maxExchanges = 250
+	// pingAfter is how long an HTTP/2 connection may say nothing before it is asked whether it is there, and pingTimeout how
+	// long it has to answer. Without them streams to clients that vanished are kept until TCP gives up.
+	pingAfter, pingTimeout = 30 * time.Second, 15 * time.Second
 )
 
 // listen opens an address; its error names the setting and says what to do about it.
@@ -58,6 +64,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 		WriteTimeout:      answerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxExchanges, SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug), // broken handshakes and the like: clients' doing
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -35,10 +34,13 @@ import (
 // settings, an address it cannot listen on, or why a part of it stopped. The chat server need not be there: until it is,
 // operations are answered with 10002.
 func Run(ctx context.Context, c Config) (err error) {
-	if err := errors.Join(c.Validate()...); err != nil {
+	c, wrong := c.settle()
+	if err := errors.Join(wrong...); err != nil {
 		return err
 	}
-	log := c.logger(cmp.Or[io.Writer](c.LogTo, os.Stderr))
+	level := new(slog.LevelVar)
+	level.Set(c.Log.Level)
+	log := c.logger(cmp.Or[io.Writer](c.LogTo, os.Stderr), level)
 	audit, closeAudit, err := c.audit(log)
 	if err != nil {
 		return err
@@ -83,13 +85,11 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer closeIdle()
-	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Nodes: shared.nodes, Log: log,
-		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
-		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
-		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
-		Limits:  gateway.NewLimits(c.Limits.rates()), Guard: shared.guard, Audit: audit,
-	})
+	facade := c.facade()
+	facade.Legacy, facade.Events, facade.Logins, facade.Log = translation, events, logins, log
+	facade.Away, facade.Leases, facade.Nodes = shared.away, shared.leases, shared.nodes
+	facade.Guard, facade.Audit = shared.guard, audit
+	gate, err = gateway.New(facade)
 	if err != nil {
 		return err
 	}
@@ -102,16 +102,26 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer fail(nil)
 	if between != nil {
 		if back, err = c.openBackdoor(alive, between, log, fail); err != nil {
-			return errors.Join(err, shutDoors(doors))
+			return errors.Join(err, abandon(doors))
 		}
 		defer back.close()
 	}
 	c.announce(log, doors, back)
-	err = serve(alive, c.Drain, doors, gate, translation)
+	err = serve(alive, c.Drain, doors, gate, translation, newReloader(c, log, level, gate, doors))
 	if ctx.Err() == nil { // nobody has asked it to end
 		err = errors.Join(err, context.Cause(alive))
 	}
 	return err
+}
+
+// facade are the gateway's own settings.
+func (c Config) facade() gateway.Config {
+	return gateway.Config{
+		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
+		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
+		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
+		Limits:  c.Limits.rates(),
+	}
 }
 
 // folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
@@ -241,29 +251,6 @@ func (c Config) signIns(a *adapter.Config, idle time.Duration, onKickoff string)
 	}
 }
 
-// A door is a listener and what answers behind it.
-type door struct {
-	listener net.Listener
-	server   *http.Server
-}
-
-// open opens the API's listener, and /inner's unless it has none; all of them, or none and an error.
-func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger) ([]door, error) {
-	api, err := listen(ctx, "addr", c.Addr)
-	if err != nil {
-		return nil, err
-	}
-	doors := []door{{limitConnections(api, c.Limits), newServer(gate.Public(), log)}}
-	if c.Dev || c.Inner.Addr == "" {
-		return doors, nil
-	}
-	inner, err := listen(ctx, "inner.addr", c.Inner.Addr)
-	if err != nil {
-		return nil, errors.Join(err, api.Close())
-	}
-	return append(doors, door{inner, newServer(gate.Inner(), log)}), nil
-}
-
 // announce tells the operator, and whoever waits for it, that the node listens.
 func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
 	at := Addresses{API: doors[0].listener.Addr()}
@@ -284,6 +271,9 @@ func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
 		attrs = append(attrs, "backend", at.Backend.String())
 	}
 	log.Info("listening", attrs...)
+	if risk := c.Inner.inClear(); risk != "" && at.Inner != nil {
+		log.Warn(risk)
+	}
 	switch {
 	case c.Legacy.Mode == "xxb" && !c.Dev:
 		log.Warn(onlyServer)
@@ -321,15 +311,19 @@ func (x XXD) risks() (risks []string) {
 
 // serve runs all parts until ctx ends or one of them fails, then ends them in the order that loses nothing: streams are
 // told to come back elsewhere, requests finish, and what stands behind the API goes last.
-func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter) error {
+func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter, again *reloader) error {
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	parts, behind := errgroup.WithContext(behind)
 	parts.Go(func() error { return translation.Run(behind) })
 	parts.Go(func() error { return gate.Run(behind) })
+	parts.Go(func() error { return again.run(behind) })
+	for _, c := range again.certificates {
+		parts.Go(func() error { return c.watch(behind) })
+	}
 	for _, d := range doors {
 		parts.Go(func() error {
-			if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+			if err := d.serve(); !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
 			}
 			return nil
@@ -350,29 +344,6 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 	return parts.Wait()
 }
 
-// shutDoors closes listeners on which nobody serves yet.
-func shutDoors(doors []door) error {
-	var errs []error
-	for _, d := range doors {
-		errs = append(errs, d.listener.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// shut closes the listeners, waits for the requests under way until limit ends, and cuts what is left then.
-func shut(limit context.Context, doors []door) error {
-	var all errgroup.Group
-	for _, d := range doors {
-		all.Go(func() error {
-			if err := d.server.Shutdown(limit); err != nil {
-				return d.server.Close()
-			}
-			return nil
-		})
-	}
-	return all.Wait()
-}
-
 // audit is where the audit log goes.
 func (c Config) audit(log *slog.Logger) (audit *slog.Logger, shut func() error, err error) {
 	if c.Log.AuditFile == "" {
@@ -382,12 +353,12 @@ func (c Config) audit(log *slog.Logger) (audit *slog.Logger, shut func() error, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("log.audit_file: %w", err)
 	}
-	c.Log.Level = slog.LevelInfo // a quieter log is no quieter audit
-	return c.logger(file), file.Close, nil
+	return c.logger(file, slog.LevelInfo), file.Close, nil // a quieter log is no quieter audit
 }
 
-func (c Config) logger(to io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: c.Log.Level}
+// logger writes from a level on, which may be changed at any time if it is a LevelVar.
+func (c Config) logger(to io.Writer, from slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: from}
 	if c.Log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(to, o))
 	}

@@ -28,17 +28,19 @@ const (
 
 // Redis is what several nodes share. Without an address a node shares nothing and keeps everything in memory.
 type Redis struct {
-	Addr             []string      `help:"HOST:PORT of a Redis 7, that several nodes share; of some nodes of a cluster; or of the sentinels, with redis.master_name. Empty: this node stands alone and keeps tokens and events in memory."`
-	Cluster          bool          `help:"Whether a single address is that of a cluster; several addresses without redis.master_name are one."`
-	MasterName       string        `help:"Name of the master that the sentinels watch over."`
-	Username         string        `help:"User of Redis."`
-	Password         Secret        `help:"That user's password, or the one of the server."`
-	SentinelPassword Secret        `help:"Password of the sentinels."`
-	DB               int           `help:"Number of the database; a cluster has 0 only."`
-	TLS              bool          `help:"Whether Redis is spoken to over TLS."`
-	CAFile           string        `help:"PEM file of the authority that signed the certificate of Redis, for redis.tls. Empty: the system's authorities."`
-	Prefix           string        `default:"xuangate" help:"What all keys begin with; another one for each deployment that shares the Redis."`
-	TokenGrace       time.Duration `default:"1m" help:"How long a token that was used lately stays valid while Redis cannot be reached, 0s to 1h."`
+	Addr                 []string      `help:"HOST:PORT of a Redis 7, that several nodes share; of some nodes of a cluster; or of the sentinels, with redis.master_name. Empty: this node stands alone and keeps tokens and events in memory."`
+	Cluster              bool          `help:"Whether a single address is that of a cluster; several addresses without redis.master_name are one."`
+	MasterName           string        `help:"Name of the master that the sentinels watch over."`
+	Username             string        `help:"User of Redis."`
+	Password             Secret        `help:"That user's password, or the one of the server."`
+	PasswordFile         SecretFile    `help:"File that holds redis.password."`
+	SentinelPassword     Secret        `help:"Password of the sentinels."`
+	SentinelPasswordFile SecretFile    `help:"File that holds redis.sentinel_password."`
+	DB                   int           `help:"Number of the database; a cluster has 0 only."`
+	TLS                  bool          `help:"Whether Redis is spoken to over TLS."`
+	CAFile               string        `help:"PEM file of the authority that signed the certificate of Redis, for redis.tls. Empty: the system's authorities."`
+	Prefix               string        `default:"xuangate" help:"What all keys begin with; another one for each deployment that shares the Redis."`
+	TokenGrace           time.Duration `default:"1m" help:"How long a token that was used lately stays valid while Redis cannot be reached, 0s to 1h."`
 }
 
 func (r Redis) shared() bool { return len(r.Addr) > 0 }
@@ -149,6 +151,9 @@ func (r Redis) check(ctx context.Context) []Finding {
 	if policy := info["Memory"]["maxmemory_policy"]; policy != "noeviction" && info["Memory"]["maxmemory"] != "0" {
 		found = append(found, Finding{false, "redis.addr: Redis throws keys away when its memory is full (maxmemory-policy " + policy +
 			"), so users may be signed out and events lost; set noeviction"})
+	}
+	if now, err := client.Time(ctx).Result(); err == nil {
+		found = append(found, skewed("redis.addr: the clock of Redis", time.Until(now))...)
 	}
 	return found
 }

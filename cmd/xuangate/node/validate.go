@@ -25,8 +25,16 @@ var serverName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Validate says what is wrong with the settings, all of it at once: one error per fault, each beginning with the name of
 // its setting. None means the node can be started; whether the chat server answers is Check's question.
 func (c Config) Validate() []error {
+	_, all := c.settle()
+	return all
+}
+
+// validate is Validate of settings whose secrets are in place.
+func (c Config) validate() []error {
 	var f faults
 	f.address("addr", c.Addr)
+	c.TLS.validate(&f, "tls")
+	c.Inner.TLS.validate(&f, "inner.tls")
 	for _, o := range c.Origins {
 		f.origin("origins", o)
 	}
