@@ -21,6 +21,7 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 )
@@ -36,6 +37,9 @@ type Config struct {
 	Leases *Leases
 	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
 	Log *slog.Logger
+
+	// Metrics count what the server does. Nil: some of its own.
+	Metrics *metrics.Metrics
 
 	// InnerKey opens /inner. Empty: /inner is off.
 	InnerKey string
@@ -64,6 +68,7 @@ type Server struct {
 	logins         login.Store
 	away           func() error
 	log            *slog.Logger
+	metrics        *metrics.Metrics
 	innerKey       string
 	innerAllow     []netip.Prefix
 	trustedProxies []netip.Prefix
@@ -91,8 +96,13 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	count := c.Metrics
+	if count == nil {
+		count = metrics.New()
+	}
 	s := &Server{
-		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away,
+		metrics: count,
+		legacy:  c.Legacy, events: c.Events, logins: c.Logins, away: c.Away,
 		log:            cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		innerKey:       c.InnerKey,
 		innerAllow:     loopback,
@@ -103,9 +113,9 @@ func New(c Config) (*Server, error) {
 		operations:     operations,
 		streams: newStreams(StreamLimits{
 			Node: cmp.Or(c.Streams.Node, 50_000), User: cmp.Or(c.Streams.User, 100), Address: cmp.Or(c.Streams.Address, 10_000),
-		}),
-		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode),
-		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode),
+		}, count.LimitHit),
+		uploads:   newTransfers("uploads", uploadsPerUser, uploadsPerNode, count.LimitHit),
+		downloads: newTransfers("downloads", downloadsPerUser, downloadsPerNode, count.LimitHit),
 	}
 	if len(c.InnerAllow) > 0 {
 		s.innerAllow = c.InnerAllow

@@ -21,6 +21,7 @@ type Config struct {
 	SecretKey      Secret         `help:"Seals the passwords that modes xxd and v1 keep while a token of their user lives, and signs the ids of files; at least 32 characters. Empty: a key made at start, so that after a restart users sign in again, and ids of files that a client still has are unknown (10005)."`
 	Drain          time.Duration  `default:"10s" help:"How long the node takes to end after SIGTERM at most, 1s to 60s. Many open streams are ended over the first half of it, so that their clients do not all come back at once."`
 
+	Ops      Ops      `embed:"" prefix:"ops."`
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
 	Web      Web      `embed:"" prefix:"web."`
@@ -42,6 +43,7 @@ type Config struct {
 type Addresses struct {
 	API   net.Addr
 	Inner net.Addr // nil where /inner has no listener of its own
+	Ops   net.Addr // nil where there are no metrics
 }
 
 // Default is a Config with every default; what has none is left empty.
@@ -51,6 +53,12 @@ func Default() Config {
 		panic(err) // a tag of Config is wrong
 	}
 	return c
+}
+
+// Ops is where the operator, and what watches for him, look in.
+type Ops struct {
+	Addr  string `help:"Where /metrics, /livez and /readyz listen, HOST:PORT, such as 127.0.0.1:8082, until the node has ended. It asks for no key: keep it where only your monitoring reaches. Empty: nowhere."`
+	PProf bool   `name:"pprof" help:"Whether Go's profiles are at /debug/pprof there. They hold parts of memory, messages and tokens among them."`
 }
 
 // Inner is who may call /inner/*, a company's own systems.

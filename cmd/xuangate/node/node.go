@@ -26,6 +26,7 @@ import (
 	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gateway"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -45,16 +46,18 @@ func Run(ctx context.Context, c Config) (err error) {
 	shut := shared.open(ctx)
 	defer func() { err = errors.Join(err, shut()) }()
 	events, logins := shared.events, shared.logins
+	count := metrics.New()
 	var gate *gateway.Server // made below; the adapter runs after that
 	files, err := c.folder(log)
 	if err != nil {
 		return err
 	}
 	translation, closeIdle, err := c.adapter(adapter.Config{
-		Log:    log,
-		Folder: files,
-		Claims: shared.claims,
-		Name:   shared.name,
+		Log:     log,
+		Observe: observer(count, log),
+		Folder:  files,
+		Claims:  shared.claims,
+		Name:    shared.name,
 
 		OwnPresence: c.Legacy.Mode == "xxb" && c.Legacy.XXB.OwnPresence && shared.first(ctx),
 		Sink:        func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
@@ -67,7 +70,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	defer closeIdle()
 	gate, err = gateway.New(gateway.Config{
-		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log,
+		Legacy: translation, Events: events, Logins: logins, Away: shared.away, Leases: shared.leases, Log: log, Metrics: count,
 		InnerKey: string(c.Inner.Key), InnerAllow: c.Inner.Allow, InnerShared: c.Dev,
 		TrustedProxies: c.TrustedProxies, Origins: c.Origins, TokenTTL: c.TokenTTL, Chat: c.Web.Enabled,
 		Streams: gateway.StreamLimits{Node: c.Streams.PerNode, User: c.Streams.PerUser, Address: c.Streams.PerAddress},
@@ -75,12 +78,23 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
+	state := metrics.State{Links: translation.Links, Dropped: translation.Dropped}
+	state.Version, state.Commit, state.Go = Build()
+	shared.watch(&state)
+	count.Watch(state)
 	doors, err := c.open(ctx, gate, log)
 	if err != nil {
 		return err
 	}
-	c.announce(log, doors)
-	return serve(ctx, c.Drain, doors, gate, translation)
+	ops, err := c.openOps(ctx, gate, log)
+	if err != nil {
+		for _, d := range doors {
+			err = errors.Join(err, d.listener.Close())
+		}
+		return err
+	}
+	c.announce(log, doors, ops)
+	return ops.around(ctx, func(ctx context.Context) error { return serve(ctx, c.Drain, doors, gate, translation) })
 }
 
 // folder opens the directory of files, if this mode has one, and clears away what a crash has left there.
@@ -209,6 +223,14 @@ type door struct {
 	server   *http.Server
 }
 
+// serve answers until the server is shut, or the listener breaks.
+func (d door) serve() error {
+	if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
+	}
+	return nil
+}
+
 // open opens the API's listener, and /inner's unless it has none; all of them, or none and an error.
 func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger) ([]door, error) {
 	api, err := listen(ctx, "addr", c.Addr)
@@ -227,7 +249,7 @@ func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger
 }
 
 // announce tells the operator, and whoever waits for it, that the node listens.
-func (c Config) announce(log *slog.Logger, doors []door) {
+func (c Config) announce(log *slog.Logger, doors []door, ops *door) {
 	at := Addresses{API: doors[0].listener.Addr()}
 	behind := c.Legacy.XXB.URL
 	switch c.Legacy.Mode {
@@ -240,6 +262,10 @@ func (c Config) announce(log *slog.Logger, doors []door) {
 	if len(doors) > 1 {
 		at.Inner = doors[1].listener.Addr()
 		attrs = append(attrs, "inner", at.Inner.String())
+	}
+	if ops != nil {
+		at.Ops = ops.listener.Addr()
+		attrs = append(attrs, "ops", at.Ops.String())
 	}
 	log.Info("listening", attrs...)
 	switch {
@@ -286,12 +312,7 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 	parts.Go(func() error { return translation.Run(behind) })
 	parts.Go(func() error { return gate.Run(behind) })
 	for _, d := range doors {
-		parts.Go(func() error {
-			if err := d.server.Serve(d.listener); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
-			}
-			return nil
-		})
+		parts.Go(d.serve)
 	}
 	parts.Go(func() error {
 		defer stop()

@@ -27,11 +27,11 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// A running node, and the URLs of its two listeners.
+// A running node, and the URLs of its listeners.
 type running struct {
-	api, inner string
-	end        context.CancelFunc // asks it to end
-	ended      chan error         // gets what Run returned
+	api, inner, ops string
+	end             context.CancelFunc // asks it to end
+	ended           chan error         // gets what Run returned
 }
 
 // patience is how long a node runs at most, so that a test that waits for what never comes fails instead of hanging.
@@ -51,6 +51,9 @@ func run(t *testing.T, c node.Config) *running {
 	select {
 	case at := <-ready:
 		n.api, n.inner = "http://"+at.API.String(), "http://"+at.Inner.String()
+		if at.Ops != nil {
+			n.ops = "http://" + at.Ops.String()
+		}
 	case err := <-n.ended:
 		t.Fatalf("the node did not start: %v", err)
 	}
