@@ -67,13 +67,10 @@ func (a *Adapter) checkFile(ctx context.Context, op string, u legacy.UserID, r m
 		legacy.FileContent
 		Own legacy.Text `json:"xuangate"`
 	}
-	if json.Unmarshal([]byte(r.Content), &c) != nil {
+	if json.Unmarshal([]byte(r.Content), &c) != nil || c.ID <= 0 {
 		return nil // about no file of the server's
 	}
-	named, ok := c.Names()
-	if !ok {
-		return nil
-	}
+	named, _ := c.Names() // whatever else it lacks: older servers find a file by its number alone
 	chat, own, ok := a.fileKey.parse(string(c.Own))
 	if ok && own == named {
 		if _, err := a.member(ctx, op, u, string(chat)); err == nil || code(err) != model.NotFound {

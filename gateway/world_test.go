@@ -46,7 +46,7 @@ const (
 
 // world is a Server on real sockets, with a real Adapter, on a scripted legacy server.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	server *Server
 	legacy *script
 	events *eventlog.Memory
@@ -60,7 +60,7 @@ type world struct {
 }
 
 // newWorld starts a world that ends with the test. change, if not nil, changes the config first.
-func newWorld(t *testing.T, change func(*Config)) *world {
+func newWorld(t testing.TB, change func(*Config)) *world {
 	return newWorldOn(t, change, func() net.Listener {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
@@ -68,7 +68,7 @@ func newWorld(t *testing.T, change func(*Config)) *world {
 	})
 }
 
-func newWorldOn(t *testing.T, change func(*Config), listen func() net.Listener) *world {
+func newWorldOn(t testing.TB, change func(*Config), listen func() net.Listener) *world {
 	w := &world{t: t, legacy: newScript(), logins: login.NewMemory(), log: &logBook{}}
 	w.events = eventlog.NewMemory(eventlog.MemoryOptions{Size: 500})
 	c := Config{Events: w.events, Logins: w.logins, Log: slog.New(slog.NewJSONHandler(w.log, nil)), InnerKey: innerKey}

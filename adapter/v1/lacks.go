@@ -10,19 +10,27 @@ const (
 	noExtensions = "extensions"
 	noTodos      = "todos"
 	noNotices    = "notices"
-	noFiles      = "files over its chat connection"
+	noFiles      = "files over its chat connection; set legacy.v1.files_url to the site that keeps them"
 )
 
-// Lacks are what a 1.0 server does not have of what can be done elsewhere.
-var Lacks = map[model.Capability]error{
-	model.CapabilityDismiss:        unsupported(noDismissing),
-	model.CapabilityMute:           unsupported(noMuting),
-	model.CapabilityCategory:       unsupported(noCategories),
-	model.CapabilityProfile:        unsupported("profile but a user's name"),
-	model.CapabilityExtensions:     unsupported(noExtensions),
-	model.CapabilityTodos:          unsupported(noTodos),
-	model.CapabilityApplicationAPI: unsupported(noNotices),
-	model.CapabilityFiles:          unsupported(noFiles),
+// errNoSite is said to who wants a file where nobody told us of the site.
+var errNoSite = unsupported(noFiles)
+
+// Lacks are what the server does not have of what can be done elsewhere.
+func (s *Server) Lacks() map[model.Capability]error {
+	lacks := map[model.Capability]error{
+		model.CapabilityDismiss:        unsupported(noDismissing),
+		model.CapabilityMute:           unsupported(noMuting),
+		model.CapabilityCategory:       unsupported(noCategories),
+		model.CapabilityProfile:        unsupported("profile but a user's name"),
+		model.CapabilityExtensions:     unsupported(noExtensions),
+		model.CapabilityTodos:          unsupported(noTodos),
+		model.CapabilityApplicationAPI: unsupported(noNotices),
+	}
+	if s.site == nil {
+		lacks[model.CapabilityFiles] = errNoSite
+	}
+	return lacks
 }
 
 // missing is what to call that which 1.0 has not, by the calls that need it.

@@ -44,17 +44,12 @@ func message(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 	if err != nil {
 		return r, err
 	}
-	for _, row := range rows {
-		if row.text("contentType") == "text" && row.text("content") == d.Content && d.ContentType == "plain" {
-			row.setContent(d.ContentType, d.Content)
-		}
-	}
 	r.Data, err = json.Marshal(rows)
 	return r, err
 }
 
 // errTooLarge is for content that must be wrapped and does not fit then; what is not wrapped is measured before.
-var errTooLarge = &legacy.TooLargeError{Limit: "65,535 bytes of content, in which a 1.0 server wants an object written as text"}
+var errTooLarge = &legacy.TooLargeError{Limit: "65,535 bytes of content, in which a 1.0 server wants plain text marked and an object written as text"}
 
 // readRows are the rows of an answer.
 func readRows(r legacy.Response) (rows []row, err error) {

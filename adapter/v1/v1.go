@@ -4,10 +4,11 @@
 //
 // The server is one process with one thread. Two lines in one piece are garbage to it, and half a line holds up everybody,
 // so a connection has one call under way at a time, and each line is written at once. What of 2.x it does not know is a
-// legacy.UnsupportedError.
+// legacy.UnsupportedError. Files go over HTTP to the web server beside it, see site.
 package v1
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -32,13 +33,21 @@ type Config struct {
 	Beat time.Duration
 	// Stuck is how long an answer may take before the connection is given up. Default 10 s.
 	Stuck time.Duration
+	// FilesURL is the site that keeps the files, the address that users of the 1.0 client type in; "" where there is none, and
+	// then there are no files.
+	FilesURL string
+	// MaxFile is the largest file in bytes that may be uploaded; the site does not tell what it takes. Default 32 MiB.
+	MaxFile int64
+	// Stall is how long the transfer of a file may stand still because of the site. Default 30 s.
+	Stall time.Duration
 }
 
 // Server is one 1.0 server. It may be used from any goroutine.
 type Server struct {
-	addr        string
-	beat, stuck time.Duration
-	secret      [32]byte // of proofs
+	addr               string
+	beat, stuck, stall time.Duration
+	site               *site    // nil where none is known
+	secret             [32]byte // of proofs
 
 	mu   sync.Mutex
 	live map[string]*Conn // the connection of each account, by its name in lower case
@@ -50,15 +59,30 @@ func New(c Config) (*Server, error) {
 	if err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("address %q of the 1.0 server: want HOST:PORT", c.Addr)
 	}
-	s := &Server{addr: c.Addr, beat: c.Beat, stuck: c.Stuck, live: map[string]*Conn{}}
-	if s.beat == 0 {
-		s.beat = time.Minute
+	s := &Server{
+		addr: c.Addr, live: map[string]*Conn{},
+		beat: cmp.Or(c.Beat, time.Minute), stuck: cmp.Or(c.Stuck, 10*time.Second), stall: cmp.Or(c.Stall, 30*time.Second),
 	}
-	if s.stuck == 0 {
-		s.stuck = 10 * time.Second
+	if c.FilesURL != "" {
+		if s.site, err = newSite(c.FilesURL, cmp.Or(c.MaxFile, 32<<20), s.stall); err != nil {
+			return nil, err
+		}
 	}
 	rand.Read(s.secret[:]) // never fails: it ends the process instead
 	return s, nil
+}
+
+// Close gives up idle connections to the site.
+func (s *Server) Close() {
+	if s.site != nil {
+		s.site.http.CloseIdleConnections()
+	}
+}
+
+// ProbeFiles asks whether the site is there, and is one. It must not be called where none is configured.
+func (s *Server) ProbeFiles(ctx context.Context) error {
+	_, err := s.site.ask(ctx)
+	return err
 }
 
 // Dial signs a user in, which ends every other connection of his, on the desktop too.

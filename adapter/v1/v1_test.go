@@ -29,22 +29,28 @@ type site struct {
 	server *v1.Server
 }
 
+// start starts a server without a site.
 func start(t *testing.T, change ...func(*v1.Config)) *site {
+	return startWith(t, xuanxuan.V1Options{}, append([]func(*v1.Config){func(c *v1.Config) { c.FilesURL = "" }}, change...)...)
+}
+
+func startWith(t *testing.T, o xuanxuan.V1Options, change ...func(*v1.Config)) *site {
 	tables, err := xuanxuan.NewBackend(t.Context(), xuanxuan.Options{})
 	require.NoError(t, err)
 	s := &site{tables: tables}
-	s.old, err = xuanxuan.StartV1(t.Context(), tables, xuanxuan.V1Options{}, "127.0.0.1:0")
+	s.old, err = xuanxuan.StartV1(t.Context(), tables, o, "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, s.old.Close())
 		require.NoError(t, tables.Close())
 	})
-	c := v1.Config{Addr: s.old.Addr()}
+	c := v1.Config{Addr: s.old.Addr(), FilesURL: s.old.FilesURL()}
 	for _, f := range change {
 		f(&c)
 	}
 	s.server, err = v1.New(c)
 	require.NoError(t, err)
+	t.Cleanup(s.server.Close)
 	return s
 }
 

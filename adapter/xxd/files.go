@@ -11,9 +11,11 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"time"
+	"net/url"
+	"strconv"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/transfer"
 )
 
 // maxUploadAnswer bounds what xxd may say to an upload, a line of JSON. Without it a server that went mad fills our memory.
@@ -37,8 +39,8 @@ func (c *Conn) UploadLimit() int64 { return c.files.limit }
 func (c *Conn) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (legacy.File, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	watch := newWatch(c.files.server.stall, cancel)
-	defer watch.stop()
+	watch := transfer.NewWatch(c.files.server.stall, cancel)
+	defer watch.Stop()
 	out, in := io.Pipe()
 	to := &watched{to: in, watch: watch}
 	form := multipart.NewWriter(to)
@@ -65,7 +67,7 @@ func (c *Conn) Upload(ctx context.Context, up legacy.Upload, body io.Reader) (le
 		cancel(err)
 	}
 	_ = in.CloseWithError(err) // nil ends the form
-	watch.start()
+	watch.Start()
 	a := <-answered
 	switch {
 	case err != nil && !to.broken:
@@ -130,36 +132,60 @@ func (f files) send(req *http.Request) (legacy.File, error) {
 	return legacy.File{ID: int64(a.Data.ID), Time: int64(a.Data.Time), Name: string(a.Data.Name)}, nil
 }
 
-// A watch gives a transfer up that stands still. It is started before what may take long and stopped after it.
-type watch struct {
-	limit time.Duration
-	timer *time.Timer
-}
-
-var errStalled = fmt.Errorf("xxd does not go on: %w", context.DeadlineExceeded)
-
-func newWatch(limit time.Duration, cancel context.CancelCauseFunc) *watch {
-	w := &watch{limit: limit, timer: time.AfterFunc(limit, func() { cancel(errStalled) })}
-	w.stop()
-	return w
-}
-
-func (w *watch) start() { w.timer.Reset(w.limit) }
-func (w *watch) stop()  { w.timer.Stop() }
-
 // watched writes under a watch, and notes when that failed.
 type watched struct {
 	to     io.Writer
-	watch  *watch
+	watch  *transfer.Watch
 	broken bool
 }
 
 func (w *watched) Write(p []byte) (int, error) {
-	w.watch.start()
-	defer w.watch.stop()
+	w.watch.Start()
+	defer w.watch.Stop()
 	n, err := w.to.Write(p)
 	w.broken = w.broken || err != nil
 	return n, err
+}
+
+// Open finds a file; the user is the connection's. It is read while ctx lives, and given up when xxd sends nothing for
+// Config.Stall. A file that xxd does not have is legacy.ErrNoFile.
+func (c *Conn) Open(ctx context.Context, f legacy.File) (io.ReadSeekCloser, int64, error) {
+	d, size, err := transfer.Open(ctx, c.files.server.stall, func(ctx context.Context, span string) (*http.Response, error) {
+		return c.files.get(ctx, c.user, f, span)
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("download from xxd: %w", err)
+	}
+	return d, size, nil
+}
+
+// get asks for a part of a file (recorded: 15_upload_download).
+func (f files) get(ctx context.Context, u legacy.UserID, file legacy.File, span string) (*http.Response, error) {
+	at := f.server.base.JoinPath("/download")
+	at.RawQuery = url.Values{
+		"fileName": {file.Name}, "time": {strconv.FormatInt(file.Time, 10)}, "id": {strconv.FormatInt(file.ID, 10)},
+		"ServerName": {f.server.name}, "gid": {u.String()}, "sid": {f.sid(file.Name)},
+	}.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Range", span)
+	res, err := f.server.http.Do(req)
+	if err != nil {
+		return nil, transfer.WithoutQuery(err)
+	}
+	switch res.StatusCode {
+	case http.StatusOK, http.StatusPartialContent:
+		return res, nil
+	case http.StatusUnauthorized:
+		err = legacy.ErrNoSession
+	case http.StatusNotFound:
+		err = legacy.ErrNoFile
+	default:
+		err = fmt.Errorf("status %d", res.StatusCode)
+	}
+	return nil, errors.Join(err, res.Body.Close())
 }
 
 // sid is what xxd lets download by: it knows the session of each user, and no file's chat.

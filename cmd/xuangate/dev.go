@@ -62,12 +62,12 @@ func (d *dev) Run(ctx context.Context, to output) (err error) {
 		defer func() { _ = front.Close() }()
 		settings.Legacy.XXD.URL, settings.Legacy.XXD.Fingerprint = front.URL(), front.Fingerprint()
 	case "v1":
-		old, err := xuanxuan.StartV1(ctx, server.Backend, xuanxuan.V1Options{}, "127.0.0.1:0")
+		old, err := xuanxuan.StartV1(ctx, server.Backend, xuanxuan.V1Options{UploadDir: files}, "127.0.0.1:0")
 		if err != nil {
 			return err
 		}
 		defer func() { _ = old.Close() }()
-		settings.Legacy.V1.Addr = old.Addr()
+		settings.Legacy.V1.Addr, settings.Legacy.V1.FilesURL = old.Addr(), old.FilesURL()
 	}
 
 	ready := make(chan node.Addresses, 1)

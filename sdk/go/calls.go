@@ -38,14 +38,24 @@ type caller struct{ *Client }
 
 // Do implements client.HttpRequestDoer.
 func (c caller) Do(r *http.Request) (*http.Response, error) {
-	c.sign(r)
+	sent := c.sign(r)
+	renewed := c.operation(r) == "/login" // nobody's token is at fault there
 	for try := 1; ; try++ {
 		resp, err := c.once(r)
 		if err == nil {
 			return resp, nil
 		}
-		wait, again := c.again(r, err, try)
-		if !again || sleep(r.Context(), wait) != nil {
+		if refuses(err) && !renewed {
+			renewed = true
+			fresh, failed := c.renew(r.Context(), sent)
+			if failed != nil {
+				return nil, failed
+			}
+			if fresh == "" {
+				return nil, err
+			}
+			try--
+		} else if wait, again := c.again(r, err, try); !again || sleep(r.Context(), wait) != nil {
 			return nil, err
 		}
 		next := r.Clone(r.Context())
@@ -55,14 +65,16 @@ func (c caller) Do(r *http.Request) (*http.Response, error) {
 			}
 		}
 		r = next
+		sent = c.sign(r)
 	}
 }
 
-// sign adds who calls. A sign-in is nobody's call yet.
-func (c *Client) sign(r *http.Request) {
-	if token := c.Token(); token != "" && c.operation(r) != "/login" {
+// sign adds who calls, and returns the token. A sign-in is nobody's call yet.
+func (c *Client) sign(r *http.Request) (token string) {
+	if token = c.Token(); token != "" && c.operation(r) != "/login" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	return token
 }
 
 // operation is the path of a request without what the gateway's address adds.

@@ -42,6 +42,11 @@ const (
 type Options struct {
 	// Token is sent with every call until Login or SetToken give another.
 	Token string
+	// NewToken is asked for a token when there is none, and for another one when the refused one has expired or is unknown: sign in
+	// again, with Login of the same client if you like. Empty means that there is none: calls then fail, and events end. Its error
+	// fails a call, too, and is returned by it; events ask again after a while, unless it is one of the API's that stays, as
+	// ErrWrongPassword. One question is under way at a time. Default: nobody is asked.
+	NewToken func(ctx context.Context, refused string) (string, error)
 	// HTTPClient makes the requests; its transport's proxy and TLS settings hold for WebSockets, too. Its Timeout does not
 	// hold for events and files, which take as long as they take. Default: a client of its own.
 	HTTPClient *http.Client
@@ -70,6 +75,7 @@ type Client struct {
 	streams *http.Client // the same without a limit of time
 	api     *client.ClientWithResponses
 	choice  choice
+	asking  chan struct{} // holds one while NewToken is being asked
 
 	mu    sync.Mutex
 	token string
@@ -88,7 +94,7 @@ func New(address string, o Options) (*Client, error) {
 	o.MinDelay = cmp.Or(o.MinDelay, 500*time.Millisecond)
 	o.MaxDelay = max(cmp.Or(o.MaxDelay, 20*time.Second), o.MinDelay)
 	o.Tries = max(cmp.Or(o.Tries, 5), 1)
-	c := &Client{base: base, options: o, http: o.HTTPClient, token: o.Token}
+	c := &Client{base: base, options: o, http: o.HTTPClient, token: o.Token, asking: make(chan struct{}, 1)}
 	if c.http == nil {
 		c.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 	}
@@ -113,7 +119,8 @@ func (c *Client) Token() string {
 	return c.token
 }
 
-// SetToken has calls made with another token from now on. Events that are open keep to theirs until they reconnect.
+// SetToken has calls made with another token from now on. Events that are open keep to theirs until they reconnect, and go on with
+// the new one when theirs expires.
 func (c *Client) SetToken(token string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

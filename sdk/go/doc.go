@@ -30,5 +30,15 @@
 // context ends, when the token does (ErrInvalidToken, ErrSignedInElsewhere), or when the stream gave way to a newer one
 // (ErrSuperseded). [Options.OnState] tells how the connection is meanwhile.
 //
-// A token is only ever sent in a header, never in an address.
+// # Tokens
+//
+// [Options.NewToken] is asked for another token when the one in use has expired or is unknown; calls are then made once more, and
+// events go on where they were. Without it they fail, and end. A token that was revoked, or ended by a sign-in elsewhere, under an
+// open stream ends its events either way: somebody meant that. A token is only ever sent in a
+// header, never in an address.
+//
+// # Files
+//
+// [Client.Upload] and [Client.Download] move files of any size without holding them in memory, and tell their progress. A download
+// that breaks goes on from where it was.
 package sdk

@@ -57,6 +57,7 @@ type stream struct {
 	transport Transport   // of the connection under way
 	round     []Transport // still to be tried, the current one first; empty before the first try
 	after     string
+	sent      string // the token of the connection under way
 	seen      seen
 	hint      time.Duration // how long the server asks to wait before the next connection
 	failures  int           // in a row
@@ -76,10 +77,12 @@ func (s *stream) run(ctx context.Context) error {
 			return err
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case terminal(err):
+		}
+		err = s.renewed(ctx, err)
+		if terminal(err) {
 			return err
 		}
-		if s.next(err) {
+		if err != nil && s.next(err) {
 			continue
 		}
 		wait := s.wait(err)

@@ -96,7 +96,7 @@ func (s *stream) ask(ctx context.Context, timeout time.Duration) (answer polled,
 	if err != nil {
 		return answer, err
 	}
-	s.sign(r)
+	r.Header.Set("Authorization", s.bearer())
 	resp, err := s.streams.Do(r)
 	if err != nil {
 		return answer, cut(ctx, err)

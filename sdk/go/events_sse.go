@@ -28,7 +28,7 @@ func (s *stream) sse(ctx context.Context, cancel context.CancelCauseFunc) error 
 	client := sse.NewClient(s.address(s.base.Scheme, url.Values{}), sse.ClientMaxBufferSize(maxEvent))
 	client.Connection = s.streams
 	client.ReconnectStrategy = &backoff.StopBackOff{}
-	client.Headers["Authorization"] = "Bearer " + s.Token()
+	client.Headers["Authorization"] = s.bearer()
 	client.Headers["Accept-Encoding"] = "identity"
 	if s.after != "" {
 		client.LastEventID.Store([]byte(s.after))

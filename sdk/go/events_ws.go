@@ -35,7 +35,7 @@ func (s *stream) ws(ctx context.Context, cancel context.CancelCauseFunc) error {
 		query.Set("after", s.after)
 	}
 	conn, resp, err := dialer.DialContext(ctx, s.address("ws"+strings.TrimPrefix(s.base.Scheme, "http"), query), http.Header{
-		"Authorization": {"Bearer " + s.Token()},
+		"Authorization": {s.bearer()},
 	})
 	if err != nil {
 		if resp == nil {
@@ -48,10 +48,12 @@ func (s *stream) ws(ctx context.Context, cancel context.CancelCauseFunc) error {
 		return broken(err)
 	}
 	w.stop()
-	raw.limit.Store(int64(s.silence()))
 	defer conn.Close()
 	conn.SetReadLimit(maxEvent)
-	s.online()
+	if s.after != "" {
+		raw.limit.Store(int64(s.silence()))
+		s.online()
+	}
 	for {
 		kind, text, err := conn.ReadMessage()
 		if err != nil {
@@ -65,6 +67,9 @@ func (s *stream) ws(ctx context.Context, cancel context.CancelCauseFunc) error {
 			_ = conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(time.Second))
 			return err
 		}
+		// The first frame says where the stream begins. Were it online before that, a break in between would lose what was said.
+		raw.limit.Store(int64(s.silence()))
+		s.online()
 	}
 }
 

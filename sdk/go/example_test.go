@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"os"
 	"time"
 
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
@@ -23,6 +24,11 @@ func gateway() (url string, stop func()) {
 	c := node.Default()
 	c.Addr, c.Dev, c.Drain, c.LogTo = "127.0.0.1:0", true, time.Second, io.Discard
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = behind.URL(), xuanxuan.DefaultKey
+	dir, err := os.MkdirTemp("", "xuangate-files-")
+	if err != nil {
+		log.Fatal(err)
+	}
+	c.Files.Dir = dir
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(at node.Addresses) { ready <- at }
 	ended := make(chan error, 1)
@@ -35,7 +41,7 @@ func gateway() (url string, stop func()) {
 	}
 	return url, func() {
 		cancel()
-		if err := errors.Join(<-ended, behind.Close()); err != nil {
+		if err := errors.Join(<-ended, behind.Close(), os.RemoveAll(dir)); err != nil {
 			log.Fatal(err)
 		}
 	}

@@ -110,6 +110,7 @@ func (r *counted) Read(p []byte) (int, error) {
 // Download writes a file to w, by the Id that an upload or a message gives it. Where the connection breaks it goes on from there, if
 // the file is still the same. What was written when it fails is the file's beginning. progress may be nil.
 func (c *Client) Download(ctx context.Context, id string, w io.Writer, progress Progress) (DownloadedFile, error) {
+	renewed := false
 	d := &download{Client: c, to: w, progress: progress, total: -1, address: c.base.JoinPath("files", url.PathEscape(id)).String()}
 	for try := 1; ; try++ {
 		before := d.done
@@ -121,6 +122,14 @@ func (c *Client) Download(ctx context.Context, id string, w io.Writer, progress 
 			try = 1 // it gets on
 		}
 		wait := c.jitter(try - 1)
+		if refuses(err) && !renewed {
+			renewed = true
+			fresh, failed := c.renew(ctx, d.sent)
+			if failed != nil {
+				return d.file, failed
+			}
+			again, wait = fresh != "", 0
+		}
 		var e *Error
 		if errors.As(err, &e) {
 			again = again || transient(err) && e.RetryAfter <= maxWait
@@ -139,6 +148,7 @@ type download struct {
 	progress    Progress
 	address     string
 	done, total int64
+	sent        string // the token of the request under way
 	etag        string // of what is written so far
 	file        DownloadedFile
 }
@@ -158,7 +168,7 @@ func (d *download) once(ctx context.Context) (again bool, err error) {
 		r.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.done))
 		r.Header.Set("If-Range", d.etag)
 	}
-	d.sign(r)
+	d.sent = d.sign(r)
 	resp, err := d.streams.Do(r)
 	if err != nil {
 		return true, cut(ctx, err)

@@ -48,6 +48,7 @@ type round struct {
 	writers  []*writer
 	readers  []*reader
 	happened map[string]int
+	ts       *typescript // nil where nobody speaks through it
 }
 
 // A kind is how an installation is made.
@@ -131,7 +132,7 @@ func (in *round) play() verdict {
 	defer hangUp()
 	var ears, harm, talk errgroup.Group
 	for _, r := range in.readers {
-		ears.Go(func() error { r.run(listening); return nil })
+		ears.Go(func() error { r.listens(listening); return nil })
 	}
 	in.await("to begin", func(r *reader) bool { return r.begun() })
 
@@ -178,7 +179,7 @@ func (in *round) populate(ctx context.Context) {
 			first = c
 		}
 		members = append(members, fmt.Sprint(u.ID))
-		in.writers = append(in.writers, &writer{client: c, said: map[string]model.MsgId{}})
+		in.writers = append(in.writers, newWriter(c))
 	}
 	for i := range conversations {
 		var made model.ConversationRef
@@ -188,8 +189,9 @@ func (in *round) populate(ctx context.Context) {
 	}
 	for i, w := range in.writers {
 		w.rooms = in.rooms
+		in.writer(w)
 		for j, p := range protocols {
-			in.readers = append(in.readers, newReader(in.client(in.writers[i].account, 2+j), p, in.rooms))
+			in.readers = append(in.readers, in.reader(newReader(in.client(in.writers[i].account, 2+j), p, in.rooms)))
 		}
 	}
 }
@@ -219,7 +221,7 @@ func (in *round) await(what string, done func(*reader) bool) {
 		var left []string
 		for _, r := range in.readers {
 			if !done(r) {
-				left = append(left, fmt.Sprint(r.account, " on ", r.protocol))
+				left = append(left, r.String())
 			}
 		}
 		if len(left) == 0 {

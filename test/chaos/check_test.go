@@ -97,7 +97,7 @@ func judge(truth map[string]map[string]string, writers []*writer, readers []*rea
 
 // judge compares what one reader got with what it should have got.
 func (r *reader) judge(contents []string) (v verdict) {
-	name := fmt.Sprint(r.account, " on ", r.protocol)
+	name := r.String()
 	for _, content := range contents {
 		if !r.knows(content) {
 			v.lost = append(v.lost, fmt.Sprintf("%s never got %s", name, content))

@@ -109,12 +109,18 @@ func (r *reader) cutOff() {
 	if r.cut != nil {
 		r.cut()
 	}
+	if r.line != nil {
+		r.line.cut()
+	}
 }
 
 func (r *reader) stallFor(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.stall = time.Now().Add(d)
+	if r.line != nil {
+		r.line.stallFor(d)
+	}
 }
 
 var protocols = []model.Protocol{model.ProtocolSse, model.ProtocolWs, model.ProtocolPoll}

@@ -25,6 +25,9 @@ type reader struct {
 	*client
 	protocol model.Protocol
 	rooms    []string
+	via      string                    // what it speaks through: wire, go or typescript
+	listens  func(ctx context.Context) // until ctx ends
+	line     *line                     // to the nodes, where it speaks through an SDK
 
 	mu     sync.Mutex
 	after  string
@@ -32,6 +35,7 @@ type reader struct {
 	known  map[string]bool // contents heard, or reloaded
 	cut    context.CancelFunc
 	stall  time.Time // until when nothing is read
+	online bool      // an SDK has said so
 	resets int
 	opened int
 }
@@ -43,11 +47,15 @@ type heard struct {
 }
 
 func newReader(c *client, protocol model.Protocol, rooms []string) *reader {
-	return &reader{client: c, protocol: protocol, rooms: rooms, known: map[string]bool{}}
+	r := &reader{client: c, protocol: protocol, rooms: rooms, via: "wire", known: map[string]bool{}}
+	r.listens = r.onWire
+	return r
 }
 
-// run listens until ctx ends.
-func (r *reader) run(ctx context.Context) {
+func (r *reader) String() string { return fmt.Sprint(r.account, " on ", r.protocol, " by ", r.via) }
+
+// onWire listens until ctx ends, by the rule that SDKs follow, but speaking the wire itself.
+func (r *reader) onWire(ctx context.Context) {
 	for ctx.Err() == nil {
 		token, err := r.signedIn(ctx)
 		if err != nil {
@@ -253,22 +261,20 @@ func (r *reader) take(ctx context.Context, kind model.EventKind, data []byte, at
 	case model.EventKindKickoff, model.EventKindRevoked, model.EventKindExpired:
 		return errDeadToken
 	}
-	r.mu.Lock()
 	switch kind {
 	case model.EventKindMessage:
-		r.heard = append(r.heard, heard{MsgData: m})
-		r.known[m.Content] = true
+		r.hears(m)
 		if at == "" {
 			at = m.Position
 		}
 	case model.EventKindReset:
-		r.heard = append(r.heard, heard{reset: true})
-		r.resets++
+		r.startsOver()
 	}
 	if at != "" {
+		r.mu.Lock()
 		r.after = at
+		r.mu.Unlock()
 	}
-	r.mu.Unlock()
 	if kind == model.EventKindReset {
 		return r.reload(ctx)
 	}
@@ -291,11 +297,7 @@ func (r *reader) reload(ctx context.Context) error {
 				r.mu.Unlock()
 				return err
 			}
-			r.mu.Lock()
-			for _, m := range page.Msg {
-				r.known[m.Content] = true
-			}
-			r.mu.Unlock()
+			r.reads(page.Msg)
 			if len(page.Msg) < 30 {
 				break
 			}
@@ -324,6 +326,38 @@ func (r *reader) stalled(ctx context.Context) {
 	}
 }
 
+// hears notes a message that came.
+func (r *reader) hears(m model.MsgData) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = append(r.heard, heard{MsgData: m})
+	r.known[m.Content] = true
+}
+
+// startsOver notes that it was told reset.
+func (r *reader) startsOver() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.heard = append(r.heard, heard{reset: true})
+	r.resets++
+}
+
+// reads notes what it found in the history.
+func (r *reader) reads(page []model.MsgData) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, m := range page {
+		r.known[m.Content] = true
+	}
+}
+
+// begins notes that from now on nothing may be missed.
+func (r *reader) begins() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.online = true
+}
+
 // knows says whether the reader has got a message, by its content.
 func (r *reader) knows(content string) bool {
 	r.mu.Lock()
@@ -334,5 +368,5 @@ func (r *reader) knows(content string) bool {
 func (r *reader) begun() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.after != ""
+	return r.after != "" || r.online
 }

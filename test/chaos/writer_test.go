@@ -14,10 +14,24 @@ import (
 type writer struct {
 	*client
 	rooms []string
+	send  func(ctx context.Context, d model.SendMsgRequest) (model.MsgId, error) // until it is stored, or refused as a conflict
 
 	mu    sync.Mutex
 	said  map[string]model.MsgId // by content
 	tries int
+}
+
+func newWriter(c *client) *writer {
+	w := &writer{client: c, said: map[string]model.MsgId{}}
+	w.send = w.onWire
+	return w
+}
+
+// onWire sends by speaking the wire itself.
+func (w *writer) onWire(ctx context.Context, d model.SendMsgRequest) (model.MsgId, error) {
+	var sent model.SentMsg
+	err := w.call(ctx, "/send_msg", d, &sent, func(r *errRefused) bool { return r.code == model.Conflict })
+	return sent.MsgID, err
 }
 
 // run says n messages, about one every pace.
@@ -45,13 +59,11 @@ func (w *writer) run(ctx context.Context, n int, pace time.Duration) error {
 // it is known; what legacy says it has lost, under another.
 func (w *writer) say(ctx context.Context, room, content string) error {
 	for attempt := 0; ; attempt++ {
-		var sent model.SentMsg
-		in := map[string]any{"conversation_id": room, "type": 1, "content": content, "client_msg_id": fmt.Sprint(content, "/", attempt)}
-		err := w.call(ctx, "/send_msg", in, &sent, func(r *errRefused) bool { return r.code == model.Conflict })
+		id, err := w.send(ctx, model.SendMsgRequest{ConversationId: room, Type: 1, Content: content, ClientMsgId: fmt.Sprint(content, "/", attempt)})
 		w.mu.Lock()
 		w.tries++
 		if err == nil {
-			w.said[content] = sent.MsgID
+			w.said[content] = id
 		}
 		w.mu.Unlock()
 		var refused *errRefused

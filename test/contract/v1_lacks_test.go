@@ -1,15 +1,17 @@
 package contract
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 	"github.com/xuangate/xuangate/test/xuanxuan"
@@ -19,9 +21,8 @@ import (
 func TestWhatA10ServerLacks(t *testing.T) {
 	t.Parallel()
 	lacking := []string{
-		"/dismiss_conversation", "/files/{id}", "/get_extensions", "/get_todos", "/inner/get_chat_groups", "/inner/get_chat_users",
-		"/inner/send_notification", "/mute_conversation", "/save_todo", "/set_conversation_category", "/update_me", "/upload_file",
-		"/visit_extension",
+		"/dismiss_conversation", "/get_extensions", "/get_todos", "/inner/get_chat_groups", "/inner/get_chat_users",
+		"/inner/send_notification", "/mute_conversation", "/save_todo", "/set_conversation_category", "/update_me", "/visit_extension",
 	}
 	w := start(t, "v1", func(s *site) { s.node.Inner.Calls = []string{"chat/members"} })
 	admin, bob := w.signIn("admin"), w.signIn("bob")
@@ -110,15 +111,21 @@ func TestWhatA10ServerLacks(t *testing.T) {
 	a, err := admin.sends(field("conversation_id", team), attached("a.txt", strings.NewReader("x")))
 	require.NoError(t, err)
 	hear("/upload_file", a)
-	_, text := admin.download(http.MethodGet, "any")
-	require.NoError(t, json.Unmarshal([]byte(text), &a))
-	hear("/files/{id}", a)
+	f, err := decoded[model.UploadedFile](a)
+	require.NoError(t, err)
+	require.Equal(t, "x", admin.gets(f.Id))
+	answered["/files/{id}"] = true
 	hear("/notify_ticket", admin.post("/notify_ticket", object{}))
 	hear("/logout", admin.post("/logout", object{}))
 
 	require.ElementsMatch(t, lacking, refused)
-	spec, err := server.GetSpec()
+	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
+	_, told, _ := strings.Cut(string(readme), "These operations answer 10007:")
+	told, _, _ = strings.Cut(told, ".\n")
+	require.ElementsMatch(t, lacking, regexp.MustCompile("/[a-z_/{}]+").FindAllString(told, -1), "README.md tells the same")
+	spec, specErr := server.GetSpec()
+	require.NoError(t, specErr)
 	require.ElementsMatch(t, slices.Collect(maps.Keys(spec.Paths.Map())), slices.Collect(maps.Keys(answered)), "every operation of openapi.yaml")
 }
 
@@ -145,10 +152,12 @@ func TestWhatModeV1CannotDo(t *testing.T) {
 		require.Equal(t, http.StatusNotImplemented, a.Status)
 		require.Contains(t, a.Error, names)
 	}
-	t.Run("a message of type 1 is one of type 0", func(t *testing.T) {
+	t.Run("a desktop client shows a message of type 1 as the text it is", func(t *testing.T) {
 		alice := w.signIn("alice")
 		team := alice.group("team")
-		get[model.SentMsg](alice, "/send_msg", object{"conversation_id": team, "type": 1, "content": "x"})
-		require.Equal(t, model.MsgType(0), alice.last30(team)[0].Type)
+		get[model.SentMsg](alice, "/send_msg", object{"conversation_id": team, "type": 1, "content": "# x"})
+		require.Equal(t, model.MsgType(1), alice.last30(team)[0].Type)
+		r := w.oldDesktop(legacy.Chat(aliceID, "history", team, 1, 1, 0, false))
+		require.Contains(t, string(r.Data), `"content":"# x\u2063","contentType":"text"`)
 	})
 }

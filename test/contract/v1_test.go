@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -264,4 +265,42 @@ func TestManyUsersOn10(t *testing.T) {
 	}
 	require.NoError(t, asking.Wait())
 	require.EqualValues(t, many, w.v1.Stats().Logins, "each once")
+}
+
+// TestFilesOfTheOldDesktop: it names a file by its number, and the message's time is the file's.
+func TestFilesOfTheOldDesktop(t *testing.T) {
+	t.Parallel()
+	w := start(t, "v1", func(s *site) { s.v1.PathInfo = true })
+	alice, carol := w.signIn("alice"), w.signIn("carol")
+	team := alice.group("team")
+	secret := carol.group("secret")
+	up := carol.upload(secret, "plan.txt", "secret")
+
+	old, err := v1.New(v1.Config{Addr: w.v1.Addr(), FilesURL: w.v1.FilesURL()})
+	require.NoError(t, err)
+	defer old.Close()
+	desktop, _, err := old.Dial(t.Context(), "bob", digest(xuanxuan.DemoPassword))
+	require.NoError(t, err)
+	defer desktop.Close()
+	w.desktop(legacy.Chat(aliceID, "addmember", team, []int{5}, true))
+	f, err := desktop.Upload(t.Context(), legacy.Upload{User: 5, Chat: legacy.ChatGID(team), Name: "从 desktop.png"}, strings.NewReader("PNG"))
+	require.NoError(t, err)
+	at := alice.here()
+	content := fmt.Sprintf(`{"name":"从 desktop.png","size":3,"send":true,"type":"image/png","id":%d,"title":"从 desktop"}`, f.ID)
+	w.desktop(legacy.Chat(5, "message", []legacy.DraftRow{{GID: "d", CGID: legacy.ChatGID(team), Type: "normal", ContentType: "image", Content: content}}))
+	heard, _ := alice.until(at, count(model.EventKindMessage, 1))
+	m := only(heard, model.EventKindMessage)[0].message(t)
+	require.Equal(t, "从 desktop.png", m.File.Name)
+	require.Equal(t, m.SendTime/1e6, m.File.Time/1e6)
+	require.Equal(t, m, alice.last30(team)[0], "as it was heard")
+	require.Equal(t, "PNG", alice.gets(m.File.Id))
+	carol.getsNot(model.NotFound, m.File.Id)
+
+	// A number without a time would open any file of the site.
+	var named legacy.FileContent
+	require.NoError(t, json.Unmarshal([]byte(up.Content), &named))
+	guess := fmt.Sprintf(`{"id":%d,"name":"plan.txt","send":true}`, named.ID)
+	for _, kind := range []int{3, 4} {
+		require.Contains(t, alice.fails(model.NotAllowed, "/send_msg", object{"conversation_id": team, "type": kind, "content": guess}), "without proof")
+	}
 }

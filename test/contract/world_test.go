@@ -62,6 +62,7 @@ func inEachModeWith(t *testing.T, what string, promise func(t *testing.T, w *wor
 type site struct {
 	legacy xuanxuan.Options
 	xxd    xuanxuan.XXDOptions
+	v1     xuanxuan.V1Options
 	node   node.Config
 	noApp  bool // no application is registered for the gateway
 }
@@ -75,7 +76,7 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
 	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
 	s.node.Files.Dir = t.TempDir()
-	s.xxd.UploadDir = s.node.Files.Dir
+	s.xxd.UploadDir, s.v1.UploadDir = s.node.Files.Dir, s.node.Files.Dir
 	for _, change := range changes {
 		change(&s)
 	}
@@ -98,9 +99,9 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	c.Legacy.Poll = time.Second
 	switch mode {
 	case "v1":
-		w.v1, err = xuanxuan.StartV1(t.Context(), behind.Backend, xuanxuan.V1Options{}, "127.0.0.1:0")
+		w.v1, err = xuanxuan.StartV1(t.Context(), behind.Backend, s.v1, "127.0.0.1:0")
 		require.NoError(t, err)
-		c.Legacy.V1.Addr = w.v1.Addr()
+		c.Legacy.V1.Addr, c.Legacy.V1.FilesURL = w.v1.Addr(), w.v1.FilesURL()
 	case "xxd":
 		s.xxd.Backend = behind.URL()
 		w.xxd, err = xuanxuan.StartXXD(t.Context(), s.xxd, "127.0.0.1:0")

@@ -6,12 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +25,16 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 	sdk "github.com/xuangate/xuangate/sdk/go"
 	"github.com/xuangate/xuangate/test/e2e/stage"
+	"github.com/xuangate/xuangate/test/redisd"
 )
 
+// parallel is how many cases are under way at a time: they wait more than they work.
+const parallel = "6"
+
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		panic(err) // testing has no such flag any more
+	}
 	// net/http waits half a second before it closes a connection whose request it has not read to the end.
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*conn).closeWriteAndWait"))
 }
@@ -37,9 +46,11 @@ const patience = 20 * time.Second
 type testCase struct {
 	Name       string
 	Transports []string
+	Stages     []string // left out: all
 	World      json.RawMessage
 	SDK        struct {
 		SilenceMS int `json:"silence_ms"`
+		Renew     bool
 	}
 	Steps []map[string]json.RawMessage
 }
@@ -67,30 +78,37 @@ func TestConformance(t *testing.T) {
 	require.NoError(t, err)
 	var list struct{ Cases []testCase }
 	require.NoError(t, json.Unmarshal(file, &list))
-	s := stage.New()
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		server.Close()
-		require.NoError(t, s.Close())
-		http.DefaultClient.CloseIdleConnections()
-	})
-	t.Run("cases", func(t *testing.T) {
-		for _, c := range list.Cases {
-			for _, transport := range c.Transports {
-				t.Run(c.Name+"/"+transport, func(t *testing.T) {
-					t.Parallel()
-					newRunner(t, server.URL, c, transport).run(c.Steps)
-				})
-			}
-		}
-	})
+	for name, redis := range map[string]string{"xxb": "", "xxd": redisd.Start(t).Addr} {
+		t.Run(name, func(t *testing.T) {
+			s := stage.New(redis)
+			server := httptest.NewServer(s)
+			t.Cleanup(func() {
+				server.Close()
+				require.NoError(t, s.Close())
+				http.DefaultClient.CloseIdleConnections()
+			})
+			t.Run("cases", func(t *testing.T) {
+				for _, c := range list.Cases {
+					if c.Stages != nil && !slices.Contains(c.Stages, name) {
+						continue
+					}
+					for _, transport := range c.Transports {
+						t.Run(c.Name+"/"+transport, func(t *testing.T) {
+							t.Parallel()
+							newRunner(t, server.URL, c, transport).run(c.Steps)
+						})
+					}
+				}
+			})
+		})
+	}
 }
 
 // A runner does one case with the SDK.
 type runner struct {
 	t      *testing.T
 	stage  string // address of the world
-	world  struct{ Id, Url, Token, Conversation, Position string }
+	world  struct{ Id, Url, Account, Password, Token, Conversation, Position string }
 	client *sdk.Client
 
 	listening bool
@@ -118,9 +136,17 @@ func newRunner(t *testing.T, stage string, c testCase, transport string) *runner
 	if transport == "auto" {
 		transport = ""
 	}
+	var renew func(context.Context, string) (string, error)
+	if c.SDK.Renew {
+		renew = func(ctx context.Context, _ string) (string, error) {
+			signedIn, err := r.client.Login(ctx, r.world.Account, r.world.Password, 1)
+			return signedIn.Token, err
+		}
+	}
 	var err error
 	r.client, err = sdk.New(r.world.Url, sdk.Options{
-		Token: r.world.Token, Transport: sdk.Transport(transport), OnState: r.hear,
+		NewToken: renew,
+		Token:    r.world.Token, Transport: sdk.Transport(transport), OnState: r.hear,
 		MinDelay: 10 * time.Millisecond, MaxDelay: 50 * time.Millisecond, Silence: time.Duration(c.SDK.SilenceMS) * time.Millisecond,
 	})
 	require.NoError(t, err)

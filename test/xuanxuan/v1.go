@@ -15,7 +15,8 @@ import (
 
 // V1Options are the settings of one 1.0 server. The zero value is one that works.
 type V1Options struct {
-	FilesAddr string // where files are served over HTTP; default a free port on the host of the other address
+	FilesAddr string // where the web server beside it listens, which has the files; default a free port on the host of the other address
+	PathInfo  bool   // that one's addresses are made of paths (requestType PATH_INFO); else of queries (GET)
 	UploadDir string // where uploads are kept; default a temporary directory, removed by Close
 	// Without are methods that the server does not know, in lower case, as older ones do not know them all.
 	Without []string
@@ -94,7 +95,7 @@ func (d *V1) open(ctx context.Context, addr string) (err error) {
 	if d.filesDoor, err = lc.Listen(ctx, "tcp", cmp.Or(d.options.FilesAddr, net.JoinHostPort(host, "0"))); err != nil {
 		return err
 	}
-	d.files = &http.Server{Handler: http.HandlerFunc(d.attach), ReadHeaderTimeout: readHeaderTimeout}
+	d.files = &http.Server{Handler: http.HandlerFunc(d.site), ReadHeaderTimeout: readHeaderTimeout}
 	_, err = d.backend.store.exec(ctx, `UPDATE sys_user SET clientStatus = 'offline'`)
 	return err
 }
@@ -200,8 +201,8 @@ func (d *V1) Restart(ctx context.Context) (*V1, error) {
 // Addr is where clients connect.
 func (d *V1) Addr() string { return d.listener.Addr().String() }
 
-// FilesURL is the page that files are uploaded to and downloaded from.
-func (d *V1) FilesURL() string { return "http://" + d.filesDoor.Addr().String() + v1FilesPath }
+// FilesURL is the site that files are uploaded to and downloaded from: what a user of the 1.0 client types as the server.
+func (d *V1) FilesURL() string { return "http://" + d.filesDoor.Addr().String() + "/" }
 
 // V1Stats counts what a 1.0 server has done since its start.
 type V1Stats struct {

@@ -7,7 +7,6 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -72,8 +71,10 @@ func v1Message(cgid, gid, content string) map[string]any {
 }
 
 // newV1Chat runs a 1.0 server with alice and bob signed in and in the group "g".
-func newV1Chat(t testing.TB) (d *V1, alice, bob *v1Client) {
-	d = newV1(t, newBackend(t, Options{}), V1Options{})
+func newV1Chat(t testing.TB) (d *V1, alice, bob *v1Client) { return newV1ChatWith(t, V1Options{}) }
+
+func newV1ChatWith(t testing.TB, o V1Options) (d *V1, alice, bob *v1Client) {
+	d = newV1(t, newBackend(t, Options{}), o)
 	alice, _ = signIntoV1(t, d, "alice")
 	bob, _ = signIntoV1(t, d, "bob")
 	require.Equal(t, "login", alice.pushes()[0].Method)
@@ -320,38 +321,64 @@ func TestV1Faults(t *testing.T) {
 }
 
 func TestV1Files(t *testing.T) {
-	d, alice, _ := newV1Chat(t)
-	page := func(f string, more url.Values) string {
-		q := url.Values{"m": {"attach"}, "f": {f}, "sid": {alice.sid}}
-		for name, v := range more {
-			q[name] = v
-		}
-		return d.FilesURL() + "?" + q.Encode()
-	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	read := func(res *http.Response, err error) string {
-		require.NoError(t, err)
-		defer res.Body.Close()
-		text, err := io.ReadAll(res.Body)
-		require.NoError(t, err)
-		return string(text)
-	}
-	upload := func(address string) string {
-		var form bytes.Buffer
-		w := multipart.NewWriter(&form)
-		part, err := w.CreateFormFile("files[]", "猫.txt")
-		require.NoError(t, err)
-		_, _ = io.WriteString(part, "hello file")
-		require.NoError(t, w.Close())
-		return read(client.Post(address, w.FormDataContentType(), &form))
-	}
-	require.Equal(t, `{"module":"attach","method":"upload","result":"success","data":[{"id":1,"title":"\u732b.txt"}]}`, upload(page("upload", url.Values{"gid": {"g"}})))
-	require.Contains(t, upload(page("upload", url.Values{"gid": {"nosuch"}})), `"fail"`)
-	require.Contains(t, upload(page("upload", url.Values{"gid": {"g"}, "sid": {"x"}})), `"denied"`)
-	require.Equal(t, "hello file", read(client.Get(page("download", url.Values{"id": {"1"}}))))
-	require.Contains(t, read(client.Get(page("download", url.Values{"id": {"2"}}))), "404")
-	require.Contains(t, read(client.Get(page("download", url.Values{"id": {"1"}, "sid": {"x"}}))), `"denied"`)
+	for kind, o := range map[string]V1Options{"GET": {}, "PATH_INFO": {PathInfo: true}} {
+		t.Run(kind, func(t *testing.T) {
+			d, alice, _ := newV1ChatWith(t, o)
+			page := func(method, param, sid string) string {
+				if o.PathInfo {
+					return d.FilesURL() + "sys/attach-" + method + strings.TrimSuffix("-"+param, "-") + ".json?sid=" + sid
+				}
+				if param != "" {
+					param = "&fileID=" + param
+				}
+				return d.FilesURL() + "sys/index.php?m=attach&f=" + method + param + "&type=json&sid=" + sid
+			}
+			client := http.Client{
+				Transport:     &http.Transport{DisableKeepAlives: true},
+				CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			}
+			read := func(res *http.Response, err error) (*http.Response, string) {
+				require.NoError(t, err)
+				defer res.Body.Close()
+				text, err := io.ReadAll(res.Body)
+				require.NoError(t, err)
+				return res, string(text)
+			}
+			upload := func(gid, name, sid string, chunked bool) string {
+				var form bytes.Buffer
+				w := multipart.NewWriter(&form)
+				part, err := w.CreateFormFile("files[]", name)
+				require.NoError(t, err)
+				_, _ = io.WriteString(part, "hello file")
+				require.NoError(t, w.WriteField("gid", gid))
+				require.NoError(t, w.Close())
+				var body io.Reader = &form
+				if chunked {
+					body = io.MultiReader(body)
+				}
+				_, text := read(client.Post(page("upload", "", sid), w.FormDataContentType(), body))
+				return text
+			}
+			_, text := read(client.Get(d.FilesURL() + "index.php?mode=getconfig"))
+			require.Contains(t, text, `"requestType":"`+kind+`"`)
+			require.Equal(t, `{"module":"attach","method":"upload","result":"success","data":[{"id":1,"title":"\u732b"}]}`, upload("g", "猫.txt", alice.sid, false))
+			require.Contains(t, upload("nosuch", "b.php", "x", false), `[{"id":2,"title":"b.php"}]`, "anybody uploads, anywhere")
+			require.Contains(t, upload("g", "c.txt", alice.sid, true), `"data":[]`)
 
-	alice.frame(map[string]any{"module": "attach", "method": "getList", "params": []any{"g"}, "sid": alice.sid})
-	require.Equal(t, []map[string]any{{"id": 1.0, "title": "猫.txt", "size": 10.0, "addedBy": "alice"}}, alice.answer().rows())
+			res, text := read(client.Get(page("download", "1", alice.sid)))
+			require.Equal(t, "hello file", text)
+			require.Equal(t, `attachment; filename="猫.txt"`, res.Header.Get("Content-Disposition"))
+			require.EqualValues(t, 10, res.ContentLength)
+			res, text = read(client.Get(page("download", "9", alice.sid)))
+			require.Equal(t, "file not found!", text)
+			require.Equal(t, http.StatusOK, res.StatusCode)
+			res, _ = read(client.Get(page("download", "1", "x")))
+			require.Equal(t, http.StatusFound, res.StatusCode)
+			res, _ = read(client.Get(d.FilesURL() + "sys/other.php"))
+			require.Equal(t, http.StatusNotFound, res.StatusCode)
+
+			alice.frame(map[string]any{"module": "attach", "method": "getList", "params": []any{"g"}, "sid": alice.sid})
+			require.Equal(t, []map[string]any{{"id": 1.0, "title": "猫.txt", "size": 10.0, "addedBy": "alice"}}, alice.answer().rows())
+		})
+	}
 }

@@ -152,10 +152,11 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 
 // checkV1 tries the chat server. The operator's password is not tried: that would sign him in, and somebody out.
 func (c Config) checkV1(ctx context.Context) []Finding {
-	server, err := v1.New(v1.Config{Addr: c.Legacy.V1.Addr})
+	server, err := v1.New(c.oldServer())
 	if err != nil {
-		return []Finding{{true, "legacy.v1.addr: " + err.Error()}}
+		return []Finding{{true, "legacy.v1: " + err.Error()}}
 	}
+	defer server.Close()
 	ctx, cancel := context.WithTimeout(ctx, c.Legacy.Timeout)
 	defer cancel()
 	if err := server.Probe(ctx); err != nil {
@@ -165,10 +166,22 @@ func (c Config) checkV1(ctx context.Context) []Finding {
 		return []Finding{{true, "legacy.v1.addr: " + unreachable(err, c.Legacy.Timeout).Error()}}
 	}
 	found := []Finding{{false, "legacy.v1: the chat server answers"}, {false, inClear}}
+	found = append(found, c.checkSite(ctx, server))
 	if c.Inner.OperatorPassword == "" {
 		return append(found, noOperator)
 	}
 	return append(found, Finding{false, "inner.operator_password: is not tried; a 1.0 server tells only by a sign-in, which would end another of the operator's"})
+}
+
+// checkSite tries the site that keeps the files of mode v1.
+func (c Config) checkSite(ctx context.Context, server *v1.Server) Finding {
+	if c.Legacy.V1.FilesURL == "" {
+		return Finding{false, "legacy.v1.files_url: is not set; there are no files"}
+	}
+	if err := server.ProbeFiles(ctx); err != nil {
+		return Finding{true, "legacy.v1.files_url: " + unreachable(err, c.Legacy.Timeout).Error()}
+	}
+	return Finding{false, "legacy.v1.files_url: the site answers"}
 }
 
 var noOperator = Finding{false, "inner.operator_password: is not set; /inner works once the operator has signed in by /login"}

@@ -2,6 +2,8 @@ package node_test
 
 import (
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -20,7 +22,7 @@ func old(t *testing.T) (*xuanxuan.V1, node.Config) {
 	t.Cleanup(func() { require.NoError(t, v.Close()) })
 	c := node.Default()
 	c.Addr, c.Inner.Addr = "127.0.0.1:0", "127.0.0.1:0"
-	c.Legacy.Mode, c.Legacy.V1.Addr = "v1", v.Addr()
+	c.Legacy.Mode, c.Legacy.V1.Addr, c.Legacy.V1.FilesURL = "v1", v.Addr(), v.FilesURL()
 	c.Inner.OperatorPassword = xuanxuan.DemoPassword
 	return v, c
 }
@@ -61,14 +63,29 @@ func TestCheckV1(t *testing.T) {
 			c := good
 			c.Inner.OperatorPassword = node.Secret(password)
 			found := node.Check(t.Context(), c)
-			require.Len(t, found, 3)
+			require.Len(t, found, 4)
 			for _, f := range found {
 				require.False(t, f.Fault, f.Text)
 			}
 			require.Contains(t, found[1].Text, "no encryption")
-			require.Contains(t, found[2].Text, "inner.operator_password: "+want)
+			require.Contains(t, found[2].Text, "the site answers")
+			require.Contains(t, found[3].Text, "inner.operator_password: "+want)
 			require.Zero(t, v.Stats().Logins, "nobody is signed in for it")
 		})
+	}
+}
+
+func TestCheckTheSiteOfV1(t *testing.T) {
+	_, good := old(t)
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for address, want := range map[string]string{"": "is not set", other.URL: "status 404", "http://127.0.0.1:1": "nothing listens there"} {
+		c := good
+		c.Legacy.V1.FilesURL = address
+		found := node.Check(t.Context(), c)
+		require.Equal(t, address != "", found[2].Fault, found[2].Text)
+		require.Contains(t, found[2].Text, "legacy.v1.files_url: ")
+		require.Contains(t, found[2].Text, want)
 	}
 }
 

@@ -120,14 +120,16 @@ type XXD struct {
 // V1 is where the chat server is in mode v1.
 type V1 struct {
 	Addr      string        `help:"The 1.0 chat server's address, HOST:PORT; it listens on 8080 unless told otherwise."`
+	FilesURL  string        `help:"The site that keeps the 1.0 chat server's files, http://HOST/: the address that users of its client sign in to. Empty: there are no files (10007)."`
 	LinkIdle  time.Duration `default:"10m" help:"How long a user's connection is kept after its last use, 1m to 24h."`
 	OnKickoff string        `default:"yield" help:"What happens when a user signs in with the desktop client: yield (this sign-in ends) or reclaim (it is taken back after a minute, at most every 10 minutes)."`
 }
 
-// Files is where uploaded files are in mode xxb. In mode xxd the chat server keeps them, and has a limit of its own.
+// Files is where uploaded files are in mode xxb. In modes xxd and v1 the chat server keeps them; in mode xxd it has a limit of
+// its own.
 type Files struct {
 	Dir        string `help:"Directory for uploaded files in mode xxb; it must exist, and may be shared between nodes. Empty: there are no files (10007)."`
-	MaxSize    int64  `default:"33554432" help:"Largest file in bytes that goes there, 1 to 1099511627776."`
+	MaxSize    int64  `default:"33554432" help:"Largest file in bytes that goes there, or to the site of mode v1, 1 to 1099511627776."`
 	ServerName string `default:"xuanxuan" help:"Name of the backend in an xxd's configuration, for the folder in which an xxd would look for the files."`
 }
 

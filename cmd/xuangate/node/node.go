@@ -127,7 +127,7 @@ func (c Config) adapter(a adapter.Config) (translation *adapter.Adapter, closeId
 	case "xxd":
 		closeIdle, err = c.xxd(&a)
 	case "v1":
-		closeIdle, err = func() {}, c.v1(&a)
+		closeIdle, err = c.v1(&a)
 	default:
 		closeIdle, err = c.backend(&a)
 	}
@@ -185,10 +185,10 @@ func (c Config) xxd(a *adapter.Config) (closeIdle func(), err error) {
 }
 
 // v1 has the adapter sign users in to a 1.0 server.
-func (c Config) v1(a *adapter.Config) error {
-	server, err := v1.New(v1.Config{Addr: c.Legacy.V1.Addr})
+func (c Config) v1(a *adapter.Config) (closeIdle func(), err error) {
+	server, err := v1.New(c.oldServer())
 	if err != nil {
-		return fmt.Errorf("legacy.v1: %w", err)
+		return nil, fmt.Errorf("legacy.v1: %w", err)
 	}
 	a.Upstreams = &adapter.Upstreams{
 		Dial: func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
@@ -201,11 +201,15 @@ func (c Config) v1(a *adapter.Config) error {
 		Verify:   server.Verify,
 		Probe:    server.Probe,
 		Mode:     model.ModeV1,
-		Lacks:    v1.Lacks,
+		Lacks:    server.Lacks(),
 		AskUsers: true, // it tells of no user who was made, or is gone without a word
 	}
 	c.signIns(a, c.Legacy.V1.LinkIdle, c.Legacy.V1.OnKickoff)
-	return nil
+	return server.Close, nil
+}
+
+func (c Config) oldServer() v1.Config {
+	return v1.Config{Addr: c.Legacy.V1.Addr, FilesURL: c.Legacy.V1.FilesURL, MaxFile: c.Files.MaxSize}
 }
 
 // signIns is what the modes have in common in which each user is signed in.

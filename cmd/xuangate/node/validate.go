@@ -142,6 +142,9 @@ func (v V1) validate(f *faults) {
 	case err != nil || host == "" || numberErr != nil || n == 0:
 		f.add("legacy.v1.addr", "%q is no address of the chat server; write it as 10.0.0.5:8080", v.Addr)
 	}
+	if v.FilesURL != "" {
+		f.web("legacy.v1.files_url", v.FilesURL, "the site with the files", "http://10.0.0.5/")
+	}
 	f.either("legacy.v1.on_kickoff", v.OnKickoff, "yield", "reclaim")
 	f.between("legacy.v1.link_idle", v.LinkIdle, time.Minute, 24*time.Hour)
 }

@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type LaunchOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { build, start } from "./programs.js";
 
@@ -14,11 +14,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(): Promise<Stage> {
+export async function openStage(options: LaunchOptions = {}): Promise<Stage> {
   mkdirSync(screenshots, { recursive: true });
   const [gateway, browser] = await Promise.all([
     start(build("./cmd/xuangate", "xuangate"), ["dev", "--addr", "127.0.0.1:0"], /API +(http:\S+?)\s/),
-    chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox"] }),
+    chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox"], ...options }),
   ]);
   return {
     url: gateway.found,

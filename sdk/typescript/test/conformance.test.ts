@@ -13,13 +13,16 @@ type Step = Record<string, never>;
 interface Case {
   name: string;
   transports: (Transport | "auto")[];
+  stages?: string[];
   world?: object;
-  sdk?: { silence_ms?: number };
+  sdk?: { silence_ms?: number; renew?: boolean };
   steps: Step[];
 }
 interface World {
   Id: string;
   Url: string;
+  Account: string;
+  Password: string;
   Token: string;
   Conversation: string;
   Position: string;
@@ -74,12 +77,17 @@ class Runner {
   readonly #transport: Transport | "auto";
   readonly #silence: number | undefined;
 
-  constructor(stage: string, world: World, transport: Transport | "auto", silence: number | undefined) {
+  constructor(stage: string, world: World, transport: Transport | "auto", { silence_ms: silence, renew }: NonNullable<Case["sdk"]> = {}) {
     this.#stage = stage;
     this.#world = world;
     this.#transport = transport;
     this.#silence = silence;
-    this.#client = new Client({ url: world.Url, token: world.Token, WebSocket: WebSocket as unknown as typeof globalThis.WebSocket });
+    this.#client = new Client({ url: world.Url, token: world.Token, WebSocket: WebSocket as unknown as typeof globalThis.WebSocket, ...(renew && { getToken: () => this.#signIn() }) });
+  }
+
+  async #signIn(): Promise<string> {
+    const { Account: account, Password: password } = this.#world;
+    return (await this.#client.login({ account, password, platform: 1 })).Token;
   }
 
   async step(step: Step): Promise<void> {
@@ -189,7 +197,7 @@ for (const each of cases) {
       const stage = inject("stage");
       const made = await fetch(`${stage}/worlds`, { method: "POST", body: JSON.stringify(each.world ?? {}) });
       const world = (await made.json()) as World;
-      const runner = new Runner(stage, world, transport, each.sdk?.silence_ms);
+      const runner = new Runner(stage, world, transport, each.sdk);
       try {
         for (const step of each.steps) await runner.step(step);
         await runner.finish();

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
+import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { expect, inject, test } from "vitest";
 import { root } from "./programs.js";
@@ -34,4 +35,12 @@ test("README's program of under twenty lines signs in, sends and listens", async
   } finally {
     rmSync(file);
   }
+});
+
+test("what is published is the module, its types, and what to know about it", async () => {
+  const said = await promisify(execFile)("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: folder });
+  const [{ files }] = JSON.parse(said.stdout) as [{ files: { path: string }[] }];
+  const paths = files.map(({ path }) => path);
+  for (const path of ["LICENSE", "README.md", "package.json", "dist/index.js", "dist/index.js.map", "dist/index.d.ts"]) expect(paths).toContain(path);
+  expect(paths.filter((path) => !/^(LICENSE|README\.md|package\.json|dist\/[\w.]+\.(js|js\.map|d\.ts))$/.test(path))).toEqual([]);
 });

@@ -36,7 +36,7 @@ func run(ctx context.Context, in io.Reader, out io.Writer) error {
 		defer cancel()
 		_, _ = io.Copy(io.Discard, in)
 	}()
-	s := stage.New()
+	s := stage.New("")
 	server := &http.Server{Handler: s, ReadHeaderTimeout: time.Minute}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
 	fmt.Fprintf(out, "stage http://%s\n", l.Addr())

@@ -15,16 +15,18 @@ const maxStep = 1 << 20
 
 // A Stage holds worlds. It is an http.Handler, and may be used from any goroutine.
 type Stage struct {
-	mux http.ServeMux
+	mux   http.ServeMux
+	redis string
 
 	mu     sync.Mutex
 	worlds map[string]*world
 	last   int
 }
 
-// New makes an empty stage. Close it at the end.
-func New() *Stage {
-	s := &Stage{worlds: map[string]*world{}}
+// New makes an empty stage, whose worlds are gateways in mode xxb that keep everything in memory. With the address of a Redis they
+// are whole nodes on it, in mode xxd. Close it at the end.
+func New(redis string) *Stage {
+	s := &Stage{redis: redis, worlds: map[string]*world{}}
 	s.mux.HandleFunc("POST /worlds", s.make)
 	s.mux.HandleFunc("POST /worlds/{id}/do", s.do)
 	s.mux.HandleFunc("DELETE /worlds/{id}", s.end)
@@ -53,7 +55,7 @@ func (s *Stage) make(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	made, err := newWorld(context.WithoutCancel(r.Context()), o)
+	made, err := newWorld(context.WithoutCancel(r.Context()), o, s.redis)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

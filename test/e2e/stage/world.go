@@ -2,6 +2,8 @@ package stage
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +20,7 @@ import (
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gen/model"
 	sdk "github.com/xuangate/xuangate/sdk/go"
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
@@ -32,6 +35,7 @@ const (
 // options are what a case may wish of its world.
 type options struct {
 	StreamsPerUser int `json:"streams_per_user"`
+	TokenMS        int `json:"token_ms"` // how long tokens live; 0: as long as they do by default
 }
 
 // A world is one case's: a chat server, a gateway in front of it that can be replaced by another on the same stores, and the proxy
@@ -56,14 +60,18 @@ type world struct {
 	cancel  context.CancelFunc
 	extra   sync.WaitGroup // the streams of supersede
 
+	redis  string        // address of the Redis that a node stands on; else the gateway keeps everything in memory
+	xxd    *xuanxuan.XXD // in front of legacy, where there is a node
+	prefix string        // of the keys in Redis
+
 	mu     sync.Mutex
 	events *eventlog.Memory
 	gate   *house
 }
 
 // newWorld makes a world in which alice is signed in and has a group with bob.
-func newWorld(ctx context.Context, o options) (w *world, err error) {
-	w = &world{Account: "alice", Password: xuanxuan.DemoPassword, options: o, logins: login.NewMemory(), events: eventlog.NewMemory(eventlog.MemoryOptions{})}
+func newWorld(ctx context.Context, o options, redis string) (w *world, err error) {
+	w = &world{Account: "alice", Password: xuanxuan.DemoPassword, options: o, redis: redis, prefix: "stage-" + rand.Text(), logins: login.NewMemory(), events: eventlog.NewMemory(eventlog.MemoryOptions{})}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	defer func() {
 		if err != nil {
@@ -78,6 +86,11 @@ func newWorld(ctx context.Context, o options) (w *world, err error) {
 		return w, err
 	}
 	w.caller = xxb.New(xxb.Config{URL: w.legacy.URL(), Key: key})
+	if redis != "" {
+		if w.xxd, err = xuanxuan.StartXXD(w.ctx, xuanxuan.XXDOptions{Backend: w.legacy.URL()}, "127.0.0.1:0"); err != nil {
+			return w, err
+		}
+	}
 	if w.gate, err = w.open(); err != nil {
 		return w, err
 	}
@@ -95,7 +108,7 @@ func (w *world) people() error {
 		return err
 	}
 	defer alice.Close()
-	if w.bob, err = sdk.New(w.gate.url, sdk.Options{}); err != nil {
+	if err := w.meet(""); err != nil {
 		return err
 	}
 	signedIn, err := alice.Login(w.ctx, w.Account, w.Password, platform)
@@ -109,9 +122,35 @@ func (w *world) people() error {
 	if w.Conversation, err = alice.CreateGroup(w.ctx, "stage", fmt.Sprint(bobID)); err != nil {
 		return err
 	}
-	at, err := w.events.End(w.ctx)
-	w.Position = at.String()
+	w.Position, err = w.here()
 	return err
+}
+
+// meet makes the client that bob speaks through. He signs in again when his token has expired.
+func (w *world) meet(token string) (err error) {
+	w.bob, err = sdk.New(w.gate.url, sdk.Options{Token: token, NewToken: func(ctx context.Context, _ string) (string, error) {
+		signedIn, err := w.bob.Login(ctx, "bob", xuanxuan.DemoPassword, platform)
+		return signedIn.Token, err
+	}})
+	return err
+}
+
+// here is the position at which what happens from now on begins, which is the same for every user. It is bob who asks: alice is
+// to have been nowhere yet.
+func (w *world) here() (string, error) {
+	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.gate.url+"/notify?protoc=poll&timeout=0", nil)
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Authorization", "Bearer "+w.bob.Token())
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var answer struct{ Data model.Poll }
+	err = json.NewDecoder(resp.Body).Decode(&answer)
+	return answer.Data.Position, err
 }
 
 func (w *world) close() error {
@@ -130,6 +169,9 @@ func (w *world) close() error {
 	if w.caller != nil {
 		w.caller.Close()
 	}
+	if w.xxd != nil {
+		err = errors.Join(err, w.xxd.Close())
+	}
 	if w.legacy != nil {
 		err = errors.Join(err, w.legacy.Close())
 	}
@@ -138,15 +180,15 @@ func (w *world) close() error {
 
 // A house is one gateway, as it stands on the world's stores.
 type house struct {
-	url    string
-	gate   *gateway.Server
-	server *http.Server
-	stop   context.CancelFunc
-	parts  *errgroup.Group
+	url   string
+	close func() error // takes it out of service as a node does on SIGTERM
 }
 
 // open starts a gateway.
 func (w *world) open() (*house, error) {
+	if w.xxd != nil {
+		return w.openNode()
+	}
 	events := w.events
 	quiet := slog.New(slog.DiscardHandler)
 	translation, err := adapter.New(adapter.Config{
@@ -158,6 +200,7 @@ func (w *world) open() (*house, error) {
 	}
 	gate, err := gateway.New(gateway.Config{
 		Legacy: translation, Events: events, Logins: w.logins, Log: quiet, Streams: gateway.StreamLimits{User: w.options.StreamsPerUser},
+		TokenTTL: time.Duration(w.options.TokenMS) * time.Millisecond,
 	})
 	if err != nil {
 		return nil, err
@@ -166,31 +209,27 @@ func (w *world) open() (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{url: "http://" + l.Addr().String(), gate: gate, server: &http.Server{Handler: gate.Public(), ReadHeaderTimeout: time.Minute}}
+	server := &http.Server{Handler: gate.Public(), ReadHeaderTimeout: time.Minute}
 	ctx, stop := context.WithCancel(context.WithoutCancel(w.ctx))
-	h.stop = stop
-	h.parts, ctx = errgroup.WithContext(ctx)
-	h.parts.Go(func() error { return translation.Run(ctx) })
-	h.parts.Go(func() error { return gate.Run(ctx) })
-	h.parts.Go(func() error {
-		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	parts, ctx := errgroup.WithContext(ctx)
+	parts.Go(func() error { return translation.Run(ctx) })
+	parts.Go(func() error { return gate.Run(ctx) })
+	parts.Go(func() error {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
 	})
-	return h, nil
-}
-
-// close takes the gateway out of service as a node does on SIGTERM.
-func (h *house) close() error {
-	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
-	defer cancel()
-	h.gate.Drain(limit, drain)
-	if h.server.Shutdown(limit) != nil {
-		_ = h.server.Close()
-	}
-	h.stop()
-	return h.parts.Wait()
+	return &house{url: "http://" + l.Addr().String(), close: func() error {
+		limit, cancel := context.WithTimeout(context.Background(), drainLimit)
+		defer cancel()
+		gate.Drain(limit, drain)
+		if server.Shutdown(limit) != nil {
+			_ = server.Close()
+		}
+		stop()
+		return parts.Wait()
+	}}, nil
 }
 
 // restart replaces the gateway by another, which knows the events only if it is not to forget them.
@@ -202,13 +241,16 @@ func (w *world) restart(forget bool) (err error) {
 	}
 	if forget {
 		w.events = eventlog.NewMemory(eventlog.MemoryOptions{})
+		if err := w.wipe(); err != nil {
+			return err
+		}
 	}
 	if w.gate, err = w.open(); err != nil {
 		return err
 	}
 	token := w.bob.Token()
 	w.bob.Close()
-	if w.bob, err = sdk.New(w.gate.url, sdk.Options{Token: token}); err != nil {
+	if err := w.meet(token); err != nil {
 		return err
 	}
 	return w.proxy.point(w.gate.url)

@@ -94,7 +94,7 @@ function Row({ chat, thread }: { chat: Chat; thread: Thread }) {
       <time>{brief(last?.SendTime ?? info.LastSendTime)}</time>
       <span class="preview">
         {failed && <em>{w.failed} · </em>}
-        {last && preview(chat, info.ConversationType === 1, last)}
+        {last ? preview(chat, info.ConversationType === 1, last) : info.LastSendTime === 0 && w.emptyPreview}
       </span>
       {unread > 0 && (
         <i class={`badge ${info.IsMute ? "quiet" : ""}`} aria-label={fill(w.unread, unread)}>
