@@ -24,7 +24,7 @@ const maxScrapes = 4
 // is in none.
 var buckets = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// Metrics are what one node counts. All methods may be used from any goroutine, and cost less than a microsecond.
+// Metrics are what one node counts. All methods may be used from any goroutine, and cost about a microsecond.
 type Metrics struct {
 	registry *prometheus.Registry
 
