@@ -42,8 +42,9 @@ type Recipients struct {
 // Sink takes an event into the log. It is called in the order in which things happened to a conversation.
 type Sink func(ctx context.Context, e Event) error
 
-// Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal.
-type Observer func(ctx context.Context, c legacy.Call, took time.Duration, err error)
+// Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal, and r is the answer. ctx is
+// the request's, where there is one.
+type Observer func(ctx context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error)
 
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
 type Config struct {
@@ -242,7 +243,7 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 	start := time.Now()
 	r, err := a.reach(ctx, on, op, c)
 	if a.observe != nil {
-		a.observe(ctx, c, time.Since(start), err)
+		a.observe(ctx, c, r, time.Since(start), err)
 	}
 	if err != nil {
 		return r, noAnswer(op, err)

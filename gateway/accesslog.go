@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gen/model"
@@ -34,9 +35,16 @@ type record struct {
 	code      model.Code
 	bytes     int64
 	events    int
-	target    []slog.Attr // what the request acts on, for the audit log
+	target    []slog.Attr        // what the request acts on, for the audit log
+	delivered prometheus.Counter // the same, as it grows; nil but for streams
 	err       error
 	streaming bool // the stream that took the request over writes the record
+}
+
+// tells counts n more events written to a stream.
+func (rec *record) tells(n int) {
+	rec.events += n
+	rec.delivered.Add(float64(n))
 }
 
 type recordKey struct{}
@@ -45,6 +53,14 @@ type recordKey struct{}
 func recordOf(ctx context.Context) *record {
 	rec, _ := ctx.Value(recordKey{}).(*record)
 	return rec
+}
+
+// RequestID is the id of the request that ctx belongs to, as the client gave it or was told it; empty outside of any.
+func RequestID(ctx context.Context) string {
+	if rec := recordOf(ctx); rec != nil {
+		return rec.id
+	}
+	return ""
 }
 
 // accessLog is the outermost of what a request passes: it gives it an id, answers whatever error comes back in the one
@@ -100,6 +116,8 @@ func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 }
 
 func (s *Server) write(rec *record) {
+	took := time.Since(rec.start)
+	s.metrics.Request(rec.operation, rec.code, took)
 	level := slog.LevelInfo
 	switch {
 	case rec.code == model.Internal:
@@ -114,7 +132,7 @@ func (s *Server) write(rec *record) {
 	attrs := []slog.Attr{
 		slog.String("request", rec.id), slog.String("method", rec.method), slog.String("path", rec.path),
 		slog.String("operation", rec.operation), slog.Int("status", rec.status), slog.Int("code", int(rec.code)),
-		slog.Duration("took", time.Since(rec.start)), slog.Int64("bytes", rec.bytes), slog.String("client", rec.client.String()),
+		slog.Duration("took", took), slog.Int64("bytes", rec.bytes), slog.String("client", rec.client.String()),
 	}
 	if rec.login.ID != "" {
 		attrs = append(attrs, slog.String("session", rec.login.User.String()), slog.String("login", rec.login.ID))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -148,6 +149,7 @@ func (d *delivery) startOver(ctx context.Context) (err error) {
 		return err
 	}
 	d.lost = false
+	d.metrics.Resume(metrics.Reset)
 	switch err := d.logins.Check(ctx, d.login); {
 	case errors.Is(err, login.ErrReplaced):
 		return last(d.out.end(model.EventKindKickoff, d.after))

@@ -48,7 +48,7 @@ func (t *poll) send(entries []*eventlog.Entry, at eventlog.Position) error {
 		*b = append(*b, `Msg":[`...)
 	}
 	for i, e := range entries {
-		rec.events++
+		rec.tells(1)
 		if i > 0 {
 			*b = append(*b, ',')
 		}

@@ -52,7 +52,7 @@ func (t *sse) open(at eventlog.Position) error {
 }
 
 func (t *sse) send(entries []*eventlog.Entry, _ eventlog.Position) error {
-	t.rec.events += len(entries)
+	t.rec.tells(len(entries))
 	b := buffers.Get().(*[]byte)
 	defer recycle(b)
 	_ = t.control.SetWriteDeadline(time.Now().Add(writeTimeout))

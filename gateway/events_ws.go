@@ -147,7 +147,7 @@ func (t *ws) open(at eventlog.Position) error {
 }
 
 func (t *ws) send(entries []*eventlog.Entry, _ eventlog.Position) error {
-	t.rec.events += len(entries)
+	t.rec.tells(len(entries))
 	return t.together(func() error {
 		b := buffers.Get().(*[]byte)
 		defer recycle(b)

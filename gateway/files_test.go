@@ -156,7 +156,7 @@ func TestDisposition(t *testing.T) {
 }
 
 func TestTransfers(t *testing.T) {
-	many := newTransfers("uploads", 2, 3)
+	many := newTransfers("uploads", 2, 3, func(string) {})
 	leave, err := many.enter(alice)
 	require.NoError(t, err)
 	_, err = many.enter(alice)

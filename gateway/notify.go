@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 )
@@ -58,7 +59,10 @@ func (s *Server) notify(c echo.Context, p model.NotifyParams) error {
 		one.close()
 		return err
 	}
+	recordOf(ctx).delivered = s.metrics.Deliveries(protocol)
+	closed := s.metrics.Stream(protocol)
 	leave := func() {
+		closed()
 		s.presence.leave(u, promised)
 		one.close()
 	}
@@ -119,8 +123,13 @@ func (s *Server) subscribe(ctx context.Context, rec *record, after string, all b
 		// Whatever ends the login from here on stands in the log after sub.after; what ended it before, the store knows.
 		err = s.logins.Check(ctx, rec.login)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		s.presence.leave(rec.login.User, time.Time{})
+	case after == "":
+		s.metrics.Resume(metrics.Began)
+	case !sub.lost: // a lost one is counted when it is told
+		s.metrics.Resume(metrics.Resumed)
 	}
 	return sub, err
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 )
@@ -40,6 +41,9 @@ type Config struct {
 	Nodes *Nodes
 	// Log gets one record per request and what goes wrong beside them. Default: nothing is logged.
 	Log *slog.Logger
+
+	// Metrics count what the server does. Nil: some of its own.
+	Metrics *metrics.Metrics
 
 	// InnerKey opens /inner. Empty: /inner is off.
 	InnerKey string
@@ -75,6 +79,7 @@ type Server struct {
 	away     func() error
 	nodes    *Nodes
 	log      *slog.Logger
+	metrics  *metrics.Metrics
 	rules    atomic.Pointer[rules]
 	chat     bool
 	limits   *Limits
@@ -99,17 +104,22 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
+	count := c.Metrics
+	if count == nil {
+		count = metrics.New()
+	}
 	s := &Server{
 		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away, nodes: c.Nodes,
+		metrics:    count,
 		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		chat:       c.Chat,
 		limits:     NewLimits(c.Limits),
 		guard:      c.Guard,
 		auditLog:   cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
 		operations: operations,
-		streams:    newStreams(c.Streams.orDefault()),
-		uploads:    newTransfers("uploads", uploadsPerUser, uploadsPerNode),
-		downloads:  newTransfers("downloads", downloadsPerUser, downloadsPerNode),
+		streams:    newStreams(c.Streams.orDefault(), count.LimitHit),
+		uploads:    newTransfers("uploads", uploadsPerUser, uploadsPerNode, count.LimitHit),
+		downloads:  newTransfers("downloads", downloadsPerUser, downloadsPerNode, count.LimitHit),
 	}
 	s.rules.Store(c.rules())
 	if s.guard == nil {

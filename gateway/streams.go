@@ -43,6 +43,8 @@ func (l StreamLimits) orDefault() StreamLimits {
 
 // streams are the open streams and polls of this server.
 type streams struct {
+	hit func(limit string) // told of each stream refused or ended for one; must not block
+
 	mu        sync.Mutex
 	limits    StreamLimits
 	users     map[legacy.UserID][]*stream // oldest first, without those that are being ended
@@ -61,9 +63,9 @@ type stream struct {
 	conn    *wsConn // that it has taken over, if it has
 }
 
-func newStreams(limits StreamLimits) *streams {
+func newStreams(limits StreamLimits, hit func(limit string)) *streams {
 	return &streams{
-		limits: limits, users: map[legacy.UserID][]*stream{}, addresses: map[netip.Prefix]int{}, open: map[*stream]struct{}{},
+		limits: limits, hit: hit, users: map[legacy.UserID][]*stream{}, addresses: map[netip.Prefix]int{}, open: map[*stream]struct{}{},
 		empty: make(chan struct{}),
 	}
 }
@@ -84,11 +86,14 @@ func (s *streams) enter(ctx context.Context, u legacy.UserID, from netip.Addr) (
 	case s.draining:
 		return nil, nil, refuse(model.Unreachable, "this server is going out of service; connect again")
 	case len(s.open) >= s.limits.Node:
+		s.hit("streams_per_node")
 		return nil, nil, refuse(model.Unreachable, "this server has as many streams as it takes; try again, or another one")
 	case s.addresses[address] >= s.limits.Address:
+		s.hit("streams_per_address")
 		return nil, nil, refuse(model.TooManyRequests, "your address has %d streams open; close some", s.limits.Address)
 	}
 	for len(s.users[u]) >= s.limits.User {
+		s.hit("streams_per_user")
 		s.finish(s.users[u][0], errSuperseded)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

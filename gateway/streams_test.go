@@ -78,7 +78,7 @@ func TestDrainSpread(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStreams(StreamLimits{Node: 1000, User: 1000, Address: 1000})
+				s := newStreams(StreamLimits{Node: 1000, User: 1000, Address: 1000}, func(string) {})
 				for range c.streams {
 					ctx, one, err := s.enter(t.Context(), alice, netip.Addr{})
 					require.NoError(t, err)
@@ -114,7 +114,7 @@ func TestStreamLimits(t *testing.T) {
 	})
 
 	t.Run("one address has no more than it may, another has its own", func(t *testing.T) {
-		s := newStreams(StreamLimits{Node: 100, User: 100, Address: 2})
+		s := newStreams(StreamLimits{Node: 100, User: 100, Address: 2}, func(string) {})
 		from := func(addr string) (*stream, error) {
 			_, one, err := s.enter(t.Context(), alice, netip.MustParseAddr(addr))
 			return one, err
@@ -139,7 +139,7 @@ func TestStreamLimits(t *testing.T) {
 	})
 
 	t.Run("nor has the node, and nothing of a closed one is left", func(t *testing.T) {
-		s := newStreams(StreamLimits{Node: 1, User: 1, Address: 1})
+		s := newStreams(StreamLimits{Node: 1, User: 1, Address: 1}, func(string) {})
 		for range 3 {
 			_, one, err := s.enter(t.Context(), alice, netip.MustParseAddr("192.0.2.1"))
 			require.NoError(t, err)

@@ -17,6 +17,7 @@ const (
 // transfers counts the uploads or downloads under way.
 type transfers struct {
 	what             string
+	hit              func(limit string) // told of each refusal
 	perUser, perNode int
 
 	mu    sync.Mutex
@@ -24,8 +25,8 @@ type transfers struct {
 	users map[legacy.UserID]int
 }
 
-func newTransfers(what string, perUser, perNode int) *transfers {
-	return &transfers{what: what, perUser: perUser, perNode: perNode, users: map[legacy.UserID]int{}}
+func newTransfers(what string, perUser, perNode int, hit func(limit string)) *transfers {
+	return &transfers{what: what, hit: hit, perUser: perUser, perNode: perNode, users: map[legacy.UserID]int{}}
 }
 
 // enter counts one of u in; leave is called once, at its end.
@@ -34,8 +35,10 @@ func (t *transfers) enter(u legacy.UserID) (leave func(), err error) {
 	defer t.mu.Unlock()
 	switch {
 	case t.users[u] >= t.perUser:
+		t.hit(t.what + "_per_user")
 		return nil, refuse(model.TooManyRequests, "you have %d %s under way; wait for one to end", t.perUser, t.what)
 	case t.all >= t.perNode:
+		t.hit(t.what + "_per_node")
 		return nil, refuse(model.TooManyRequests, "this server has as many %s under way as it takes; try again", t.what)
 	}
 	t.all++

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -96,9 +95,9 @@ func (c *checkConfig) Run(ctx context.Context, s *settings, to output) error {
 
 type version struct{}
 
-// Run prints the version that the Go tool stamped into the program.
+// Run prints what was built, from which commit and with which Go.
 func (version) Run(to output) error {
-	info, _ := debug.ReadBuildInfo()
-	_, err := fmt.Fprintf(to.out, "xuangate %s %s %s/%s\n", info.Main.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	version, commit, goVersion := node.Build()
+	_, err := fmt.Fprintf(to.out, "xuangate %s commit %s %s %s/%s\n", version, commit, goVersion, runtime.GOOS, runtime.GOARCH)
 	return err
 }

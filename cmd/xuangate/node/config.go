@@ -25,6 +25,7 @@ type Config struct {
 
 	Node     Node     `embed:"" prefix:"node."`
 	TLS      TLS      `embed:"" prefix:"tls."`
+	Ops      Ops      `embed:"" prefix:"ops."`
 	Inner    Inner    `embed:"" prefix:"inner."`
 	Streams  Streams  `embed:"" prefix:"streams."`
 	Limits   Limits   `embed:"" prefix:"limits."`
@@ -53,6 +54,7 @@ type Addresses struct {
 	Inner net.Addr // nil where /inner has no listener of its own
 	// Backend is where chat servers find their backend in mode inline; nil in the other modes.
 	Backend net.Addr
+	Ops     net.Addr // nil where there are no metrics
 }
 
 // Default is a Config with every default; what has none is left empty.
@@ -67,6 +69,12 @@ func Default() Config {
 // Node is what other nodes that share the Redis need to know of this one.
 type Node struct {
 	AdvertiseURL string `help:"Where other nodes reach the API of this one, http://HOST:PORT, in modes xxd and v1: they forward the requests of users whose connection to the chat server stands here. Empty: they answer those with 10002."`
+}
+
+// Ops is where the operator, and what watches for him, look in.
+type Ops struct {
+	Addr  string `help:"Where /metrics, /livez and /readyz listen, HOST:PORT, such as 127.0.0.1:8082, until the node has ended. It asks for no key: keep it where only your monitoring reaches. Empty: nowhere."`
+	PProf bool   `name:"pprof" help:"Whether Go's profiles are at /debug/pprof there. They hold parts of memory, messages and tokens among them."`
 }
 
 // Inner is who may call /inner/*, a company's own systems.

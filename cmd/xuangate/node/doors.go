@@ -71,12 +71,17 @@ func (t TLS) door(ctx context.Context, setting, addr string, h http.Handler, log
 	return d, nil
 }
 
-// serve answers what comes through the door until its server is shut or closed.
-func (d door) serve() error {
+// serve answers what comes through the door until its server is shut or closed, or the listener breaks.
+func (d door) serve() (err error) {
 	if d.certificate != nil {
-		return d.server.ServeTLS(d.listener, "", "")
+		err = d.server.ServeTLS(d.listener, "", "")
+	} else {
+		err = d.server.Serve(d.listener)
 	}
-	return d.server.Serve(d.listener)
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
+	}
+	return nil
 }
 
 // abandon closes listeners on which nobody serves yet.

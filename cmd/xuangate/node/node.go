@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -26,6 +25,7 @@ import (
 	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gateway"
+	"github.com/xuangate/xuangate/gateway/metrics"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -53,6 +53,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	shut := shared.open(ctx)
 	defer func() { err = errors.Join(err, shut()) }()
 	events, logins := shared.events, shared.logins
+	count := metrics.New()
 	var gate *gateway.Server // made below; the adapter runs after that
 	var translation *adapter.Adapter
 	files, err := c.folder(log)
@@ -60,10 +61,11 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	settings := adapter.Config{
-		Log:    log,
-		Folder: files,
-		Claims: shared.claims,
-		Name:   shared.name,
+		Log:     log,
+		Observe: observer(count, log),
+		Folder:  files,
+		Claims:  shared.claims,
+		Name:    shared.name,
 
 		OwnPresence: c.Legacy.Mode == "xxb" && c.Legacy.XXB.OwnPresence && shared.first(ctx),
 		Sink:        func(ctx context.Context, e adapter.Event) error { _, err := events.Append(ctx, e); return err },
@@ -88,11 +90,15 @@ func Run(ctx context.Context, c Config) (err error) {
 	facade := c.facade()
 	facade.Legacy, facade.Events, facade.Logins, facade.Log = translation, events, logins, log
 	facade.Away, facade.Leases, facade.Nodes = shared.away, shared.leases, shared.nodes
-	facade.Guard, facade.Audit = shared.guard, audit
+	facade.Guard, facade.Audit, facade.Metrics = shared.guard, audit, count
 	gate, err = gateway.New(facade)
 	if err != nil {
 		return err
 	}
+	state := metrics.State{Links: translation.Links, Dropped: translation.Dropped}
+	state.Version, state.Commit, state.Go = Build()
+	shared.watch(&state)
+	count.Watch(state)
 	doors, err := c.open(ctx, gate, log)
 	if err != nil {
 		return err
@@ -106,8 +112,14 @@ func Run(ctx context.Context, c Config) (err error) {
 		}
 		defer back.close()
 	}
-	c.announce(log, doors, back)
-	err = serve(alive, c.Drain, doors, gate, translation, newReloader(c, log, level, gate, doors))
+	ops, err := c.openOps(ctx, gate, log)
+	if err != nil {
+		return errors.Join(err, abandon(doors))
+	}
+	c.announce(log, doors, back, ops)
+	err = ops.around(alive, func(ctx context.Context) error {
+		return serve(ctx, c.Drain, doors, gate, translation, newReloader(c, log, level, gate, doors))
+	})
 	if ctx.Err() == nil { // nobody has asked it to end
 		err = errors.Join(err, context.Cause(alive))
 	}
@@ -252,7 +264,7 @@ func (c Config) signIns(a *adapter.Config, idle time.Duration, onKickoff string)
 }
 
 // announce tells the operator, and whoever waits for it, that the node listens.
-func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
+func (c Config) announce(log *slog.Logger, doors []door, back *backdoor, ops *door) {
 	at := Addresses{API: doors[0].listener.Addr()}
 	behind := c.Legacy.XXB.URL
 	switch c.Legacy.Mode {
@@ -269,6 +281,10 @@ func (c Config) announce(log *slog.Logger, doors []door, back *backdoor) {
 	if back != nil {
 		at.Backend = back.listener.Addr()
 		attrs = append(attrs, "backend", at.Backend.String())
+	}
+	if ops != nil {
+		at.Ops = ops.listener.Addr()
+		attrs = append(attrs, "ops", at.Ops.String())
 	}
 	log.Info("listening", attrs...)
 	if risk := c.Inner.inClear(); risk != "" && at.Inner != nil {
@@ -322,12 +338,7 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 		parts.Go(func() error { return c.watch(behind) })
 	}
 	for _, d := range doors {
-		parts.Go(func() error {
-			if err := d.serve(); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve %s: %w", d.listener.Addr(), err)
-			}
-			return nil
-		})
+		parts.Go(d.serve)
 	}
 	parts.Go(func() error {
 		defer stop()

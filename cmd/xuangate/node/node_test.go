@@ -27,12 +27,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
 }
 
-// A running node, and the URLs of its two listeners.
+// A running node, and the URLs of its listeners.
 type running struct {
-	api, inner string
-	backend    string             // where chat servers find their backend, in mode inline
-	end        context.CancelFunc // asks it to end
-	ended      chan error         // gets what Run returned
+	api, inner, ops string
+	backend         string             // where chat servers find their backend, in mode inline
+	end             context.CancelFunc // asks it to end
+	ended           chan error         // gets what Run returned
 }
 
 // patience is how long a node runs at most, so that a test that waits for what never comes fails instead of hanging.
@@ -54,6 +54,9 @@ func run(t *testing.T, c node.Config) *running {
 		n.api = "http://" + at.API.String()
 		if at.Inner != nil {
 			n.inner = "http://" + at.Inner.String()
+		}
+		if at.Ops != nil {
+			n.ops = "http://" + at.Ops.String()
 		}
 		if at.Backend != nil {
 			n.backend = at.Backend.String()

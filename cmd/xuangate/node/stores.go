@@ -14,6 +14,7 @@ import (
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gateway/metrics"
 )
 
 // stores are what nodes share where there is a Redis, and this node's memory where there is none.
@@ -61,6 +62,15 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 	}
 	guard := login.NewGuard(login.NewRedisStandings(client, c.Redis.Prefix))
 	return &stores{guard: guard, claims: shared, nodes: nodes, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+}
+
+// watch adds what is to be known of Redis to a State, where there is one.
+func (s *stores) watch(to *metrics.State) {
+	if s.log == nil {
+		return
+	}
+	to.Away, to.Lag = s.log.Away, s.log.Lag
+	to.Ping = func(ctx context.Context) error { return s.client.Ping(ctx).Err() }
 }
 
 // first says whether this node may set everybody offline when it starts: others that share the Redis may have users online, or

@@ -54,6 +54,14 @@ func (c Config) validate() []error {
 			f.add("inner.addr", "is the same as addr; give /inner a port of its own")
 		}
 	}
+	if c.Ops.Addr != "" {
+		f.address("ops.addr", c.Ops.Addr)
+		if _, port, _ := net.SplitHostPort(c.Ops.Addr); port != "0" && (c.Ops.Addr == c.Addr || c.Ops.Addr == c.Inner.Addr && !c.Dev) {
+			f.add("ops.addr", "is the same as addr or inner.addr; give it a port of its own")
+		}
+	} else if c.Ops.PProf {
+		f.add("ops.pprof", "is set without ops.addr")
+	}
 	if n := len(c.Inner.Key); n > 0 && n < minInnerKey && !c.Dev {
 		f.add("inner.key", "has %d characters, want at least %d; openssl rand -hex 32 makes one", n, minInnerKey)
 	}

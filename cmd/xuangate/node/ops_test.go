@@ -1,0 +1,153 @@
+package node_test
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/xuangate/xuangate/cmd/xuangate/node"
+	"github.com/xuangate/xuangate/gateway/metrics"
+	api "github.com/xuangate/xuangate/gen/model"
+)
+
+// scrape reads a node's metrics as Prometheus does.
+func scrape(t *testing.T, ops string) map[string]*dto.MetricFamily {
+	t.Helper()
+	res, err := http.Get(ops + "/metrics")
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, http.StatusOK, res.StatusCode)
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(res.Body)
+	require.NoError(t, err)
+	return families
+}
+
+// value is that of the one series of a metric with these labels, each written name=value; 0 where there is none.
+func value(families map[string]*dto.MetricFamily, name string, labels ...string) float64 {
+	for _, m := range families[name].GetMetric() {
+		found := 0
+		for _, l := range m.GetLabel() {
+			for _, want := range labels {
+				if l.GetName()+"="+l.GetValue() == want {
+					found++
+				}
+			}
+		}
+		if found == len(labels) {
+			return m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return 0
+}
+
+func TestOps(t *testing.T) {
+	c := before(backend(t))
+	c.Ops.Addr, c.Ops.PProf = "127.0.0.1:0", true
+	n := run(t, c)
+	bob := n.signIn(t, "bob")
+	stream := n.listen(t, bob)
+	next(t, stream, "id")
+	room := must[api.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(n.signIn(t, "alice")),
+		api.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
+	must[api.SentMsg](t, post(t, n.api+"/send_msg", bearer(bob), api.SendMsgRequest{ConversationId: room.ConversationId, Type: 1, Content: "hi"}))
+	next(t, stream, "data")
+
+	families := scrape(t, n.ops)
+	require.Equal(t, 2.0, value(families, "xuangate_requests_total", "operation=Login", "code=0"))
+	require.Equal(t, 2.0, value(families, "xuangate_request_duration_seconds", "operation=Login"))
+	require.Positive(t, value(families, "xuangate_legacy_calls_total", "method=chat/message", "outcome=ok"))
+	require.Positive(t, value(families, "xuangate_legacy_call_duration_seconds", "method=chat/message"))
+	require.Equal(t, 1.0, value(families, "xuangate_streams", "transport=sse"))
+	require.Equal(t, 1.0, value(families, "xuangate_resumes_total", "outcome=new"))
+	require.Positive(t, value(families, "xuangate_deliveries_total", "transport=sse"))
+	require.Equal(t, 1.0, value(families, "xuangate_build_info"))
+	require.Positive(t, value(families, "go_goroutines"))
+	require.Positive(t, value(families, "process_open_fds"))
+
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/debug/pprof/cmdline": 200, "/get_users": 404} {
+		res, err := http.Get(n.ops + path)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, want, res.StatusCode, path)
+	}
+	res, err := http.Get(n.api + "/metrics")
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.Equal(t, http.StatusNotFound, res.StatusCode, "the public listener has no metrics")
+	n.stop(t)
+	_, err = http.Get(n.ops + "/livez")
+	require.Error(t, err)
+}
+
+func TestOpsOutlivesTheDrain(t *testing.T) {
+	s := backend(t)
+	c := before(s)
+	c.Ops.Addr = "127.0.0.1:0"
+	n := run(t, c)
+	asked := make(chan struct{})
+	result := n.hold(t, s, patience/10)
+	n.end()
+	go func() {
+		defer close(asked)
+		for { // until the node is draining
+			res, err := http.Get(n.ops + "/readyz")
+			if err != nil {
+				return
+			}
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusServiceUnavailable {
+				asked <- struct{}{}
+				return
+			}
+		}
+	}()
+	_, drained := <-asked
+	require.True(t, drained, "the node is seen to drain")
+	<-result
+	require.NoError(t, <-n.ended)
+}
+
+func TestOpsSettings(t *testing.T) {
+	c := valid()
+	c.Ops.Addr = c.Addr
+	require.ErrorContains(t, c.Validate()[0], "ops.addr: is the same as addr")
+	c.Ops = node.Ops{PProf: true}
+	require.ErrorContains(t, c.Validate()[0], "ops.pprof: is set without ops.addr")
+}
+
+var fqName = regexp.MustCompile(`fqName: "(xuangate_[a-z_]+)"`)
+
+func TestOperationsListsEveryMetric(t *testing.T) {
+	m := metrics.New()
+	m.Watch(metrics.State{})
+	descs := make(chan *prometheus.Desc)
+	go func() {
+		defer close(descs)
+		m.Describe(descs)
+	}()
+	var want []string
+	for d := range descs {
+		if name := fqName.FindStringSubmatch(d.String()); name != nil {
+			want = append(want, name[1])
+		}
+	}
+	page, err := os.ReadFile("../deploy/OPERATIONS.md")
+	require.NoError(t, err)
+	var got []string
+	for line := range strings.Lines(string(page)) {
+		if name, ok := strings.CutPrefix(line, "| `xuangate_"); ok {
+			name, _, _ = strings.Cut(name, "`")
+			got = append(got, "xuangate_"+name)
+		}
+	}
+	require.ElementsMatch(t, want, got)
+}
