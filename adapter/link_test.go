@@ -600,15 +600,15 @@ func TestTheGap(t *testing.T) {
 			d.mu.Unlock()
 			d.answer("getlist", func(legacy.Call) (legacy.Response, error) {
 				d.mu.Lock()
-				d.welcome.Chats, d.welcome.Messages = chats(1795312709), nil
+				d.welcome.Chats, d.welcome.Messages = chats(1795312710), nil
 				d.mu.Unlock()
-				d.answers["getlist"] = active(t, 1795312709)
+				d.answers["getlist"] = active(t, 1795312710)
 				return legacy.Response{}, errDropped
 			})
-			d.answer("history", historyOf(t, rowJSON(9, "g9", "between the two"), rowJSON(7, "g7", "old")))
+			d.answer("history", historyOf(t, rowJSON(10, "g10", "after both"), rowJSON(9, "g9", "between the two"), rowJSON(7, "g7", "old")))
 			_, err := a.SignIn(t.Context(), "bob", "md5")
 			require.NoError(t, err)
-			require.Equal(t, []legacy.MessageID{8, 9}, ids(d.told()))
+			require.Equal(t, []legacy.MessageID{8, 9, 10}, ids(d.told()))
 		})
 	})
 	t.Run("what fell into the login window is told", func(t *testing.T) {
