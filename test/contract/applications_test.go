@@ -101,10 +101,8 @@ func TestServerInfo(t *testing.T) {
 			require.Equal(t, model.ServerInfoMode(mode), info.Mode)
 			require.Equal(t, 65535, info.MaxContent)
 			require.Nil(t, info.ApiScheme)
-			if mode != "v1" {
-				require.Equal(t, int64(32<<20), info.UploadFileSize)
-				require.Contains(t, info.Capabilities, model.CapabilityFiles)
-			}
+			require.Equal(t, int64(32<<20), info.UploadFileSize)
+			require.Contains(t, info.Capabilities, model.CapabilityFiles)
 			if mode == "xxb" || mode == "inline" {
 				require.Equal(t, "2.2.0", info.Version)
 				require.Zero(t, info.MaxFrame)
@@ -117,9 +115,8 @@ func TestServerInfo(t *testing.T) {
 			require.Contains(t, info.Capabilities, model.CapabilityBesideDesktopClients)
 			if mode == "v1" {
 				require.Equal(t, "1.0", info.Version)
-				require.Zero(t, info.UploadFileSize)
 				require.Zero(t, info.MaxFrame)
-				require.Equal(t, []model.Capability{model.CapabilityBesideDesktopClients}, info.Capabilities)
+				require.ElementsMatch(t, []model.Capability{model.CapabilityBesideDesktopClients, model.CapabilityFiles}, info.Capabilities)
 				continue
 			}
 			require.Equal(t, 20479, info.MaxFrame)

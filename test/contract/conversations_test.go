@@ -216,8 +216,12 @@ func TestSigningIn(t *testing.T) {
 		require.Equal(t, model.WrongPassword, signIn(object{"account": "nobody", "password": "x"}))
 		require.Equal(t, model.WrongPassword, signIn(object{"account": "bob", "password": "wrong"}))
 		require.Equal(t, model.OK, signIn(object{"account": "bob", "password": xuanxuan.DemoPassword}), "one wrong try does not lock")
+		for range 2 {
+			require.Equal(t, model.WrongPassword, signIn(object{"account": "dave", "password": "wrong"}))
+		}
+		require.Equal(t, model.TooManyRequests, signIn(object{"account": "dave", "password": "wrong"}), "the third would lock it")
 		for range 3 {
-			signIn(object{"account": "carol", "password": "wrong"})
+			require.False(t, w.letsIn("carol", "wrong"), "somebody locks it, past the gateway")
 		}
 		locked := model.AccountLocked
 		if w.linked() {

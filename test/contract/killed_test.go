@@ -82,6 +82,9 @@ func (u *user) awaitOnline() error {
 		if err != nil {
 			return err
 		}
+		if a.Code == model.Unreachable {
+			continue // the link does not come back within the time of one call
+		}
 		me, err := decoded[model.Me](a)
 		if err != nil || me.Upstream == model.UpstreamOnline {
 			return err

@@ -50,13 +50,16 @@ func inEachMode(t *testing.T, promise func(t *testing.T, w *world), changes ...f
 
 // inEachModeWith is inEachMode for a promise about something that not all servers have. What it lacks, a mode leaves out.
 func inEachModeWith(t *testing.T, what string, promise func(t *testing.T, w *world), changes ...func(*site)) {
+	inModes(t, slices.DeleteFunc(slices.Clone(modes), func(mode string) bool { return slices.Contains(lacks[mode], what) }), promise, changes...)
+}
+
+// inModes is inEachMode for a promise that some modes keep for all.
+func inModes(t *testing.T, modes []string, promise func(t *testing.T, w *world), changes ...func(*site)) {
 	for _, mode := range modes {
-		if !slices.Contains(lacks[mode], what) {
-			t.Run(mode, func(t *testing.T) {
-				t.Parallel()
-				promise(t, start(t, mode, changes...))
-			})
-		}
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			promise(t, start(t, mode, changes...))
+		})
 	}
 }
 
@@ -77,6 +80,7 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
 	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
+	s.node.Limits.TokenRate, s.node.Limits.AddressRate = 0, 0 // a world's users are one address, and ask again and again
 	s.node.Files.Dir = t.TempDir()
 	s.xxd.UploadDir, s.v1.UploadDir = s.node.Files.Dir, s.node.Files.Dir
 	for _, change := range changes {
