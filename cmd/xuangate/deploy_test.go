@@ -274,3 +274,11 @@ func TestCaddyfile(t *testing.T) {
 	require.Contains(t, string(out), `"flush_interval":-1`)
 	require.Contains(t, string(out), `"dial":"`+node.Default().Addr+`"`)
 }
+
+func TestOperationsSettings(t *testing.T) {
+	_, text, found := strings.Cut(deployed(t, "OPERATIONS.md"), "<!-- xuangate.yaml -->\n   ```yaml\n")
+	require.True(t, found)
+	text, _, _ = strings.Cut(text, "```")
+	c := shipped(t, strings.ReplaceAll(text, "\n   ", "\n")[3:], "/etc/xuangate", []string{"secret_key", "inner_key", "operator_password"})
+	require.Equal(t, "xxd", c.Legacy.Mode)
+}
