@@ -25,12 +25,20 @@ const (
 
 // fill tells what the user missed: what waited for him, and what no list holds because it was sent while the connection
 // was being lost or made. Legacy keeps neither; its history is the only place to find it (LEGACY: the login window).
-func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) error {
+func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) (err error) {
 	a := k.links.a
 	to := []legacy.UserID{k.user}
 	since := k.since(welcome)
+	k.owed.Messages = append(k.owed.Messages, welcome.Messages...)
+	k.owed.Notices = append(k.owed.Notices, welcome.Notices...)
+	defer func() {
+		k.saw(since) // if this fails the next sign-in begins here, too, not where it finds the server then
+		if err == nil {
+			k.owed = legacy.Welcome{}
+		}
+	}()
 
-	rows := welcome.Messages
+	rows := slices.Clone(k.owed.Messages)
 	// The list of the welcome was made before the server began to deliver to us, so chats are asked for once more.
 	var chats []legacy.ChatRow
 	at := a.chats.moment()
@@ -57,7 +65,7 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) er
 		rows = append(rows, missed...)
 	}
 	slices.SortFunc(rows, func(x, y legacy.MessageRow) int { return cmp.Compare(x.ID, y.ID) })
-	events := a.noticeEvents(welcome.Notices, to)
+	events := a.noticeEvents(k.owed.Notices, to)
 	for _, row := range rows {
 		gid := spelt(chats, legacy.ChatGID(row.CGID))
 		a.chats.mark(gid, legacy.MessageID(row.ID))
@@ -70,7 +78,6 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) er
 			return err
 		}
 	}
-	k.saw(since)
 	return nil
 }
 
@@ -86,8 +93,8 @@ func (k *link) since(welcome legacy.Welcome) int64 {
 	for _, c := range welcome.Chats {
 		newest = max(newest, c.LastActiveTime.Unix(k.links.a.zone))
 	}
-	k.began = newest
-	if k.handed { // it may have been elsewhere since it was here
+	k.began = max(newest, 1) // 0 is nothing heard
+	if k.handed {            // it may have been elsewhere since it was here
 		k.handed = false
 		k.began = max(newest-unheard, 1)
 		k.seen = k.began

@@ -32,8 +32,9 @@ type link struct {
 	user    legacy.UserID
 	account string
 	cancel  context.CancelCauseFunc
-	claim   Claim // zero where this is the only node
-	handed  bool  // another node, or an earlier process, held the link not long ago, and what it heard last is not known here
+	claim   Claim          // zero where this is the only node
+	owed    legacy.Welcome // messages and notices of sign-ins whose gap could not be filled: the server gives them once. Run owns it
+	handed  bool           // another node, or an earlier process, held the link not long ago, and what it heard last is not known here
 
 	mu       sync.Mutex
 	state    model.UpstreamState

@@ -351,6 +351,21 @@ func TestALinkThatNobodyUses(t *testing.T) {
 			require.Equal(t, 2, d.times())
 		})
 	})
+	t.Run("keeps no stream waiting for a server that is away", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			d.next(slices.Repeat([]error{legacy.ErrClosed}, 100)...)
+			d.open.end(errDropped)
+			synctest.Wait()
+			asked := time.Now()
+			_, err := a.ComeOnline(t.Context(), 4)
+			require.NoError(t, err)
+			require.Equal(t, a.timeout, time.Since(asked))
+			d.next()
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.Equal(t, model.UpstreamOnline, a.links.state(4), "it is held, and came back by itself")
+		})
+	})
 	t.Run("is kept while a stream is open", func(t *testing.T) {
 		inLink(t, nil, func(t *testing.T, a *Adapter, _ *doorway) {
 			_, err := a.ComeOnline(t.Context(), 4)
@@ -569,6 +584,31 @@ func TestTheGap(t *testing.T) {
 			waiting, err = a.ComeOnline(t.Context(), 4)
 			require.NoError(t, err)
 			require.Empty(t, waiting, "once")
+		})
+	})
+	t.Run("a sign-in whose gap could not be filled has lost nothing when the next one's is", func(t *testing.T) {
+		inLink(t, nil, func(t *testing.T, a *Adapter, d *doorway) {
+			chats := func(at int64) []legacy.ChatRow {
+				return []legacy.ChatRow{{GID: "team", Type: "group", LastActiveTime: legacy.UnixDate(at)}}
+			}
+			d.mu.Lock()
+			d.welcome.User = legacy.UserRow{ID: 5, Account: "bob"}
+			d.welcome.Chats = chats(1795312708)
+			d.welcome.Messages = []legacy.MessageRow{
+				{ID: 8, GID: "g8", CGID: "team", User: 4, Date: legacy.UnixDate(1795312708), Type: "normal", ContentType: "text", Content: "waited"},
+			}
+			d.mu.Unlock()
+			d.answer("getlist", func(legacy.Call) (legacy.Response, error) {
+				d.mu.Lock()
+				d.welcome.Chats, d.welcome.Messages = chats(1795312710), nil
+				d.mu.Unlock()
+				d.answers["getlist"] = active(t, 1795312710)
+				return legacy.Response{}, errDropped
+			})
+			d.answer("history", historyOf(t, rowJSON(10, "g10", "after both"), rowJSON(9, "g9", "between the two"), rowJSON(7, "g7", "old")))
+			_, err := a.SignIn(t.Context(), "bob", "md5")
+			require.NoError(t, err)
+			require.Equal(t, []legacy.MessageID{8, 9, 10}, ids(d.told()))
 		})
 	})
 	t.Run("what fell into the login window is told", func(t *testing.T) {

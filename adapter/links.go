@@ -362,13 +362,16 @@ func (l *links) linkOperator(ctx context.Context) error {
 	return err
 }
 
-// comeOnline holds the link of u for a stream and returns what waited for the first one.
+// comeOnline holds the link of u for a stream and returns what waited for the first one. While the server is away the stream
+// is not kept waiting for longer than a call may take: what was missed is told once the link is back.
 func (l *links) comeOnline(ctx context.Context, u legacy.UserID) ([]Event, error) {
 	k, err := l.find(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := k.ready(ctx); err != nil {
+	soon, cancel := context.WithTimeout(ctx, l.a.timeout)
+	defer cancel()
+	if _, err := k.ready(soon); err != nil && (soon.Err() == nil || ctx.Err() != nil) {
 		return nil, err
 	}
 	return k.attend(), nil

@@ -196,7 +196,7 @@ func TestManyClients(t *testing.T) {
 		c.Events, c.Streams.User = eventlog.NewMemory(eventlog.MemoryOptions{}), 300
 	})
 	a, b := w.signIn(alice, 1), w.signIn(bob, 1)
-	w.open(t, model.ProtocolSse, a, "")
+	pace := w.open(t, model.ProtocolSse, a, "")
 	stop := make(chan struct{})
 	var sending, clients sync.WaitGroup
 	sending.Go(func() {
@@ -206,7 +206,7 @@ func TestManyClients(t *testing.T) {
 				return
 			default:
 				w.tell(fmt.Sprint(i), alice, bob)
-				time.Sleep(100 * time.Microsecond)
+				<-pace.heard // no faster than a client hears
 			}
 		}
 	})

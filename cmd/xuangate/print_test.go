@@ -52,7 +52,7 @@ func TestPrintConfig(t *testing.T) {
 func requireSame(t *testing.T, want, got node.Config) {
 	t.Helper()
 	for _, c := range []*node.Config{&want, &got} {
-		for _, list := range []*[]string{&c.Origins, &c.Inner.Calls, &c.Redis.Addr} {
+		for _, list := range []*[]string{&c.Origins, &c.Inner.Calls, &c.Legacy.Inline.Others, &c.Redis.Addr} {
 			if len(*list) == 0 {
 				*list = nil
 			}

@@ -119,7 +119,8 @@ func TestKilledBetween(t *testing.T) {
 	as := func(account string, platform int) *client {
 		return &client{site: web, account: account, platform: platform, rand: rand.New(rand.NewPCG(1, 0))}
 	}
-	carol := &writer{client: as("carol", 1), rooms: []string{room}, said: map[string]model.MsgId{}}
+	carol := newWriter(as("carol", 1))
+	carol.rooms = []string{room}
 	reader := newReader(as("carol", 2), model.ProtocolSse, []string{room})
 
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)

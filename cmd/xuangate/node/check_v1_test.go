@@ -100,5 +100,5 @@ func TestRunV1(t *testing.T) {
 	sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
 		model.SendMsgRequest{ConversationId: group.ConversationId, Type: 0, Content: "大家好"}))
 	require.Contains(t, next(t, stream, "data"), `"MsgId":"`+sent.MsgID+`"`)
-	require.Less(t, n.stop(t), 10*time.Second)
+	n.stop(t)
 }

@@ -134,7 +134,7 @@ func TestRunXXD(t *testing.T) {
 		sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
 			model.SendMsgRequest{ConversationId: group.ConversationId, Type: 1, Content: "大家好"}))
 		require.Contains(t, next(t, stream, "data"), `"MsgId":"`+sent.MsgID+`"`)
-		require.Less(t, n.stop(t), 10*time.Second)
+		n.stop(t)
 	})
 	t.Run("inner gives tokens of those who are signed in, and tells how for others", func(t *testing.T) {
 		c := beside(front(t, backend(t)))

@@ -24,21 +24,26 @@ type connections struct {
 }
 
 func limitConnections(l net.Listener, limits Limits) *connections {
-	c := &connections{Listener: l, pace: rate.NewLimiter(rate.Inf, 1)}
+	c := &connections{Listener: l, pace: rate.NewLimiter(limits.accepts())}
 	c.closing, c.end = context.WithCancel(context.Background())
-	c.Set(limits)
+	c.most.Store(int64(limits.Connections))
 	return c
+}
+
+// accepts is how many connections are taken a second, and at once after a quiet time.
+func (l Limits) accepts() (rate.Limit, int) {
+	if l.AcceptRate <= 0 {
+		return rate.Inf, max(l.AcceptBurst, 1)
+	}
+	return rate.Limit(l.AcceptRate), max(l.AcceptBurst, 1)
 }
 
 // Set changes the limits at once; connections that are open stay.
 func (c *connections) Set(l Limits) {
 	c.most.Store(int64(l.Connections))
-	c.pace.SetBurst(max(l.AcceptBurst, 1))
-	if l.AcceptRate > 0 {
-		c.pace.SetLimit(rate.Limit(l.AcceptRate))
-	} else {
-		c.pace.SetLimit(rate.Inf)
-	}
+	limit, burst := l.accepts()
+	c.pace.SetLimit(limit)
+	c.pace.SetBurst(burst)
 }
 
 // Open is how many connections are open, and Refused how many were closed at once so far.

@@ -95,7 +95,7 @@ func TestValidate(t *testing.T) {
 		require.EqualError(t, errors.Join(c.Validate()...), "legacy.api: is for backends of version 2; a chat server of version 1.0 knows no applications")
 	})
 	t.Run("every fault of an empty Config at once", func(t *testing.T) {
-		require.Len(t, node.Config{}.Validate(), 19)
+		require.Len(t, node.Config{}.Validate(), 26)
 	})
 	t.Run("two free ports may look the same", func(t *testing.T) {
 		c := valid()
