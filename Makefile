@@ -1,5 +1,5 @@
 # The commands of the house. README.md says what each one is for.
-.PHONY: run test generate lint web bench chaos
+.PHONY: run test generate lint web bench chaos release
 
 run:
 	go run ./cmd/xuangate dev
@@ -26,3 +26,6 @@ bench:
 
 chaos:
 	go test -race -count=1 -timeout 0 -v ./test/chaos -seed $(or $(SEED),0) -rounds $(or $(ROUNDS),10)
+
+release:
+	@.ci/release "$(VERSION)"

@@ -20,6 +20,7 @@ type commandLine struct {
 	Serve       serve       `cmd:"" help:"Stand in front of a chat server until SIGTERM."`
 	CheckConfig checkConfig `cmd:"" help:"Name every fault of the settings, and try the chat server with them."`
 	PrintConfig printConfig `cmd:"" help:"Print a configuration file with every setting, what it means and what it is set to, without secrets."`
+	Health      health      `cmd:"" help:"Ask a running node how it is; fails if it should get no traffic."`
 	Version     version     `cmd:"" help:"Print the version."`
 }
 

@@ -1,4 +1,4 @@
-// Package nginx tries the proxy settings of gateway/TRANSPORTS.md on a real nginx in front of a real gateway.
+// Package nginx tries the proxy settings of cmd/xuangate/deploy/nginx.conf on a real nginx in front of a real gateway.
 package nginx
 
 import (
@@ -146,13 +146,11 @@ func startGateway(t *testing.T, ctx context.Context) string {
 	}
 }
 
-// startNginx runs nginx with the settings of gateway/TRANSPORTS.md, but for the two addresses, until the test ends. It answers its URL.
+// startNginx runs nginx with the settings of cmd/xuangate/deploy/nginx.conf, but for the two addresses, until the test ends. It answers its URL.
 func startNginx(t *testing.T, ctx context.Context, program, api string) string {
-	page, err := os.ReadFile("../../gateway/TRANSPORTS.md")
+	page, err := os.ReadFile("../../cmd/xuangate/deploy/nginx.conf")
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(page), "<!-- nginx.conf -->\n```nginx\n")
-	require.True(t, found)
-	settings, _, _ := strings.Cut(rest, "```")
+	settings := string(page)
 	addr := freeAddress(t)
 	require.Contains(t, settings, "127.0.0.1:8000")
 	require.Contains(t, settings, "127.0.0.1:8080")

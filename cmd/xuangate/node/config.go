@@ -73,7 +73,7 @@ type Node struct {
 
 // Ops is where the operator, and what watches for him, look in.
 type Ops struct {
-	Addr  string `help:"Where /metrics, /livez and /readyz listen, HOST:PORT, such as 127.0.0.1:8082, until the node has ended. It asks for no key: keep it where only your monitoring reaches. Empty: nowhere."`
+	Addr  string `help:"Where /metrics, /livez and /readyz listen, HOST:PORT, such as 127.0.0.1:8083, until the node has ended. It asks for no key: keep it where only your monitoring reaches. Empty: nowhere."`
 	PProf bool   `name:"pprof" help:"Whether Go's profiles are at /debug/pprof there. They hold parts of memory, messages and tokens among them."`
 }
 
