@@ -79,7 +79,7 @@ func patiently(s *site) { s.node.Legacy.Timeout = patience }
 func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s := site{xxd: xuanxuan.XXDOptions{TLS: true, TickInterval: time.Second}, node: node.Default()}
 	s.node.Inner.OperatorPassword = xuanxuan.DemoPassword
-	s.node.Legacy.Timeout = 2 * time.Second // xxd gives its backend three tries, 600 ms
+	s.node.Legacy.Timeout = 2 * time.Second                   // xxd gives its backend three tries, 600 ms
 	s.node.Limits.TokenRate, s.node.Limits.AddressRate = 0, 0 // a world's users are one address, and ask again and again
 	s.node.Files.Dir = t.TempDir()
 	s.xxd.UploadDir, s.v1.UploadDir = s.node.Files.Dir, s.node.Files.Dir
