@@ -53,6 +53,7 @@ func TestALinkKilledAtRandom(t *testing.T) {
 				})
 			}
 			require.NoError(t, talking.Wait())
+			require.NoError(t, bob.awaitOnline()) // it is dropped no more
 			heard := map[string]string{}
 			for range all {
 				m := next(t, stream)
@@ -75,9 +76,12 @@ func TestALinkKilledAtRandom(t *testing.T) {
 	}
 }
 
+// comesBack is how long a link may take: between two tries it waits for 20 seconds at most, and on a busy machine more than one fails.
+const comesBack = 2 * time.Minute
+
 // awaitOnline waits until the user's link is up, and asks again and again.
 func (u *user) awaitOnline() error {
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(comesBack); time.Now().Before(end); {
 		a, err := u.ask("/get_me", object{})
 		if err != nil {
 			return err
