@@ -37,7 +37,7 @@ func command(t *testing.T, args ...string) (code int, out, errOut string) {
 func TestVersion(t *testing.T) {
 	code, out, _ := command(t, "version")
 	require.Zero(t, code)
-	require.Regexp(t, `^xuangate \S+ go1\.\S+ \w+/\w+\n$`, out)
+	require.Regexp(t, `^xuangate \S+ commit \S+ go1\.\S+ \w+/\w+\n$`, out)
 }
 
 func TestUnknownCommand(t *testing.T) {
