@@ -328,6 +328,7 @@ func TestLegacyInTrouble(t *testing.T) {
 			require.Contains(t, want, alice.post("/get_conversation_last_30_msg", read).Code, name)
 			require.Contains(t, want, alice.post("/send_msg", object{"conversation_id": team, "content": name}).Code, name)
 			w.legacy.SetFaults()
+			alice.recovers("/get_conversation_last_30_msg", read)
 			require.Empty(t, alice.last30(team), name)
 		}
 		t.Run("too slow: the sender is told it is unknown; what was stored all the same is told once", func(t *testing.T) {
