@@ -42,7 +42,7 @@ func TestCallsAreRefusedBeforeTheCall(t *testing.T) {
 		r    model.CallRequest
 		want model.Code
 	}{
-		"unknown, upon which everybody is kicked out": {model.CallRequest{Call: "chat/nosuch"}, model.NotAllowed},
+		"kicks everybody out":  {model.CallRequest{Call: "chat/nosuch"}, model.NotAllowed},
 		"never for others":     {model.CallRequest{Call: "chat/serverStart"}, model.NotAllowed},
 		"not listed":           {model.CallRequest{Call: "chat/getlist"}, model.NotAllowed},
 		"one param too few":    {model.CallRequest{Call: "chat/history", Params: []any{"team", 5.0, 1.0, 0.0, false}}, model.InvalidParameter},

@@ -111,112 +111,6 @@ func (l *links) drop(ctx context.Context, k *link) {
 	k.cancel(errUnwanted)
 }
 
-// signIn checks a password and has the user linked. An account that is linked already keeps its link: signing in to the
-// server once more would only kick it out.
-// first is for a user who waits for it at /login, and for no longer than a call may take.
-func (l *links) signIn(ctx context.Context, account, passwordMD5 string, first bool) (legacy.UserRow, error) {
-	account = strings.TrimRight(account, " ")
-	// One sign-in of an account at a time: two dials at once would kick each other out.
-	leave, err := l.doors.enter(ctx, strings.ToLower(account))
-	if err != nil {
-		return legacy.UserRow{}, err
-	}
-	defer leave()
-	if err := l.queue.enter(ctx, first, false); err != nil {
-		return legacy.UserRow{}, err
-	}
-	if k := l.ofAccount(account); k != nil {
-		if err := l.ups.Verify(ctx, account, passwordMD5); err != nil {
-			return legacy.UserRow{}, err
-		}
-		if err := l.vault.keep(ctx, k.user, credentials{account, passwordMD5}); err != nil {
-			return legacy.UserRow{}, err
-		}
-		k.use()
-		row, _, err := l.a.users.get(ctx, k.user)
-		return row, err
-	}
-	return l.connect(ctx, account, passwordMD5)
-}
-
-// ofAccount is the account's link if it is, or will be, online.
-func (l *links) ofAccount(account string) *link {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, k := range l.byUser {
-		if strings.EqualFold(k.account, account) && k.alive() {
-			return k
-		}
-	}
-	return nil
-}
-
-func (k *link) alive() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.state == model.UpstreamOnline || k.state == model.UpstreamConnecting || k.state == model.UpstreamBackoff
-}
-
-// connect dials and starts the link that keeps the connection.
-func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legacy.UserRow, error) {
-	select {
-	case <-l.running:
-	case <-ctx.Done():
-		return legacy.UserRow{}, ctx.Err()
-	}
-	claim, err := l.claim(ctx, account)
-	if err != nil {
-		return legacy.UserRow{}, err
-	}
-	up, welcome, err := l.ups.Dial(ctx, account, passwordMD5)
-	if err != nil {
-		l.handBack(ctx, claim)
-		return legacy.UserRow{}, err
-	}
-	l.note(welcome.Server)
-	row := welcome.User
-	u := legacy.UserID(row.ID)
-	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
-		l.handBack(ctx, claim)
-		return legacy.UserRow{}, errors.Join(err, up.Close())
-	}
-	own, cancel := context.WithCancelCause(l.ctx)
-	k := &link{
-		links: l, user: u, account: account, cancel: cancel, claim: claim,
-		state: model.UpstreamConnecting, turned: make(chan struct{}), used: time.Now(),
-	}
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		cancel(nil)
-		l.handBack(ctx, claim)
-		return legacy.UserRow{}, errors.Join(context.Canceled, up.Close())
-	}
-	if old := l.byUser[u]; old != nil { // kicked, refused or given up: its streams go on with the new one
-		old.mu.Lock()
-		k.held, k.seen, k.began = old.held, old.seen, old.began
-		old.mu.Unlock()
-		old.cancel(errUnwanted)
-	}
-	k.handed = claim.Former != "" && claim.Former != claim.Holder
-	l.byUser[u] = k
-	l.work.Go(func() {
-		defer cancel(nil)
-		defer l.handBack(l.ctx, claim)
-		k.run(own, up, &welcome)
-	})
-	l.mu.Unlock()
-	_, err = k.ready(ctx)
-	return row, err
-}
-
-// note keeps what the server told of itself.
-func (l *links) note(info legacy.ServerInfo) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.server = info
-}
-
 // serverInfo is what the server tells of itself to who signs in; u is linked for it where nobody was yet.
 func (l *links) serverInfo(ctx context.Context, u legacy.UserID) (legacy.ServerInfo, error) {
 	if _, err := l.find(ctx, u); err != nil {
@@ -261,11 +155,6 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 
 // errNotHere is for users whose password we never had.
 var errNotHere = refuse("find the link", model.Unsupported, "in this mode it works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
-
-func (l *links) isOperator(ctx context.Context, u legacy.UserID) bool {
-	row, ok, err := l.a.users.get(ctx, u)
-	return err == nil && ok && strings.EqualFold(string(row.Account), l.a.operator)
-}
 
 // Call implements Caller. A call of nobody's, for what everybody may know, goes over whichever link is online.
 func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error) {
@@ -348,18 +237,6 @@ func (l *links) some(ctx context.Context) (Upstream, error) {
 		return nil, errors.New("the operator's link is not there")
 	}
 	return k.ready(ctx)
-}
-
-// linkOperator signs in the account that /inner acts as, unless it is.
-func (l *links) linkOperator(ctx context.Context) error {
-	if l.ofAccount(l.a.operator) != nil {
-		return nil
-	}
-	if l.operator == "" {
-		return refuse("link the operator", model.Unsupported, "in this mode /inner acts over the operator's own sign-in: set inner.operator_password")
-	}
-	_, err := l.signIn(ctx, l.a.operator, l.operator, false)
-	return err
 }
 
 // comeOnline holds the link of u for a stream and returns what waited for the first one. While the server is away the stream

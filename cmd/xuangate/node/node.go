@@ -204,6 +204,17 @@ func (c Config) backend(a *adapter.Config) (closeIdle func(), err error) {
 	return client.Close, nil
 }
 
+// dialer is a wire's way to sign a user in, as the adapter takes it: what has failed is no connection, not a nil one in an interface.
+func dialer[C adapter.Upstream](dial func(ctx context.Context, account, password string) (C, legacy.Welcome, error)) func(context.Context, string, string) (adapter.Upstream, legacy.Welcome, error) {
+	return func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
+		conn, welcome, err := dial(ctx, account, password)
+		if err != nil {
+			return nil, welcome, err
+		}
+		return conn, welcome, nil
+	}
+}
+
 // xxd has the adapter sign users in to an xxd.
 func (c Config) xxd(a *adapter.Config) (closeIdle func(), err error) {
 	server, err := xxd.New(c.Legacy.XXD.server())
@@ -211,13 +222,7 @@ func (c Config) xxd(a *adapter.Config) (closeIdle func(), err error) {
 		return nil, fmt.Errorf("legacy.xxd: %w", err)
 	}
 	a.Upstreams = &adapter.Upstreams{
-		Dial: func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
-			conn, welcome, err := server.Dial(ctx, account, password)
-			if err != nil {
-				return nil, welcome, err // not a nil *Conn in an interface
-			}
-			return conn, welcome, nil
-		},
+		Dial:   dialer(server.Dial),
 		Verify: server.Verify,
 		Probe:  server.Probe,
 		Mode:   model.ModeXxd, MaxFrame: legacy.MaxFrame,
@@ -233,13 +238,7 @@ func (c Config) v1(a *adapter.Config) (closeIdle func(), err error) {
 		return nil, fmt.Errorf("legacy.v1: %w", err)
 	}
 	a.Upstreams = &adapter.Upstreams{
-		Dial: func(ctx context.Context, account, password string) (adapter.Upstream, legacy.Welcome, error) {
-			conn, welcome, err := server.Dial(ctx, account, password)
-			if err != nil {
-				return nil, welcome, err // not a nil *Conn in an interface
-			}
-			return conn, welcome, nil
-		},
+		Dial:     dialer(server.Dial),
 		Verify:   server.Verify,
 		Probe:    server.Probe,
 		Mode:     model.ModeV1,
