@@ -98,10 +98,13 @@ type Push struct {
 
 func (p Push) String() string { return p.Module + "/" + p.Method }
 
-// Pager is what history answers beside its rows. Total counts the rows that match, when asked with a recTotal of 0.
+// Pager is what history answers beside its rows: the question again (recorded: 07_history), and how many rows match in all,
+// when asked with a recTotal of 0.
 type Pager struct {
-	PageID Int `json:"pageID"`
-	Total  Int `json:"recTotal"`
+	GID    Text `json:"gid"`
+	Size   Int  `json:"recPerPage"`
+	PageID Int  `json:"pageID"`
+	Total  Int  `json:"recTotal"`
 }
 
 // Reason is the server's own words for a refusal. chat/message puts them into data: a list of {gid, messages}, or a
