@@ -137,7 +137,11 @@ func decode(module, method string, data json.RawMessage, v any) error {
 	if len(d) == 0 || bytes.Equal(d, []byte("null")) || bytes.Equal(d, []byte("[]")) {
 		return nil
 	}
-	if err := json.Unmarshal(d, v); err != nil {
+	read := func(b []byte) error { return json.Unmarshal(b, v) }
+	if list, ok := v.(json.Unmarshaler); ok {
+		read = list.UnmarshalJSON // at once: Unmarshal would go over all of it twice before
+	}
+	if err := read(d); err != nil {
 		return fmt.Errorf("decode %s/%s: %w", module, method, err)
 	}
 	return nil
