@@ -85,14 +85,14 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	state := metrics.State{Links: translation.Links, Dropped: translation.Dropped}
-	state.Version, state.Commit, state.Go = Build()
-	shared.watch(&state)
-	count.Watch(state)
-	doors, err := c.open(ctx, gate, log)
+	doors, err := c.open(ctx, gate, count, log)
 	if err != nil {
 		return err
 	}
+	state := metrics.State{Links: translation.Links, Dropped: translation.Dropped, Load: translation.Load, Connections: doors[0].connections.Open}
+	state.Version, state.Commit, state.Go = Build()
+	shared.watch(&state)
+	count.Watch(state)
 	var back *backdoor
 	alive, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
