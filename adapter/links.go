@@ -52,6 +52,8 @@ func (l *links) run(ctx context.Context) {
 	defer t.Stop()
 	renewal := time.NewTicker(claimRenewal)
 	defer renewal.Stop()
+	adoption := time.NewTicker(adoptEvery)
+	defer adoption.Stop()
 	for {
 		select {
 		case <-t.C:
@@ -59,6 +61,9 @@ func (l *links) run(ctx context.Context) {
 			continue
 		case <-renewal.C:
 			l.renew(ctx)
+			continue
+		case <-adoption.C:
+			l.adopt(ctx)
 			continue
 		case <-ctx.Done():
 		}
