@@ -96,6 +96,9 @@ type Config struct {
 	// Claims are given where nodes share the legacy server: one at a time polls it, sends into a chat, and holds a user's link.
 	// Nil: this is the only node.
 	Claims Claims
+	// Elsewhere makes a call over a link that another node holds, named as HolderOf names it; errors as those of a Caller. Nil: the
+	// other nodes cannot be asked.
+	Elsewhere func(ctx context.Context, holder string, c legacy.Call) (legacy.Response, error)
 	// Name is this process's own, for a log that outlives it or that others append to, too: they number the states of chats
 	// each for themselves. Empty will do for a log of its own.
 	Name string

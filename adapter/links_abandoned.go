@@ -16,7 +16,7 @@ const adoptEvery = time.Second
 // may sign in within a second, and none while others wait for their turn: the other nodes take some, too.
 func (l *links) adopt(ctx context.Context) {
 	room := l.queue.perSecond() - l.queue.waiting()
-	if l.a.claims == nil || room <= 0 {
+	if l.a.claims == nil || room <= 0 || l.isLeaving() {
 		return
 	}
 	limit, cancel := context.WithTimeout(ctx, laneTimeout)

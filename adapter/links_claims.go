@@ -63,6 +63,22 @@ func (a *Adapter) Link(ctx context.Context, u legacy.UserID) error {
 	return nil
 }
 
+// CallHere makes a call over the link of c.User, or over any for nobody's, for another node: it goes no further. The errors are those
+// of a Caller.
+func (a *Adapter) CallHere(ctx context.Context, c legacy.Call) (legacy.Response, error) {
+	const op = "call for another node"
+	if a.links == nil {
+		return legacy.Response{}, refuse(op, model.Unsupported, "this node holds nobody's connection to the chat server")
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	r, err := a.links.callHere(ctx, c)
+	if err != nil {
+		return r, noAnswer(op, err)
+	}
+	return r, nil
+}
+
 // LinkStands says whether this node looks after the link of u, however that is at present.
 func (a *Adapter) LinkStands(u legacy.UserID) bool {
 	if a.links == nil {

@@ -113,6 +113,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	})
 	l.mu.Unlock()
 	_, err = k.ready(ctx)
+	l.handOver(k)
 	return row, err
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/v1"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/redisd"
@@ -25,8 +26,17 @@ import (
 // longer than its lease and goes on then. A desktop client speaks meanwhile, of whom only their own links hear. alice's link dies with bob's; she listens
 // nowhere and asks for nothing.
 func TestTakeOver(t *testing.T) {
+	for _, mode := range []string{"xxd", "v1"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			takeOver(t, mode)
+		})
+	}
+}
+
+func takeOver(t *testing.T, mode string) {
 	in := &round{t: t, rand: rand.New(rand.NewPCG(1, 1)), happened: map[string]int{}}
-	in.build(kind{"xxd", 3, "single"})
+	in.build(kind{mode, 3, "single"})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	at := func(node int, account string, platform int) *client {
@@ -39,7 +49,7 @@ func TestTakeOver(t *testing.T) {
 	var made model.ConversationRef
 	require.NoError(t, bob.call(ctx, "/create_conversation", map[string]any{"conversation_type": 0, "name": "room", "members": []string{"6", "7"}}, &made, nil))
 	in.rooms = []string{made.ConversationId}
-	say, status := voice(ctx, t, in.behind, made.ConversationId)
+	say, status := voice(ctx, t, mode, in.behind, made.ConversationId)
 
 	listening, hangUp := context.WithCancel(ctx)
 	defer hangUp()
@@ -65,7 +75,7 @@ func TestTakeOver(t *testing.T) {
 	for i := range 20 {
 		say(fmt.Sprint("meanwhile ", i))
 	}
-	redisd.Until(t, "xxd misses alice", status("4", "offline"))
+	redisd.Until(t, "the chat server misses alice", status("4", "offline"))
 	for i := range 20 {
 		heard(fmt.Sprint("meanwhile ", i))
 	}
@@ -88,15 +98,29 @@ func TestTakeOver(t *testing.T) {
 	require.Empty(t, judge(truth, nil, in.readers).faults())
 }
 
-// voice signs dave in to an xxd, without a node, and returns how he speaks, and how he sees whether a user's status is this.
-func voice(ctx context.Context, t *testing.T, url, room string) (say func(content string), status func(session, is string) func(context.Context) error) {
-	server, err := xxd.New(xxd.Config{URL: url})
-	require.NoError(t, err)
-	t.Cleanup(func() { server.Close() })
+// signIn signs an account in to a chat server without a node, as a desktop client does.
+func signIn(ctx context.Context, t *testing.T, mode, at, account string) (adapter.Upstream, legacy.Welcome) {
 	sum := md5.Sum([]byte(xuanxuan.DemoPassword))
-	conn, welcome, err := server.Dial(ctx, "dave", hex.EncodeToString(sum[:]))
+	password := hex.EncodeToString(sum[:])
+	if mode == "v1" {
+		server, err := v1.New(v1.Config{Addr: at})
+		require.NoError(t, err)
+		t.Cleanup(server.Close)
+		conn, welcome, err := server.Dial(ctx, account, password)
+		require.NoError(t, err)
+		return conn, welcome
+	}
+	server, err := xxd.New(xxd.Config{URL: at})
 	require.NoError(t, err)
-	var up adapter.Upstream = conn
+	t.Cleanup(server.Close)
+	conn, welcome, err := server.Dial(ctx, account, password)
+	require.NoError(t, err)
+	return conn, welcome
+}
+
+// voice signs dave in without a node, and returns how he speaks, and how he sees whether a user's status is this.
+func voice(ctx context.Context, t *testing.T, mode, at, room string) (say func(content string), status func(session, is string) func(context.Context) error) {
+	up, welcome := signIn(ctx, t, mode, at, "dave")
 	user := legacy.UserID(welcome.User.ID)
 	var hears errgroup.Group
 	hears.Go(func() error {

@@ -64,6 +64,9 @@ func Run(ctx context.Context, c Config) (err error) {
 		OnSignIn:    shared.heard(log),
 		OnKick:      func(ctx context.Context, u legacy.UserID) error { return gate.Kicked(ctx, u) },
 	}
+	if shared.nodes != nil {
+		settings.Elsewhere = shared.nodes.Call
+	}
 	var between *inline.Server
 	if c.Legacy.Mode == "inline" {
 		between, err = c.between(&settings, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
