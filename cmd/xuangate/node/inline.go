@@ -44,8 +44,20 @@ func (i Inline) sites(first XXD) ([]inline.Site, error) {
 	return list, nil
 }
 
+// advertised is where other nodes find the backend that chat servers see; "" where that is not known.
+func (i Inline) advertised() string {
+	host, port, err := net.SplitHostPort(i.Listen)
+	switch {
+	case i.AdvertiseURL != "":
+		return strings.TrimSuffix(i.AdvertiseURL, "/")
+	case err != nil || host == "" || net.ParseIP(host).IsUnspecified():
+		return ""
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // between makes the backend that chat servers see, and has the adapter ask through it. hear is told what desktops do.
-func (c Config) between(a *adapter.Config, hear func(context.Context, adapter.News) error) (*inline.Server, error) {
+func (c Config) between(a *adapter.Config, shared *stores, hear func(context.Context, adapter.News) error) (*inline.Server, error) {
 	key, err := legacy.NewKey(string(c.Legacy.XXB.Key))
 	if err != nil {
 		return nil, fmt.Errorf("legacy.xxb.key: %w", err)
@@ -60,6 +72,7 @@ func (c Config) between(a *adapter.Config, hear func(context.Context, adapter.Ne
 	}
 	server, err := inline.New(inline.Config{
 		Backend: xxb.Config{URL: c.Legacy.XXB.URL, Key: key}, Sites: sites, Uncured: uncured, Hear: hear, Log: a.Log,
+		Claims: shared.active, Shared: shared.repair,
 	})
 	if err != nil {
 		return nil, err
