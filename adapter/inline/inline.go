@@ -87,7 +87,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		backend: xxb.New(c.Backend), key: c.Backend.Key, url: c.Backend.URL,
-		forward: newForwarder(3 * time.Second), nodes: newForwarder(nodeDial),
+		forward: newForwarder(3*time.Second, true), nodes: newForwarder(nodeDial, false),
 		sites: map[string]*site{}, uncured: map[Fault]bool{}, hear: c.Hear,
 		settle: c.Settle, probe: secretOf(c.Backend.Key, probeAccount), proof: []byte(secretOf(c.Backend.Key, nodeHeader)), log: c.Log,
 		shared: c.Shared, people: newPeople(c.Shared != nil), ring: &ring{}, saving: make(chan struct{}, 1),
@@ -118,8 +118,9 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// newForwarder makes a client that passes bytes on, and takes so long at most to connect.
-func newForwarder(dial time.Duration) *http.Client {
+// newForwarder makes a client that passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
+// kept it may not be known whether it still led anywhere.
+func newForwarder(dial time.Duration, keep bool) *http.Client {
 	return &http.Client{
 		Timeout: forwardTimeout,
 		Transport: &http.Transport{
@@ -128,6 +129,7 @@ func newForwarder(dial time.Duration) *http.Client {
 			MaxIdleConnsPerHost: 64,
 			IdleConnTimeout:     60 * time.Second,
 			TLSHandshakeTimeout: 5 * time.Second,
+			DisableKeepAlives:   !keep,
 			DisableCompression:  true, // the answer goes on byte for byte
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -174,7 +176,6 @@ func (s *Server) In() bool {
 func (s *Server) Close() {
 	s.backend.Close()
 	s.forward.CloseIdleConnections()
-	s.nodes.CloseIdleConnections()
 	for _, at := range s.sites {
 		at.bot.server.Close()
 	}
