@@ -12,11 +12,13 @@ import (
 // Call implements adapter.Caller: the backend is asked as in mode xxb, and what others are to hear of is told to the desktops,
 // all of it by the active node. A user who is on a desktop too does not go offline with his last stream here.
 func (s *Server) Call(ctx context.Context, c legacy.Call) (legacy.Response, error) {
-	if here, _, _ := s.lead.where(); !here {
+	leave, here := s.lead.enter()
+	for ; !here; leave, here = s.lead.enter() {
 		if r, here, err := s.callOn(ctx, c); !here {
 			return r, err
 		}
 	}
+	defer leave()
 	r, _, err := s.carryOut(ctx, c)
 	return r, err
 }

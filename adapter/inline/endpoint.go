@@ -67,16 +67,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // arrive answers what came sealed, here or at the active node. An error says that it is no call.
 func (s *Server) arrive(ctx context.Context, r *http.Request, at *site, sealed []byte) (reply, error) {
-	ofNode := r.Header.Get(nodeHeader) != ""
-	if here, _, _ := s.lead.where(); !here {
-		if ofNode {
-			return notHere, nil
+	leave, here := s.lead.enter()
+	for ; !here; leave, here = s.lead.enter() {
+		if r.Header.Get(nodeHeader) != "" {
+			return notHere, nil // it was handed on already
 		}
-		a, here := s.handOn(ctx, r, sealed)
-		if !here {
+		if a, here := s.handOn(ctx, r, sealed); !here {
 			return a, nil
 		}
 	}
+	defer leave()
 	plain, err := s.key.Open(sealed)
 	if err != nil {
 		return reply{}, err

@@ -41,11 +41,13 @@ type lead struct {
 
 	mu     sync.Mutex
 	active bool
-	proven time.Time // until when the lease is this node's for sure
-	away   time.Time // since when nothing is known of the lease; the zero time if something is
-	gave   bool      // gave way to another while nothing was known
-	over   bool      // run has ended
-	holder string    // where the active node is reached; "" if that is not known
+	proven time.Time     // until when the lease is this node's for sure
+	away   time.Time     // since when nothing is known of the lease; the zero time if something is
+	gave   bool          // gave way to another while nothing was known
+	over   bool          // run has ended
+	holder string        // where the active node is reached; "" if that is not known
+	inside int           // what is being answered here
+	idle   chan struct{} // closed when nothing is, if somebody waits for that
 	term   context.Context
 	end    context.CancelFunc // of term, when who is active changes
 
@@ -75,6 +77,48 @@ func (l *lead) where() (here bool, at string, term context.Context) {
 		return now.Before(l.proven) || l.lostSight(now), "", l.term
 	}
 	return false, l.holder, l.term
+}
+
+// enter begins to answer something, if this node is the active one; leave ends that.
+func (l *lead) enter() (leave func(), here bool) {
+	if l == nil {
+		return func() {}, true
+	}
+	if here, _, _ := l.where(); !here {
+		return nil, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.active {
+		return nil, false
+	}
+	l.inside++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.inside--; l.inside == 0 && l.idle != nil {
+			close(l.idle)
+			l.idle = nil
+		}
+	}, true
+}
+
+// finish waits until what was begun here is answered, and so kept for the next node; not longer than nodeGrace.
+func (l *lead) finish() {
+	l.mu.Lock()
+	if l.inside == 0 {
+		l.mu.Unlock()
+		return
+	}
+	idle := make(chan struct{})
+	l.idle = idle
+	l.mu.Unlock()
+	limit := time.NewTimer(nodeGrace)
+	defer limit.Stop()
+	select {
+	case <-idle:
+	case <-limit.C:
+	}
 }
 
 // lostSight says that nothing was known of the lease for so long that it no longer counts. l.mu is held.
@@ -122,9 +166,11 @@ func (l *lead) run(ctx context.Context, act func(ctx context.Context, ready func
 		stop = cancel
 	}
 	giveUp := func() {
-		stop()
 		l.turn(ctx, false)
+		l.finish()
+		stop()
 		acting.Wait()
+		l.turn(ctx, false) // it may have become ready meanwhile
 		stop = func() {}
 	}
 	has := false // act runs
