@@ -69,7 +69,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	var between *inline.Server
 	if c.Legacy.Mode == "inline" {
-		between, err = c.between(&settings, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
+		between, err = c.between(&settings, shared, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
 		if err != nil {
 			return err
 		}
