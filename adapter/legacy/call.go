@@ -70,7 +70,8 @@ func (e *TooLargeError) Error() string {
 	return "larger than what the chat server takes in one piece, " + e.Limit
 }
 
-// UnsupportedError says that a server of this version cannot do something; nothing was sent.
+// UnsupportedError says that a server of this version cannot do something. Nothing was done, but for those of several users
+// for whom it can.
 type UnsupportedError struct {
 	Version string
 	What    string // as in "knows no categories"
