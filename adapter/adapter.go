@@ -43,7 +43,7 @@ type Recipients struct {
 type Sink func(ctx context.Context, e Event) error
 
 // Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal, and r is the answer. ctx is
-// the request's, where there is one.
+// the request's, where there is one. A sign-in over a connection of its own is a call of chat/login.
 type Observer func(ctx context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error)
 
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
@@ -60,8 +60,8 @@ type Config struct {
 	// Calls are what internal systems may call by name, as module/method; each must pass CheckCall.
 	Calls []string
 
-	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
-	// process.
+	// Secrets keep users' passwords for Upstreams, and the statuses that users chose, sealed under SecretKey; with an empty key nobody
+	// can open them after this process. For a Caller they may be left out: then statuses are known here alone.
 	Secrets Secrets
 	// SecretKey also signs the ids of files: without it those of an earlier process are unknown.
 	SecretKey string
@@ -203,15 +203,19 @@ func New(c Config) (*Adapter, error) {
 		}
 		a.calls[strings.ToLower(name)] = true
 	}
-	if c.Upstreams != nil {
-		links, err := newLinks(a, c)
-		if err != nil {
+	var keeps *vault
+	if c.Secrets.Keep != nil {
+		var err error
+		if keeps, err = newVault(c.SecretKey, c.Secrets); err != nil {
 			return nil, fmt.Errorf("adapter: %w", err)
 		}
+	}
+	if c.Upstreams != nil {
+		links := newLinks(a, c, keeps)
 		a.links, a.caller, a.depot = links, links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
-	a.looks = newLooks()
+	a.looks = newLooks(keeps)
 	a.chats = newChats()
 	a.lanes = newLanes()
 	if a.links == nil { // over links the order is that in which each is told
@@ -245,9 +249,7 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 	defer cancel()
 	start := time.Now()
 	r, err := a.reach(ctx, on, op, c)
-	if a.observe != nil {
-		a.observe(ctx, c, r, time.Since(start), err)
-	}
+	a.observed(ctx, c, r, start, err)
 	if err != nil {
 		return r, noAnswer(op, err)
 	}
@@ -255,6 +257,13 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 		return r, refused(op, r)
 	}
 	return r, nil
+}
+
+// observed tells the Observer of a call that began at start.
+func (a *Adapter) observed(ctx context.Context, c legacy.Call, r legacy.Response, start time.Time, err error) {
+	if a.observe != nil {
+		a.observe(ctx, c, r, time.Since(start), err)
+	}
 }
 
 // reach makes a call, if the legacy server is not down and has room for it. An application's server is another one.

@@ -42,7 +42,7 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) (e
 	// The list of the welcome was made before the server began to deliver to us, so chats are asked for once more.
 	var chats []legacy.ChatRow
 	at := a.chats.moment()
-	r, err := up.Call(ctx, legacy.Chat(k.user, "getlist"))
+	r, err := k.ask(ctx, up, legacy.Chat(k.user, "getlist"))
 	if err == nil {
 		err = r.Decode(&chats)
 	}
@@ -124,7 +124,7 @@ func (k *link) missed(ctx context.Context, up Upstream, gid legacy.ChatGID, sinc
 	a := k.links.a
 	told := a.chats.marked(gid)
 	for page := 1; ; page++ {
-		r, err := up.Call(ctx, legacy.Chat(k.user, "history", gid, gapPage, page, 0, false, 0))
+		r, err := k.ask(ctx, up, legacy.Chat(k.user, "history", gid, gapPage, page, 0, false, 0))
 		if err != nil {
 			return nil, err
 		}

@@ -97,7 +97,7 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 		err = errClaimLost // this node stood still meanwhile, and would kick the user out where he is now
 	}
 	if err == nil {
-		up, welcome, err = k.links.ups.Dial(ctx, c.Account, c.Password)
+		up, welcome, err = k.links.dial(ctx, c.Account, c.Password)
 		if errors.Is(err, legacy.ErrPassword) {
 			k.links.a.signedInBy(ctx, c.Account, false)
 		}
@@ -210,16 +210,24 @@ func (k *link) connected(ctx context.Context, up Upstream, welcome *legacy.Welco
 	}
 }
 
+// ask makes a call of the link's own on a connection that nobody else has yet: it waits for no room among those of clients.
+func (k *link) ask(ctx context.Context, up Upstream, c legacy.Call) (legacy.Response, error) {
+	start := time.Now()
+	r, err := up.Call(ctx, c)
+	k.links.a.observed(ctx, c, r, start, err)
+	return r, err
+}
+
 // show has the user seen as he chose: signing in has set him online.
 func (k *link) show(ctx context.Context, up Upstream) {
 	a := k.links.a
-	status := a.looks.of(k.user)
-	if status == string(model.StatusOnline) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	if _, err := up.Call(ctx, legacy.Chat(k.user, "userchange", map[string]string{"status": status})); err != nil {
+	status := a.looks.of(ctx, k.user)
+	if status == model.StatusOnline {
+		return
+	}
+	if _, err := k.ask(ctx, up, legacy.Chat(k.user, "userchange", map[string]string{"status": string(status)})); err != nil {
 		a.log.WarnContext(ctx, "could not show a user as he chose", "session", k.user.String(), "error", err)
 	}
 }

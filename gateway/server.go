@@ -113,7 +113,7 @@ func New(c Config) (*Server, error) {
 		metrics:    count,
 		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		chat:       c.Chat,
-		limits:     NewLimits(c.Limits),
+		limits:     NewLimits(c.Limits, count.LimitHit),
 		guard:      c.Guard,
 		auditLog:   cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
 		operations: operations,

@@ -174,6 +174,11 @@ func (in *round) play() verdict {
 		}
 		return true
 	})
+	for _, w := range in.writers {
+		for _, c := range w.conflicts {
+			in.t.Logf("%s", c)
+		}
+	}
 	in.t.Logf("all heard after %s", time.Since(begun).Round(time.Second))
 	hangUp()
 	_ = ears.Wait()

@@ -124,6 +124,7 @@ func TestHandOver(t *testing.T) {
 	defer desk.Close()
 	b, _ := linked(t, r, x, func(c *node.Config) { c.LogTo = said })
 
+	must[model.User](t, post(t, a.api+"/set_status", bearer(alice), map[string]any{"status": "away"}))
 	speak := func(content string) { speaks(t, desk, 7, group, content) }
 	stream := a.listen(t, bob)
 	next(t, stream, "id")
@@ -138,6 +139,8 @@ func TestHandOver(t *testing.T) {
 	said.logs(t, linkedNow("5"))
 	t.Logf("bob was without a link for %s at most", time.Since(gone).Round(time.Millisecond))
 	said.logs(t, linkedNow("4"))
+	seen := must[model.Users](t, post(t, b.api+"/get_users", bearer(bob), map[string]any{"sessions": []string{"4"}}))
+	require.Equal(t, "away", seen.Users[0].Status, "as she chose")
 	speak("linked elsewhere")
 
 	// All the while the call under way is carried out where it came to.
