@@ -121,8 +121,9 @@ export interface paths {
         put?: never;
         /**
          * Be seen as online, away or busy
-         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-         *     offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+         *     offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+         *     this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
          *     (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
          */
         post: operations["setStatus"];
