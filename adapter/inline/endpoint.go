@@ -142,8 +142,8 @@ func (s *Server) clientCall(ctx context.Context, q *request, head http.Header) r
 		s.arrived(ctx, q.site, q.user) // its login was answered, and we did not hear of its end
 	}
 	text := q.plain
-	if q.method == "chat/message" && s.cures(Spoofing) {
-		text = q.attributed(s.cures(Committers))
+	if q.method == "chat/message" {
+		text = q.attributed(s.cures(Spoofing), s.cures(Committers))
 	}
 	a := s.ask(ctx, q.site, text, head)
 	if a.status != http.StatusOK {

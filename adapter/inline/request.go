@@ -99,9 +99,9 @@ func (q *request) params() (list []any) {
 	return list
 }
 
-// attributed is the call's text with every message its caller's own, and in the form that keeps the sender where array says
-// so; as it came where nothing is to be altered.
-func (q *request) attributed(array bool) []byte {
+// attributed is the call's text with every message its caller's own where own says so, and in the form that keeps the sender
+// where array does; as it came where nothing is to be altered.
+func (q *request) attributed(own, array bool) []byte {
 	var form struct {
 		Messages []object `json:"messages"`
 	}
@@ -114,7 +114,7 @@ func (q *request) attributed(array bool) []byte {
 	}
 	altered := array && !isList && len(list) > 0
 	for i, m := range list {
-		if m.get("user") != nil && m.number("user") != q.user {
+		if own && m.get("user") != nil && m.number("user") != q.user {
 			list[i], altered = m.with("user", q.user), true
 		}
 	}
