@@ -59,7 +59,7 @@ type Server struct {
 	backend   *xxb.Client
 	key       legacy.Key
 	url       string
-	forward   *http.Client
+	forward   *http.Transport
 	sites     map[string]*site
 	uncured   map[Fault]bool
 	hear      func(context.Context, adapter.News) error
@@ -70,7 +70,7 @@ type Server struct {
 	log       *slog.Logger
 
 	lead   *lead
-	nodes  *http.Client // asks the active node
+	nodes  *http.Transport // asks the active node
 	shared *Shared
 	people *people
 	ring   *ring
@@ -122,21 +122,17 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// newForwarder makes a client that passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
+// newForwarder makes what passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
 // kept it may not be known whether it still led anywhere.
-func newForwarder(dial time.Duration, keep bool) *http.Client {
-	return &http.Client{
-		Timeout: forwardTimeout,
-		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConns:        64,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     60 * time.Second,
-			TLSHandshakeTimeout: 5 * time.Second,
-			DisableKeepAlives:   !keep,
-			DisableCompression:  true, // the answer goes on byte for byte
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func newForwarder(dial time.Duration, keep bool) *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:        64,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     60 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableKeepAlives:   !keep,
+		DisableCompression:  true, // the answer goes on byte for byte
 	}
 }
 

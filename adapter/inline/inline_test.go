@@ -2,6 +2,7 @@ package inline
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -286,4 +287,26 @@ func TestFaultsAreNamed(t *testing.T) {
 	require.Empty(t, none)
 	_, err = ParseFaults([]string{"nosuch"})
 	require.ErrorContains(t, err, "second-login")
+}
+
+// FuzzObject compares what is read of an object with what encoding/json makes of it.
+func FuzzObject(f *testing.F) {
+	for _, text := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}"}], "d\u00e9\"":"\\" ,"e":null }`, `{"a":-1.5e3}`, `{"a":"x\\"}`, `{"\\":{}}`, `{"a":1}{`, `[{}]`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]json.RawMessage
+		valid := json.Unmarshal(text, &want) == nil && want != nil
+		o, err := parseObject(text)
+		require.Equal(t, valid, err == nil)
+		if !valid {
+			return
+		}
+		for name, raw := range want {
+			require.Equal(t, string(raw), string(o.get(name)))
+		}
+		var again map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(o.bytes(), &again))
+		require.Equal(t, len(want), len(again))
+	})
 }
