@@ -142,8 +142,8 @@ func (s *Server) clientCall(ctx context.Context, q *request, head http.Header) r
 		s.arrived(ctx, q.site, q.user) // its login was answered, and we did not hear of its end
 	}
 	text := q.plain
-	if q.method == "chat/message" && s.cures(Spoofing) {
-		text = q.attributed(s.cures(Committers))
+	if q.method == "chat/message" {
+		text = q.attributed(s.cures(Spoofing), s.cures(Committers))
 	}
 	a := s.ask(ctx, q.site, text, head)
 	if a.status != http.StatusOK {
@@ -217,8 +217,8 @@ func (s *Server) ask(ctx context.Context, at *site, plain []byte, head http.Head
 // passedOn are the headers that go on with a call.
 var passedOn = []string{"Content-Type", "User-Agent", "Xxd-Version", nodeHeader}
 
-// post sends what is sealed, and returns what comes back as it is.
-func post(ctx context.Context, client *http.Client, url string, sealed []byte, head http.Header) (reply, error) {
+// post sends what is sealed, and returns what comes back as it is, be it a redirect. ctx bounds it.
+func post(ctx context.Context, over *http.Transport, url string, sealed []byte, head http.Header) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(sealed))
 	if err != nil {
 		return reply{}, err
@@ -228,7 +228,7 @@ func post(ctx context.Context, client *http.Client, url string, sealed []byte, h
 			req.Header[name] = v
 		}
 	}
-	res, err := client.Do(req)
+	res, err := over.RoundTrip(req)
 	if err != nil {
 		return reply{}, err
 	}
@@ -260,7 +260,12 @@ func told(call string) bool {
 
 // passed takes note of an answer on its way from one xxd: web users hear of it, and the desktops of the other xxds.
 func (s *Server) passed(ctx context.Context, from *site, by legacy.UserID, params []any, o object, users []int64) {
-	var both sync.WaitGroup
+	if s.shared == nil {
+		s.hand(ctx, from.name, o, users)
+		s.overhear(ctx, by, params, o, users)
+		return
+	}
+	var both sync.WaitGroup // each waits for Redis
 	both.Go(func() { s.hand(ctx, from.name, o, users) })
 	s.overhear(ctx, by, params, o, users)
 	both.Wait()

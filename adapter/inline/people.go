@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// enteringFor is how long a login counts as under way at most. Longer, and one whose end is not heard of would keep its
-	// user from being logged out; the next tick heals that.
+	// enteringFor is for how long after a login the end of the connection before may be reported. Longer, and the end of a
+	// connection that replaced a kicked one, which reports nothing, would not count; the next tick heals that.
 	enteringFor = 3 * time.Second
 	// quietFor is after how long without a call a connection that was kicked is forgotten: kicked clients hang up and nobody
 	// tells us, and a port that is used again must not look like a second login.
@@ -43,6 +43,9 @@ type person struct {
 	web    bool   // has a stream here
 	status string // as set last, while web
 	desk   connection
+	// replaces says that desk's login took the place of a connection whose end was not reported: who hears of it later must not take
+	// it for that of desk.
+	replaces bool
 	// begun is since when a login on desk is under way; the zero time once the user is reachable.
 	begun, entered time.Time // entered is when that login was answered
 	// since is from when on what named him may have reached no desktop of his; the zero time while he has one, and where he
@@ -154,6 +157,7 @@ func (p *people) enters(at *site, client string, user int64, begun time.Time) {
 	if x.since.IsZero() && x.onDesk() {
 		x.since = begun
 	}
+	x.replaces = x.desk.at == at
 	x.desk, x.begun, x.entered = connection{at, client}, begun, time.Now()
 	p.conns[x.desk] = &attached{user, time.Now()}
 	for c, a := range p.conns { // those that were kicked and said nothing since
@@ -202,8 +206,10 @@ func (p *people) leaves(at *site, user int64) (stays bool) {
 	defer p.mu.Unlock()
 	x := p.of(user)
 	p.change(user)
-	if x.desk.at == at && !x.begun.IsZero() && time.Since(x.entered) < enteringFor {
-		x.begun = time.Now().Add(-tail) // it was the connection before, to which as much may have been lost
+	unheard := !x.begun.IsZero() && x.since.IsZero() // he may have had one before our start
+	if x.desk.at == at && (x.replaces || unheard) && time.Since(x.entered) < enteringFor {
+		x.replaces = false
+		x.begun = time.Now().Add(-tail) // to the connection before as much may have been lost
 		return true
 	}
 	if x.desk.at == at || x.desk.at == nil {
@@ -294,6 +300,33 @@ func (p *people) doubtful() (list []int64) {
 		x.doubtful = false
 	}
 	return list
+}
+
+// present says that a user is online somewhere, and as what.
+func (p *people) present(user int64) (status string, is bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch x := p.users[user]; {
+	case x == nil:
+		return "", false
+	case x.web:
+		return x.status, true
+	default:
+		return "online", x.onDesk()
+	}
+}
+
+// full says that one more user on a desktop is more than there may be.
+func (p *people) full(user int64, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for other, x := range p.users {
+		if x.onDesk() && other != user {
+			n++
+		}
+	}
+	return most > 0 && n >= most
 }
 
 // missed is since when what named a user may have reached no desktop of his.
