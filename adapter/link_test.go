@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -56,6 +57,48 @@ func TestSigningInOverALink(t *testing.T) {
 			require.NoError(t, a.InnerJoin(t.Context(), "team", []string{"6"}))
 			require.Equal(t, 2, d.times())
 		})
+	})
+}
+
+func TestLinksAreObserved(t *testing.T) {
+	var mu sync.Mutex
+	var seen []string
+	observed := func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		list := seen
+		seen = nil
+		return list
+	}
+	observe := func(c *Config) {
+		c.Observe = func(_ context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			what := string(r.Result)
+			if err != nil {
+				what = "no answer"
+			}
+			seen = append(seen, fmt.Sprintf("%s of %s: %s", c, c.User, what))
+		}
+	}
+	inLink(t, observe, func(t *testing.T, a *Adapter, d *doorway) {
+		require.Equal(t, []string{
+			"chat/login of 4: success", "chat/getlist of 4: success", "chat/history of 4: success", "chat/history of 4: success",
+		}, observed(), "a sign-in, and what looks for its gap")
+
+		d.next(errDropped, legacy.ErrPassword)
+		d.open.end(errDropped)
+		time.Sleep(time.Minute)
+		list := observed()
+		require.Equal(t, []string{"chat/login of 0: no answer", "chat/login of 0: fail"}, list[:2], "it comes back by itself, and is refused")
+
+		_, err := a.SignIn(t.Context(), "alice", "md5")
+		require.NoError(t, err)
+		require.Contains(t, observed(), "chat/login of 4: success")
+		d.next(legacy.ErrLocked)
+		_, err = a.SignIn(t.Context(), "alice", "md5")
+		require.Error(t, err)
+		require.Equal(t, []string{"chat/login of 0: fail"}, observed(), "asking about a password is a sign-in, too")
 	})
 }
 

@@ -99,10 +99,13 @@ type Push struct {
 
 func (p Push) String() string { return p.Module + "/" + p.Method }
 
-// Pager is what history answers beside its rows. Total counts the rows that match, when asked with a recTotal of 0.
+// Pager is what history answers beside its rows: the question again (recorded: 07_history), and how many rows match in all,
+// when asked with a recTotal of 0.
 type Pager struct {
-	PageID Int `json:"pageID"`
-	Total  Int `json:"recTotal"`
+	GID    Text `json:"gid"`
+	Size   Int  `json:"recPerPage"`
+	PageID Int  `json:"pageID"`
+	Total  Int  `json:"recTotal"`
 }
 
 // Reason is the server's own words for a refusal. chat/message puts them into data: a list of {gid, messages}, or a
@@ -135,7 +138,11 @@ func decode(module, method string, data json.RawMessage, v any) error {
 	if len(d) == 0 || bytes.Equal(d, []byte("null")) || bytes.Equal(d, []byte("[]")) {
 		return nil
 	}
-	if err := json.Unmarshal(d, v); err != nil {
+	read := func(b []byte) error { return json.Unmarshal(b, v) }
+	if list, ok := v.(json.Unmarshaler); ok {
+		read = list.UnmarshalJSON // at once: Unmarshal would go over all of it twice before
+	}
+	if err := read(d); err != nil {
 		return fmt.Errorf("decode %s/%s: %w", module, method, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package xxd
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ type Conn struct {
 	user  legacy.UserID
 	quiet time.Duration
 	files Files
+	begun time.Time // when its user was signed in
+	nonce string    // begins the names of its fences
 
 	turn chan struct{} // holds one token while nobody writes
 	news chan struct{} // holds one token when there may be pushes to read
@@ -45,6 +48,7 @@ type Conn struct {
 	abandoned *pending      // the last call that nobody waits for any more
 	pending   []*pending    // in the order in which they were written
 	fences    []*pending    // whose fence was sent and not answered, in the order in which they were written
+	named     uint64        // fences so far
 	cause     error         // why it ended; set once
 }
 
@@ -64,6 +68,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	c := &Conn{
 		ws: ws, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
+		nonce: fenceName + rand.Text()[:12] + "-",
 	}
 	c.turn <- struct{}{}
 	stop := context.AfterFunc(ctx, func() { _ = ws.Close() })
@@ -75,6 +80,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
 	welcome.Server = info.ServerInfo
+	c.begun = time.Now()
 	go c.run()
 	return c, welcome, nil
 }
