@@ -6,10 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -258,6 +263,54 @@ func TestUsersOfNodes(t *testing.T) {
 	})
 }
 
+// wrongClock leads to a Redis, whose clock it has wrong by so much: TIME answers seconds and microseconds, both as text.
+func wrongClock(t *testing.T, addr string, ahead time.Duration) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		_ = l.Close()
+		serving.Wait()
+	})
+	answer := regexp.MustCompile(`^\*2\r\n\$10\r\n(\d{10})\r\n`)
+	serve := func(client net.Conn) {
+		defer client.Close()
+		server, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		serving.Go(func() {
+			defer server.Close()
+			_, _ = io.Copy(server, client) // until one of them has gone
+		})
+		b := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(b)
+			if err != nil {
+				return
+			}
+			said := b[:n]
+			if seconds := answer.FindSubmatchIndex(said); seconds != nil {
+				at, _ := strconv.ParseInt(string(said[seconds[2]:seconds[3]]), 10, 64)
+				copy(said[seconds[2]:], strconv.FormatInt(at+int64(ahead.Seconds()), 10))
+			}
+			if _, err := client.Write(said); err != nil {
+				return
+			}
+		}
+	}
+	serving.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { serve(client) })
+		}
+	})
+	return l.Addr().String()
+}
+
 func TestCheckRedis(t *testing.T) {
 	s := backend(t)
 	r := redisd.Start(t, "--requirepass", "open sesame")
@@ -270,6 +323,17 @@ func TestCheckRedis(t *testing.T) {
 	full := redisd.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	found = node.Check(t.Context(), on(full, s))
 	require.Contains(t, found[1].Text, "set noeviction")
+
+	for ahead, want := range map[time.Duration]string{time.Hour: "1h0m0s ahead of", -time.Hour: "1h0m0s behind"} {
+		c := c
+		c.Redis.Addr = []string{wrongClock(t, r.Addr, ahead)}
+		found := node.Check(t.Context(), c)
+		require.False(t, found[1].Fault)
+		require.Equal(t, "redis.addr: the clock of Redis is "+want+" ours; let NTP set both", found[1].Text)
+	}
+	for _, f := range node.Check(t.Context(), c) {
+		require.NotContains(t, f.Text, "clock", "the real one is right")
+	}
 
 	dead := redisd.Start(t)
 	dead.Kill()
