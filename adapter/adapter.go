@@ -151,13 +151,14 @@ type Adapter struct {
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
 
-	users   *users
-	looks   *looks
-	chats   *chats
-	lanes   *lanes
-	lookups chan struct{} // of last messages that are under way
-	sent    *sentDrafts
-	doubts  *doubts
+	users    *users
+	looks    *looks
+	chats    *chats
+	lanes    *lanes
+	lookups  chan struct{} // of last messages that are under way
+	zoneTold sync.Once     // that legacy.timezone is wrong
+	sent     *sentDrafts
+	doubts   *doubts
 }
 
 // New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.

@@ -85,6 +85,7 @@ func (a *Adapter) waitingMessages(ctx context.Context, u legacy.UserID) ([]Event
 	events := make([]Event, len(rows))
 	for i, row := range rows {
 		gid := a.spelling(ctx, u, legacy.ChatGID(row.CGID))
+		a.compareZone(gid, row)
 		events[i] = messageEvent(a.message(gid, row), gid, row, Recipients{Users: []legacy.UserID{u}})
 	}
 	return events, nil
