@@ -43,7 +43,7 @@ type Recipients struct {
 type Sink func(ctx context.Context, e Event) error
 
 // Observer is told of each legacy call once it ended; err is nil when legacy answered, be it a refusal, and r is the answer. ctx is
-// the request's, where there is one.
+// the request's, where there is one. A sign-in over a connection of its own is a call of chat/login.
 type Observer func(ctx context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error)
 
 // Config is what an Adapter needs. Sink and one of Caller and Upstreams are required, all else has a default.
@@ -96,6 +96,9 @@ type Config struct {
 	// Claims are given where nodes share the legacy server: one at a time polls it, sends into a chat, and holds a user's link.
 	// Nil: this is the only node.
 	Claims Claims
+	// Elsewhere makes a call over a link that another node holds, named as HolderOf names it; errors as those of a Caller. Nil: the
+	// other nodes cannot be asked.
+	Elsewhere func(ctx context.Context, holder string, c legacy.Call) (legacy.Response, error)
 	// Name is this process's own, for a log that outlives it or that others append to, too: they number the states of chats
 	// each for themselves. Empty will do for a log of its own.
 	Name string
@@ -242,9 +245,7 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 	defer cancel()
 	start := time.Now()
 	r, err := a.reach(ctx, on, op, c)
-	if a.observe != nil {
-		a.observe(ctx, c, r, time.Since(start), err)
-	}
+	a.observed(ctx, c, r, start, err)
 	if err != nil {
 		return r, noAnswer(op, err)
 	}
@@ -252,6 +253,13 @@ func (a *Adapter) callOn(ctx context.Context, on Caller, op string, c legacy.Cal
 		return r, refused(op, r)
 	}
 	return r, nil
+}
+
+// observed tells the Observer of a call that began at start.
+func (a *Adapter) observed(ctx context.Context, c legacy.Call, r legacy.Response, start time.Time, err error) {
+	if a.observe != nil {
+		a.observe(ctx, c, r, time.Since(start), err)
+	}
 }
 
 // reach makes a call, if the legacy server is not down and has room for it. An application's server is another one.

@@ -16,8 +16,8 @@ const (
 	// in for the first time; our clock and the server's may differ by as much.
 	recently = 10 * time.Second
 	// disorder is how many seconds later than a message of a higher id one may be delivered, and so be missed though the
-	// higher was heard; a server with much to do takes its time. The log knows what is told twice.
-	disorder = 10
+	// higher was heard: as long as a server that is slow may take for a message. The log knows what is told twice.
+	disorder = int64(doubtful / time.Second)
 	// unheard is how many seconds may have passed since the former holder of a link heard something last: claims tell of it for
 	// five minutes after its end, and it may have been dead for as long as its lease before.
 	unheard = 5*60 + int64(claimLease/time.Second) + disorder
@@ -42,7 +42,7 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) (e
 	// The list of the welcome was made before the server began to deliver to us, so chats are asked for once more.
 	var chats []legacy.ChatRow
 	at := a.chats.moment()
-	r, err := up.Call(ctx, legacy.Chat(k.user, "getlist"))
+	r, err := k.ask(ctx, up, legacy.Chat(k.user, "getlist"))
 	if err == nil {
 		err = r.Decode(&chats)
 	}
@@ -124,7 +124,7 @@ func (k *link) missed(ctx context.Context, up Upstream, gid legacy.ChatGID, sinc
 	a := k.links.a
 	told := a.chats.marked(gid)
 	for page := 1; ; page++ {
-		r, err := up.Call(ctx, legacy.Chat(k.user, "history", gid, gapPage, page, 0, false, 0))
+		r, err := k.ask(ctx, up, legacy.Chat(k.user, "history", gid, gapPage, page, 0, false, 0))
 		if err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ func (l *links) signIn(ctx context.Context, account, passwordMD5 string, first b
 		return legacy.UserRow{}, err
 	}
 	if k := l.ofAccount(account); k != nil {
-		if err := l.ups.Verify(ctx, account, passwordMD5); err != nil {
+		if err := l.verify(ctx, account, passwordMD5); err != nil {
 			return legacy.UserRow{}, err
 		}
 		if err := l.vault.keep(ctx, k.user, credentials{account, passwordMD5}); err != nil {
@@ -67,7 +67,7 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	if err != nil {
 		return legacy.UserRow{}, err
 	}
-	up, welcome, err := l.ups.Dial(ctx, account, passwordMD5)
+	up, welcome, err := l.dial(ctx, account, passwordMD5)
 	if err != nil {
 		l.handBack(ctx, claim)
 		return legacy.UserRow{}, err
@@ -75,6 +75,9 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.note(welcome.Server)
 	row := welcome.User
 	u := legacy.UserID(row.ID)
+	if err := l.sign(ctx, &claim, u); err != nil {
+		return legacy.UserRow{}, errors.Join(err, up.Close())
+	}
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
 		l.handBack(ctx, claim)
 		return legacy.UserRow{}, errors.Join(err, up.Close())
@@ -101,12 +104,44 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
-		defer l.handBack(l.ctx, claim)
 		k.run(own, up, &welcome)
+		if k.hasEnded() || errors.Is(context.Cause(own), errUnwanted) {
+			l.handBack(own, claim)
+		} else {
+			l.abandon(own, claim)
+		}
 	})
 	l.mu.Unlock()
 	_, err = k.ready(ctx)
+	l.handOver(k)
 	return row, err
+}
+
+// dial signs a user in. It is observed as the call that it is; whose is known only once it is answered.
+func (l *links) dial(ctx context.Context, account, passwordMD5 string) (Upstream, legacy.Welcome, error) {
+	start := time.Now()
+	up, welcome, err := l.ups.Dial(ctx, account, passwordMD5)
+	l.observed(ctx, legacy.UserID(welcome.User.ID), start, err)
+	return up, welcome, err
+}
+
+// verify asks whether a user would be let in, and is observed in the same way.
+func (l *links) verify(ctx context.Context, account, passwordMD5 string) error {
+	start := time.Now()
+	err := l.ups.Verify(ctx, account, passwordMD5)
+	l.observed(ctx, 0, start, err)
+	return err
+}
+
+// observed tells the Observer of a sign-in that began at start: who is not let in has an answer.
+func (l *links) observed(ctx context.Context, u legacy.UserID, start time.Time, err error) {
+	answer := legacy.Response{Result: legacy.Success}
+	for _, refusal := range []error{legacy.ErrPassword, legacy.ErrLocked, legacy.ErrDisabled, legacy.ErrFull} {
+		if errors.Is(err, refusal) {
+			answer.Result, err = legacy.Fail, nil
+		}
+	}
+	l.a.observed(ctx, legacy.Chat(u, "login"), answer, start, err)
 }
 
 // note keeps what the server told of itself.

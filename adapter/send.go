@@ -148,7 +148,7 @@ func (a *Adapter) tellDesktops(ctx context.Context, op string, d legacy.DraftRow
 func (a *Adapter) post(ctx context.Context, op string, d legacy.DraftRow) (row legacy.MessageRow, heard bool, err error) {
 	r, err := a.call(ctx, op, legacy.Chat(d.User, "message", []legacy.DraftRow{d}))
 	if r.Unsure {
-		row, err = a.ascertainMessage(ctx, op, d, err)
+		row, err = a.ascertainMessage(ctx, op, d, len(r.Data) > 0, err)
 		return row, false, err
 	}
 	if err != nil {
@@ -168,17 +168,19 @@ func lost(op string) error {
 	return refuse(op, model.Conflict, "the chat server lost the message; nothing was stored")
 }
 
-// ascertainMessage looks for a message when the answer does not tell whether it was stored: it failed for somebody, or no
-// answer came to us. said is what the answer was taken for.
-func (a *Adapter) ascertainMessage(ctx context.Context, op string, d legacy.DraftRow, said error) (legacy.MessageRow, error) {
+// ascertainMessage looks for a message when the answer does not tell whether it was stored: it failed for somebody, said is
+// how; somebody's was lost, empty; or no answer came to us at all, and then one that is not there is no proof: it may come.
+func (a *Adapter) ascertainMessage(ctx context.Context, op string, d legacy.DraftRow, empty bool, said error) (legacy.MessageRow, error) {
 	row, found, err := a.look(ctx, op, d)
 	switch {
 	case err != nil || found:
 		return row, err
 	case said != nil:
 		return row, said
+	case empty:
+		return row, lost(op)
 	}
-	return row, lost(op)
+	return row, noAnswer(op, errUnanswered)
 }
 
 // check compares what legacy stored with what was sent.

@@ -20,11 +20,13 @@ func (s *Server) checkPassword(ctx context.Context, account, digest string) (mod
 	try, err := s.guard.Enter(ctx, account, digest)
 	switch {
 	case errors.Is(err, login.ErrTries):
+		s.metrics.LimitHit("wrong_passwords")
 		e := refuse(model.TooManyRequests, "too many wrong passwords for this account; the one it was last signed in with here still works at once. "+
 			"For another, sign in with the desktop client first, or ask for a token by /inner/get_token")
 		e.Err, e.RetryAfter = err, login.LockTime
 		return model.User{}, e
 	case errors.Is(err, login.ErrBusy):
+		s.metrics.LimitHit("password_checks")
 		return model.User{}, refuse(model.TooManyRequests, "too many sign-ins at once; try again")
 	case err != nil:
 		return model.User{}, fmt.Errorf("let a sign-in through: %w", err)

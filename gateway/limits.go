@@ -4,7 +4,6 @@ import (
 	"container/list"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,11 +35,11 @@ type Limits struct {
 	accounts  *buckets[accountAt]
 }
 
-// NewLimits makes full buckets.
-func NewLimits(c LimitsConfig) *Limits {
+// NewLimits makes full buckets. hit is told of each request that is refused, by the setting that limits it.
+func NewLimits(c LimitsConfig, hit func(limit string)) *Limits {
 	l := &Limits{
-		tokens: newBuckets[string](), addresses: newBuckets[netip.Prefix](),
-		signIns: newBuckets[netip.Prefix](), accounts: newBuckets[accountAt](),
+		tokens: newBuckets[string]("token_rate", hit), addresses: newBuckets[netip.Prefix]("address_rate", hit),
+		signIns: newBuckets[netip.Prefix]("sign_in_rate", hit), accounts: newBuckets[accountAt]("account_rate", hit),
 	}
 	l.Set(c)
 	return l
@@ -52,17 +51,6 @@ func (l *Limits) Set(c LimitsConfig) {
 	l.addresses.set(c.Address)
 	l.signIns.set(c.SignIn)
 	l.accounts.set(c.Account)
-}
-
-// Refusals are how many requests were refused so far, by the limit that was hit.
-type Refusals struct{ Token, Address, SignIn, Account int64 }
-
-// Refused counts the requests that were refused so far.
-func (l *Limits) Refused() Refusals {
-	return Refusals{
-		Token: l.tokens.refused.Load(), Address: l.addresses.refused.Load(),
-		SignIn: l.signIns.refused.Load(), Account: l.accounts.refused.Load(),
-	}
 }
 
 // address lets a request of a client address pass.
@@ -95,7 +83,8 @@ const maxBuckets = 100_000
 
 // buckets are the token buckets of one kind, the one used last first.
 type buckets[K comparable] struct {
-	refused atomic.Int64
+	name string
+	hit  func(limit string)
 
 	mu    sync.Mutex
 	rate  Rate
@@ -108,8 +97,8 @@ type bucket[K comparable] struct {
 	limiter *rate.Limiter
 }
 
-func newBuckets[K comparable]() *buckets[K] {
-	return &buckets[K]{byKey: map[K]*list.Element{}, order: list.New()}
+func newBuckets[K comparable](name string, hit func(limit string)) *buckets[K] {
+	return &buckets[K]{name: name, hit: hit, byKey: map[K]*list.Element{}, order: list.New()}
 }
 
 func (b *buckets[K]) set(r Rate) {
@@ -136,7 +125,7 @@ func (b *buckets[K]) take(key K, why string) error {
 		return nil
 	}
 	one.CancelAt(now)
-	b.refused.Add(1)
+	b.hit(b.name)
 	err := refuse(model.TooManyRequests, "%s", why)
 	err.RetryAfter = wait
 	return err

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/common/expfmt"
+	common "github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
@@ -17,10 +20,14 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 )
 
+// uncounted takes no count of limits that are hit.
+func uncounted(string) {}
+
 func TestLimits(t *testing.T) {
 	t.Run("a bucket empties, fills again, and says when", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			l := NewLimits(LimitsConfig{Token: Rate{PerSecond: 0.5, Burst: 3}})
+			hits := map[string]int{}
+			l := NewLimits(LimitsConfig{Token: Rate{PerSecond: 0.5, Burst: 3}}, func(limit string) { hits[limit]++ })
 			for range 3 {
 				require.NoError(t, l.token("a"))
 			}
@@ -33,11 +40,11 @@ func TestLimits(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			require.NoError(t, l.token("a"))
 			require.Error(t, l.token("a"))
-			require.Equal(t, Refusals{Token: 6}, l.Refused())
+			require.Equal(t, map[string]int{"token_rate": 6}, hits)
 		})
 	})
 	t.Run("a /64 of IPv6 is one address, of IPv4 each is", func(t *testing.T) {
-		l := NewLimits(LimitsConfig{Address: Rate{PerSecond: 0.001, Burst: 1}})
+		l := NewLimits(LimitsConfig{Address: Rate{PerSecond: 0.001, Burst: 1}}, uncounted)
 		for _, pass := range []struct {
 			from string
 			ok   bool
@@ -54,7 +61,7 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("limits change while they are in use; the same ones begin nothing anew", func(t *testing.T) {
 		c := LimitsConfig{Token: Rate{PerSecond: 0.001, Burst: 1}}
-		l := NewLimits(c)
+		l := NewLimits(c, uncounted)
 		require.NoError(t, l.token("a"))
 		l.Set(c)
 		require.Error(t, l.token("a"))
@@ -66,7 +73,7 @@ func TestLimits(t *testing.T) {
 		}
 	})
 	t.Run("buckets are bounded", func(t *testing.T) {
-		l := NewLimits(LimitsConfig{Token: Rate{PerSecond: 0.001, Burst: 1}})
+		l := NewLimits(LimitsConfig{Token: Rate{PerSecond: 0.001, Burst: 1}}, uncounted)
 		for i := range maxBuckets + 1 {
 			require.NoError(t, l.token(fmt.Sprint(i)))
 		}
@@ -129,9 +136,44 @@ func TestLimitsOverHTTP(t *testing.T) {
 		refused(t, from(w, "192.0.2.1", "/login", "", body("ALICE ")))
 		require.Equal(t, model.OK, from(w, "192.0.2.2", "/login", "", body("alice")).code, "he gets in from elsewhere")
 		refused(t, from(w, "192.0.2.1", "/login", "", body("bob")))
-		require.EqualValues(t, 1, w.server.limits.Refused().SignIn)
-		require.EqualValues(t, 1, w.server.limits.Refused().Account)
 	})
+	t.Run("each refusal is counted under its limit", func(t *testing.T) {
+		w := limited(t, LimitsConfig{
+			Token: Rate{PerSecond: 0.01, Burst: 1}, Address: Rate{PerSecond: 0.01, Burst: 4},
+			SignIn: Rate{PerSecond: 0.01, Burst: 2}, Account: Rate{PerSecond: 0.01, Burst: 1},
+		})
+		token := w.signIn(alice, 1)
+		for range 5 {
+			from(w, "192.0.2.1", "/get_joined_conversation", token, nil) // one is answered, then the token has no more, then the address
+		}
+		for _, account := range []string{"alice", "alice", "bob"} { // one is answered, then the account has no more, then all sign-ins
+			from(w, "192.0.2.2", "/login", "", map[string]any{"account": account, "password": "123456"})
+		}
+		require.Equal(t, map[string]float64{"token_rate": 3, "address_rate": 1, "account_rate": 1, "sign_in_rate": 1}, w.hits(t))
+	})
+	t.Run("so are wrong passwords that are kept from the chat server", func(t *testing.T) {
+		w := newWorld(t, nil)
+		w.legacy.answer("login", func(legacy.Call) (string, error) { return fail("login", "登录失败") })
+		for range 5 {
+			w.post("/login", "", map[string]any{"account": "alice", "password": "wrong"})
+		}
+		require.Equal(t, map[string]float64{"wrong_passwords": 3}, w.hits(t))
+	})
+}
+
+// hits are the limits that were hit, as the metrics count them.
+func (w *world) hits(t *testing.T) map[string]float64 {
+	t.Helper()
+	page := httptest.NewRecorder()
+	w.server.metrics.Handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	parser := expfmt.NewTextParser(common.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(page.Body)
+	require.NoError(t, err)
+	hits := map[string]float64{}
+	for _, m := range families["xuangate_limits_hit_total"].GetMetric() {
+		hits[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+	}
+	return hits
 }
 
 func TestGuardOutcomes(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gateway/metrics"
+	"github.com/xuangate/xuangate/gateway/traces"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 )
@@ -44,6 +45,8 @@ type Config struct {
 
 	// Metrics count what the server does. Nil: some of its own.
 	Metrics *metrics.Metrics
+	// Traces tell what becomes of requests. Nil: there are none.
+	Traces *traces.Traces
 
 	// InnerKey opens /inner. Empty: /inner is off.
 	InnerKey string
@@ -80,6 +83,7 @@ type Server struct {
 	nodes    *Nodes
 	log      *slog.Logger
 	metrics  *metrics.Metrics
+	traces   *traces.Traces
 	rules    atomic.Pointer[rules]
 	chat     bool
 	limits   *Limits
@@ -111,9 +115,10 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away, nodes: c.Nodes,
 		metrics:    count,
+		traces:     c.Traces,
 		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		chat:       c.Chat,
-		limits:     NewLimits(c.Limits),
+		limits:     NewLimits(c.Limits, count.LimitHit),
 		guard:      c.Guard,
 		auditLog:   cmp.Or(c.Audit, c.Log, slog.New(slog.DiscardHandler)),
 		operations: operations,
@@ -124,6 +129,9 @@ func New(c Config) (*Server, error) {
 	s.rules.Store(c.rules())
 	if s.guard == nil {
 		s.guard = login.NewGuard(login.NewMemoryStandings())
+	}
+	if s.nodes != nil {
+		s.nodes.traces = c.Traces
 	}
 	s.presence = newPresence(s.legacy, s.events, c.Leases, c.Nodes, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }
@@ -170,9 +178,14 @@ func (s *Server) Run(ctx context.Context) error {
 const shutdownTimeout = 2 * time.Second
 
 // Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end, one after
-// the other over at most spread, with a hint when to reconnect. Calls go on being answered. It returns when all streams are
-// gone, or when ctx ends; WebSockets that do not take our last word until then are cut.
-func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.drain(ctx, spread) }
+// the other over at most spread, with a hint when to reconnect. Calls go on being answered. Users' connections to the chat server go to
+// other nodes, each with its user's last stream and call here. It returns when all streams are gone, or when ctx ends; WebSockets
+// that do not take our last word until then are cut.
+func (s *Server) Drain(ctx context.Context, spread time.Duration) {
+	s.streams.refuseNew()
+	s.presence.handOver()
+	s.streams.drain(ctx, spread)
+}
 
 func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	e := echo.New()
@@ -182,13 +195,14 @@ func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	return e
 }
 
-// nodeDoor serves other nodes: those prove themselves by nodeHeader, and may ask for all operations and attend. Others are clients.
+// nodeDoor serves other nodes: those prove themselves by nodeHeader, and may ask for all operations, attend and callFor. Others are clients.
 func (s *Server) nodeDoor(clients http.Handler) http.Handler {
 	if s.nodes == nil {
 		return clients
 	}
 	nodes := s.handler(func(string) bool { return true })
 	nodes.POST(attendPath+":session", s.attend)
+	nodes.POST(callPath+":session", s.callFor)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := s.nodes.arrive(r)
 		if from == nil {

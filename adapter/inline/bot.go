@@ -214,6 +214,7 @@ func (c *botConn) read(ctx context.Context) error {
 		alive()
 		return c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(botWrite))
 	})
+	c.ws.SetReadLimit(legacy.MaxAnswer)
 	for {
 		alive()
 		_, sealed, err := c.ws.ReadMessage()

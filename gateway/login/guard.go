@@ -56,8 +56,6 @@ type Guard struct {
 	standings Standings
 	hashing   chan struct{} // holds one token for each hash being made
 	waiting   atomic.Int64
-	refused   atomic.Int64
-	held      atomic.Int64
 
 	mu    sync.Mutex
 	heard map[AccountKey]time.Time // good sign-ins elsewhere
@@ -67,9 +65,6 @@ type Guard struct {
 func NewGuard(s Standings) *Guard {
 	return &Guard{standings: s, hashing: make(chan struct{}, hashesAtOnce), heard: map[AccountKey]time.Time{}}
 }
-
-// Refused is how many tries were kept from the chat server so far.
-func (g *Guard) Refused() int64 { return g.refused.Load() }
 
 // A Try is a sign-in that may reach the chat server. One of its methods is called once, with what came of it.
 type Try struct {
@@ -110,7 +105,6 @@ func (g *Guard) Enter(ctx context.Context, account, digest string) (*Try, error)
 		return s
 	})
 	if err == nil && !admitted {
-		g.refused.Add(1)
 		err = ErrTries
 	}
 	if err != nil {
@@ -247,7 +241,6 @@ func (g *Guard) matches(ctx context.Context, t *Try, proof []byte) (bool, error)
 func (g *Guard) prove(ctx context.Context, t *Try, salt []byte) ([]byte, error) {
 	if g.waiting.Add(1) > hashesWaiting {
 		g.waiting.Add(-1)
-		g.held.Add(1)
 		return nil, ErrBusy
 	}
 	defer g.waiting.Add(-1)
@@ -264,9 +257,6 @@ func (g *Guard) prove(ctx context.Context, t *Try, salt []byte) ([]byte, error) 
 	hash := argon2.IDKey(append([]byte(t.digest), t.key[:]...), salt, argonTime, argonMemory, argonLanes, proofSize)
 	return append(append([]byte{}, salt...), hash...), nil
 }
-
-// Busy is how many sign-ins were refused because too many passwords were being checked.
-func (g *Guard) Busy() int64 { return g.held.Load() }
 
 // Proven says that the password is the one that was accepted last.
 func (t *Try) Proven() bool { return t.proven }

@@ -4,7 +4,9 @@ import "github.com/xuangate/xuangate/adapter/legacy"
 
 // methods are the calls that have a label of their own: those of adapter/METHODS.md. Without a list whoever may use /inner/call
 // makes a time series with each word.
-var methods = map[legacy.Call]string{}
+var methods = map[named]string{}
+
+type named struct{ module, method string }
 
 func init() {
 	for module, names := range map[string][]string{
@@ -17,14 +19,14 @@ func init() {
 		"entry": {"visit"},
 	} {
 		for _, name := range names {
-			methods[legacy.Call{Module: module, Method: name}] = module + "/" + name
+			methods[named{module, name}] = module + "/" + name
 		}
 	}
 }
 
 // Method is the label of a call: module/method, or other.
 func Method(c legacy.Call) string {
-	if label, ok := methods[legacy.Call{Module: c.Module, Method: c.Method}]; ok {
+	if label, ok := methods[named{c.Module, c.Method}]; ok {
 		return label
 	}
 	return "other"

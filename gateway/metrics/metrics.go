@@ -24,26 +24,39 @@ const maxScrapes = 4
 // is in none.
 var buckets = []float64{.002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
-// Metrics are what one node counts. All methods may be used from any goroutine, and cost about a microsecond.
+// Metrics are what one node counts. All methods may be used from any goroutine, and cost well under a microsecond.
 type Metrics struct {
 	registry *prometheus.Registry
 
-	requests    *prometheus.CounterVec
-	requestTook *prometheus.HistogramVec
-	calls       *prometheus.CounterVec
-	callTook    *prometheus.HistogramVec
+	requests    *series[answered, prometheus.Counter]
+	requestTook *series[string, prometheus.Observer] // by operation
+	calls       *series[called, prometheus.Counter]
+	callTook    *series[string, prometheus.Observer] // by method
 	streams     *prometheus.GaugeVec
 	deliveries  *prometheus.CounterVec
 	resumes     *prometheus.CounterVec
 	limits      *prometheus.CounterVec
 }
 
+// answered tells requests apart, called the calls.
+type (
+	answered struct {
+		operation string
+		code      model.Code
+	}
+	called struct{ method, outcome string }
+)
+
 // New makes Metrics that have counted nothing.
 func New() *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
-	m.requests = counter(m, "requests_total", "Requests answered, and streams ended, by operation of the API and code of the answer (0: all well).", "operation", "code")
+	requests := counter(m, "requests_total", "Requests answered, and streams ended, by operation of the API and code of the answer (0: all well).", "operation", "code")
+	m.requests = newSeries(func(a answered) prometheus.Counter {
+		return requests.WithLabelValues(a.operation, strconv.Itoa(int(a.code)))
+	})
 	m.requestTook = histogram(m, "request_duration_seconds", "How long requests took, but for streams and polls.", "operation")
-	m.calls = counter(m, "legacy_calls_total", "Calls to the chat server by method and outcome: ok, refused, timeout, canceled or unreachable.", "method", "outcome")
+	calls := counter(m, "legacy_calls_total", "Calls to the chat server by method and outcome: ok, refused, timeout, canceled or unreachable.", "method", "outcome")
+	m.calls = newSeries(func(c called) prometheus.Counter { return calls.WithLabelValues(c.method, c.outcome) })
 	m.callTook = histogram(m, "legacy_call_duration_seconds", "How long calls to the chat server took, answered or not.", "method")
 	m.streams = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "streams", Help: "Open streams and polls by transport.",
@@ -75,10 +88,10 @@ func counter(m *Metrics, name, help string, labels ...string) *prometheus.Counte
 	return v
 }
 
-func histogram(m *Metrics, name, help string, labels ...string) *prometheus.HistogramVec {
-	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, labels)
+func histogram(m *Metrics, name, help, label string) *series[string, prometheus.Observer] {
+	v := prometheus.NewHistogramVec(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}, []string{label})
 	m.registry.MustRegister(v)
-	return v
+	return newSeries(func(value string) prometheus.Observer { return v.WithLabelValues(value) })
 }
 
 // Request counts an answered request, or a stream that has ended. operation is empty where none was meant.
@@ -86,17 +99,17 @@ func (m *Metrics) Request(operation string, code model.Code, took time.Duration)
 	if operation == "" {
 		operation = "none"
 	}
-	m.requests.WithLabelValues(operation, strconv.Itoa(int(code))).Inc()
+	m.requests.find(answered{operation, code}).Inc()
 	if operation != "Notify" {
-		m.requestTook.WithLabelValues(operation).Observe(took.Seconds())
+		m.requestTook.find(operation).Observe(took.Seconds())
 	}
 }
 
 // LegacyCall counts a call that ended; it fits adapter.Observer.
 func (m *Metrics) LegacyCall(_ context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error) {
 	method := Method(c)
-	m.calls.WithLabelValues(method, Outcome(r, err)).Inc()
-	m.callTook.WithLabelValues(method).Observe(took.Seconds())
+	m.calls.find(called{method, Outcome(r, err)}).Inc()
+	m.callTook.find(method).Observe(took.Seconds())
 }
 
 // Outcome is how a call ended, in one word.

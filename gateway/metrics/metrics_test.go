@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,7 +32,23 @@ func TestOutcome(t *testing.T) {
 	require.Equal(t, "refused", Outcome(legacy.Response{Result: "fail"}, nil))
 }
 
-// BenchmarkCall is what a request that asks the chat server once pays for being counted.
+func TestSeriesAreFoundOnce(t *testing.T) {
+	var made atomic.Int64
+	s := newSeries(func(k int) *int { made.Add(1); return &k })
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for k := range 100 {
+				require.Equal(t, k, *s.find(k))
+				require.Same(t, s.find(k), s.find(k))
+			}
+		})
+	}
+	all.Wait()
+	require.EqualValues(t, 100, made.Load())
+}
+
+// BenchmarkCall is what a request that asks the chat server once pays for being counted (target: a microsecond).
 func BenchmarkCall(b *testing.B) {
 	m, c := New(), legacy.Chat(4, "getlist")
 	for b.Loop() {

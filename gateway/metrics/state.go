@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -16,8 +17,12 @@ const canaryTimeout = 2 * time.Second
 type State struct {
 	Version, Commit, Go string
 
-	Links   func() map[model.UpstreamState]int // nil where users have none
-	Dropped func() int64
+	Links       func() map[model.UpstreamState]int // nil where users have none
+	Dropped     func() int64
+	Load        func() adapter.Load
+	Connections func() int64 // that clients have open to the API
+
+	Spans func() (sent, lost int64) // nil where no traces are sent
 
 	// Where nodes share a Redis; nil where there is none.
 	Away func() error
@@ -29,13 +34,20 @@ type State struct {
 func (m *Metrics) Watch(s State) { m.registry.MustRegister(stateCollector{s}) }
 
 var (
-	buildInfo = desc("build_info", "1; the labels say what runs.", "version", "commit", "go")
-	links     = desc("links", "Users' connections to the chat server by state, in modes xxd and v1.", "state")
-	dropped   = desc("dropped_pushes_total", "What the chat server told us for nobody, such as of a chat just left.")
-	redisUp   = desc("redis_up", "1 if Redis answered the canary, a PING with each scrape, and 0 if not.")
-	redisTook = desc("redis_ping_seconds", "How long the canary took.")
-	redisAway = desc("redis_away", "1 while this node goes on without Redis.")
-	logLag    = desc("eventlog_lag_seconds", "How old the latest event from Redis was when this node had read it.")
+	buildInfo   = desc("build_info", "1; the labels say what runs.", "version", "commit", "go")
+	links       = desc("links", "Users' connections to the chat server by state, in modes xxd and v1.", "state")
+	dropped     = desc("dropped_pushes_total", "What the chat server told us for nobody, such as of a chat just left.")
+	connections = desc("connections", "Connections that clients have open to the API.")
+	down        = desc("legacy_down", "1 while the chat server is left alone because it did not answer the last calls.")
+	outages     = desc("legacy_outages_total", "How often that happened.")
+	underWay    = desc("legacy_calls_under_way", "Calls to the chat server under way.")
+	refused     = desc("legacy_refused_total", "What was not asked of the chat server, by reason: down (it is left alone), max_calls (no room among the calls under way) or sign_ins (the queue of sign-ins is too long).", "reason")
+	queued      = desc("legacy_sign_ins_waiting", "Sign-ins that wait for their turn, in modes xxd and v1.")
+	spans       = desc("trace_spans_total", "Spans of traces by outcome: sent, or lost because the collector did not take them, or not fast enough.", "outcome")
+	redisUp     = desc("redis_up", "1 if Redis answered the canary, a PING with each scrape, and 0 if not.")
+	redisTook   = desc("redis_ping_seconds", "How long the canary took.")
+	redisAway   = desc("redis_away", "1 while this node goes on without Redis.")
+	logLag      = desc("eventlog_lag_seconds", "How old the latest event from Redis was when this node had read it.")
 )
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -47,7 +59,7 @@ type stateCollector struct{ State }
 
 // Describe tells all there may be, also what this node's mode has no use for.
 func (stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buildInfo, links, dropped, redisUp, redisTook, redisAway, logLag} {
+	for _, d := range []*prometheus.Desc{buildInfo, links, dropped, connections, down, outages, underWay, refused, queued, spans, redisUp, redisTook, redisAway, logLag} {
 		to <- d
 	}
 }
@@ -58,11 +70,28 @@ func (c stateCollector) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(buildInfo, 1, c.Version, c.Commit, c.Go)
-	to <- prometheus.MustNewConstMetric(dropped, prometheus.CounterValue, float64(c.Dropped()))
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	counter(dropped, c.Dropped())
+	gauge(connections, float64(c.Connections()))
+	load := c.Load()
+	gauge(down, yes(load.Open))
+	counter(outages, load.Opened)
+	gauge(underWay, float64(load.Calls))
+	counter(refused, load.RefusedOpen, "down")
+	counter(refused, load.RefusedCalls, "max_calls")
+	counter(refused, load.RefusedSignIns, "sign_ins")
+	gauge(queued, float64(load.SignInsWaiting))
 	if c.Links != nil {
 		for state, n := range c.Links() {
 			gauge(links, float64(n), string(state))
 		}
+	}
+	if c.Spans != nil {
+		sent, lost := c.Spans()
+		counter(spans, sent, "sent")
+		counter(spans, lost, "lost")
 	}
 	if c.Ping == nil {
 		return

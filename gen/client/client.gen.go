@@ -790,7 +790,7 @@ type ClientInterface interface {
 
 	// InviteMembersWithBody Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -799,7 +799,7 @@ type ClientInterface interface {
 
 	// InviteMembers Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2635,7 +2635,7 @@ func (c *Client) InnerSetArchiveConversations(ctx context.Context, body InnerSet
 
 // InviteMembersWithBody Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2654,7 +2654,7 @@ func (c *Client) InviteMembersWithBody(ctx context.Context, contentType string, 
 
 // InviteMembers Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6663,7 +6663,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithBodyWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6672,7 +6672,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11732,7 +11732,7 @@ func (c *ClientWithResponses) InnerSetArchiveConversationsWithResponse(ctx conte
 
 // InviteMembersWithBodyWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11747,7 +11747,7 @@ func (c *ClientWithResponses) InviteMembersWithBodyWithResponse(ctx context.Cont
 
 // InviteMembersWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -135,8 +135,17 @@ func (c *counter) count(name string, known bool) {
 	c.n[name]++
 }
 
+// counted is the name that a request is counted by. A gateway before an xxd asks for the history of a chat that there is not
+// where it must know which answers have come; tests that count what it asks for must not depend on how busy the machine is.
+func (r *request) counted() string {
+	if gid, _ := r.param(0, nil).(string); r.name() == "chat/history" && strings.HasPrefix(gid, "xuangate-fence-") {
+		return "fence"
+	}
+	return r.name()
+}
+
 // Calls returns how often each method was called so far, by names such as "chat/message" (lower case), spoiled calls
-// included. What is no method is counted as "other".
+// included. What is no method is counted as "other", and a history that is asked for the order of answers alone as "fence".
 func (b *Backend) Calls() map[string]int {
 	b.calls.mu.Lock()
 	defer b.calls.mu.Unlock()

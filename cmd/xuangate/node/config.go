@@ -35,6 +35,7 @@ type Config struct {
 	EventLog EventLog `embed:"" prefix:"eventlog."`
 	Redis    Redis    `embed:"" prefix:"redis."`
 	Log      Log      `embed:"" prefix:"log."`
+	Trace    Trace    `embed:"" prefix:"trace."`
 
 	// Dev is how xuangate dev runs a node: /inner stands on Addr too and has no listener of its own, and its key may be short.
 	Dev bool `kong:"-"`

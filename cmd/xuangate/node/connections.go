@@ -17,14 +17,14 @@ type connections struct {
 	net.Listener
 	most    atomic.Int64 // 0: no bound
 	open    atomic.Int64
-	refused atomic.Int64
+	hit     func(limit string) // told of each that is closed at once
 	pace    *rate.Limiter
 	closing context.Context // ends when the listener closes
 	end     context.CancelFunc
 }
 
-func limitConnections(l net.Listener, limits Limits) *connections {
-	c := &connections{Listener: l, pace: rate.NewLimiter(limits.accepts())}
+func limitConnections(l net.Listener, limits Limits, hit func(limit string)) *connections {
+	c := &connections{Listener: l, hit: hit, pace: rate.NewLimiter(limits.accepts())}
 	c.closing, c.end = context.WithCancel(context.Background())
 	c.most.Store(int64(limits.Connections))
 	return c
@@ -46,9 +46,8 @@ func (c *connections) Set(l Limits) {
 	c.pace.SetBurst(burst)
 }
 
-// Open is how many connections are open, and Refused how many were closed at once so far.
-func (c *connections) Open() int64    { return c.open.Load() }
-func (c *connections) Refused() int64 { return c.refused.Load() }
+// Open is how many connections are open.
+func (c *connections) Open() int64 { return c.open.Load() }
 
 // Accept implements net.Listener.
 func (c *connections) Accept() (net.Conn, error) {
@@ -62,7 +61,7 @@ func (c *connections) Accept() (net.Conn, error) {
 		}
 		if most := c.most.Load(); c.open.Add(1) > most && most > 0 {
 			c.open.Add(-1)
-			c.refused.Add(1)
+			c.hit("connections")
 			_ = conn.Close() // there is nothing more to do about it
 			continue
 		}

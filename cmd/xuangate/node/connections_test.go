@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +14,15 @@ import (
 )
 
 func TestConnections(t *testing.T) {
+	var refused atomic.Int64
+	hit := func(limit string) {
+		require.Equal(t, "connections", limit)
+		refused.Add(1)
+	}
 	listen := func(t *testing.T, l Limits) *connections {
 		inner, err := net.Listen("tcp", "127.0.0.1:0")
 		require.NoError(t, err)
-		return limitConnections(inner, l)
+		return limitConnections(inner, l, hit)
 	}
 
 	t.Run("one too many is closed at once, and one that ends makes room", func(t *testing.T) {
@@ -43,7 +49,7 @@ func TestConnections(t *testing.T) {
 		first, second := <-accepted, <-accepted
 		_, err := dial().Read(make([]byte, 1))
 		require.True(t, errors.Is(err, io.EOF) || err != nil)
-		require.EqualValues(t, 1, c.Refused())
+		require.EqualValues(t, 1, refused.Load())
 		require.EqualValues(t, 2, c.Open())
 		require.NoError(t, first.Close())
 		_ = first.Close() // again, as net/http does
@@ -61,7 +67,7 @@ func TestConnections(t *testing.T) {
 	t.Run("5,000 that come back at once get in, more wait their turn", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := Default().Limits
-			c := limitConnections(instant{}, l)
+			c := limitConnections(instant{}, l, hit)
 			start := time.Now()
 			for range 5000 {
 				_, err := c.Accept()

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/xuangate/xuangate/gateway"
+	"github.com/xuangate/xuangate/gateway/metrics"
 )
 
 // A door is a listener and what answers behind it.
@@ -23,12 +24,12 @@ type door struct {
 }
 
 // open opens the API's listener, and /inner's unless it has none; all of them, or none and an error.
-func (c Config) open(ctx context.Context, gate *gateway.Server, log *slog.Logger) ([]door, error) {
+func (c Config) open(ctx context.Context, gate *gateway.Server, count *metrics.Metrics, log *slog.Logger) ([]door, error) {
 	api, err := c.TLS.door(ctx, "addr", c.Addr, gate.Public(), log)
 	if err != nil {
 		return nil, err
 	}
-	api.connections = limitConnections(api.listener, c.Limits)
+	api.connections = limitConnections(api.listener, c.Limits, count.LimitHit)
 	api.listener = api.connections
 	doors := []door{api}
 	if c.Dev || c.Inner.Addr == "" {

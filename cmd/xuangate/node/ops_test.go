@@ -1,11 +1,14 @@
 package node_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -16,6 +19,7 @@ import (
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gateway/metrics"
 	api "github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
 // scrape reads a node's metrics as Prometheus does.
@@ -86,6 +90,60 @@ func TestOps(t *testing.T) {
 	n.stop(t)
 	_, err = http.Get(n.ops + "/livez")
 	require.Error(t, err)
+}
+
+func TestOpsShowsWhatProtects(t *testing.T) {
+	s := backend(t)
+	c := before(s)
+	c.Ops.Addr = "127.0.0.1:0"
+	c.Limits.Connections = 8
+	n := run(t, c)
+	alice := n.signIn(t, "alice")
+
+	t.Run("connections, and those that are one too many", func(t *testing.T) {
+		require.Positive(t, value(scrape(t, n.ops), "xuangate_connections"))
+		var open []net.Conn
+		require.Eventually(t, func() bool {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(n.api, "http://"))
+			require.NoError(t, err)
+			open = append(open, conn)
+			return value(scrape(t, n.ops), "xuangate_limits_hit_total", "limit=connections") > 0
+		}, patience, time.Millisecond)
+		require.LessOrEqual(t, value(scrape(t, n.ops), "xuangate_connections"), 8.0)
+		for _, conn := range open {
+			require.NoError(t, conn.Close())
+		}
+		require.Eventually(t, func() bool { return value(scrape(t, n.ops), "xuangate_connections") < 8 }, patience, time.Millisecond)
+	})
+	t.Run("calls under way", func(t *testing.T) {
+		s.SetFaults(xuanxuan.Fault{Method: "getlist", Delay: time.Minute})
+		gone, leave := context.WithCancel(t.Context())
+		asked := make(chan struct{})
+		go func() {
+			defer close(asked)
+			_, _ = ask(gone, n.api+"/get_joined_conversation", bearer(alice), struct{}{}) // nobody waits for the answer
+		}()
+		require.Eventually(t, func() bool { return value(scrape(t, n.ops), "xuangate_legacy_calls_under_way") == 1 }, patience, time.Millisecond)
+		leave()
+		<-asked
+		s.SetFaults()
+	})
+	t.Run("a chat server that is left alone", func(t *testing.T) {
+		families := scrape(t, n.ops)
+		require.Contains(t, families, "xuangate_legacy_down")
+		require.Zero(t, value(families, "xuangate_legacy_down"))
+		require.Zero(t, value(families, "xuangate_legacy_outages_total"))
+		s.SetFaults(xuanxuan.Fault{Status: http.StatusBadGateway, Body: []byte("no")})
+		require.Eventually(t, func() bool {
+			post(t, n.api+"/get_joined_conversation", bearer(alice), struct{}{})
+			families = scrape(t, n.ops)
+			return value(families, "xuangate_legacy_down") == 1
+		}, patience, time.Millisecond)
+		require.Equal(t, 1.0, value(families, "xuangate_legacy_outages_total"))
+		post(t, n.api+"/get_joined_conversation", bearer(alice), struct{}{})
+		require.Positive(t, value(scrape(t, n.ops), "xuangate_legacy_refused_total", "reason=down"))
+	})
+	n.stop(t)
 }
 
 func TestOpsOutlivesTheDrain(t *testing.T) {

@@ -94,6 +94,7 @@ func (c Config) validate() []error {
 		f.add("secret_key", "is missing; nodes that share a Redis must have the same one, openssl rand -hex 32 makes it")
 	}
 	f.either("log.format", c.Log.Format, "text", "json")
+	c.Trace.validate(&f)
 	return f
 }
 
