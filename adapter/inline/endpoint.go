@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,11 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
-	"github.com/xuangate/xuangate/adapter/xxd"
 )
 
 // maxBody bounds a request and an answer. Without it a chat server that went mad could fill our memory; an answer of 500
@@ -295,26 +291,4 @@ func (s *Server) overhear(ctx context.Context, by legacy.UserID, params []any, o
 	if err != nil {
 		s.log.WarnContext(ctx, "what a desktop did could not be told to web users; they find it in the history", "call", n.Push.String(), "error", err)
 	}
-}
-
-// probeAccount is what a check of the settings signs in as, that this chat server calls us.
-const probeAccount = "xuangate-check"
-
-// secretOf proves who asks to whoever has the backend's key, and so to each node.
-func secretOf(key legacy.Key, what string) string {
-	sum := sha256.Sum256(key.Seal([]byte(what)))
-	return hex.EncodeToString(sum[:16])
-}
-
-// Probe asks an xxd to let our check in, which only a gateway with the same backend key does: it returns nil where the xxd's
-// backend is one.
-func Probe(ctx context.Context, at Site, key legacy.Key) error {
-	server, err := xxd.New(at.XXD)
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	return server.Verify(ctx, probeAccount, secretOf(key, probeAccount))
 }

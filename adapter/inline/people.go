@@ -62,60 +62,6 @@ func newPeople(shared bool) *people {
 	return p
 }
 
-// recall replaces all by what another node knew.
-func (p *people) recall(users map[int64]record, known time.Time, siteOf func(name string) *site) {
-	earlier := func(t time.Time) time.Time {
-		if t.IsZero() {
-			return t
-		}
-		return t.Add(-skew)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.users, p.conns, p.known = map[int64]*person{}, map[connection]*attached{}, known
-	clear(p.changed)
-	for user, r := range users {
-		x := &person{web: r.Web, status: r.Status, begun: earlier(r.Begun), entered: r.Entered, since: earlier(r.Since)}
-		if at := siteOf(r.Site); r.OnDesk && at != nil {
-			x.desk = connection{at, r.Client}
-			p.conns[x.desk] = &attached{user, time.Now()}
-		}
-		p.users[user] = x
-	}
-}
-
-// take returns those who have changed since it was asked last.
-func (p *people) take() map[int64]record {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := map[int64]record{}
-	for user := range p.changed {
-		x := p.users[user]
-		r := record{Web: x.web, Status: x.status, OnDesk: x.onDesk(), Client: x.desk.client, Begun: x.begun, Entered: x.entered, Since: x.since}
-		if r.OnDesk {
-			r.Site = x.desk.at.name
-		}
-		list[user] = r
-	}
-	clear(p.changed)
-	return list
-}
-
-// notTaken has them be taken again.
-func (p *people) notTaken(list map[int64]record) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for user := range list {
-		p.changed[user] = struct{}{}
-	}
-}
-
-func (p *people) change(user int64) {
-	if p.changed != nil {
-		p.changed[user] = struct{}{}
-	}
-}
-
 // unknownFor is how long it takes yet until it is known who is on a desktop.
 func (p *people) unknownFor(settle time.Duration) time.Duration {
 	p.mu.Lock()
