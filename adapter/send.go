@@ -144,6 +144,7 @@ func (a *Adapter) store(ctx context.Context, op string, d legacy.DraftRow) (row 
 		return row, false, err
 	}
 	if found {
+		a.tellDesktops(ctx, op, d)
 		return row, false, nil
 	}
 	row, heard, err = a.post(ctx, op, d)
@@ -151,6 +152,17 @@ func (a *Adapter) store(ctx context.Context, op string, d legacy.DraftRow) (row 
 		a.doubts.add(doubt{d, time.Now()})
 	}
 	return row, heard, err
+}
+
+// tellDesktops has those who are on a desktop in mode inline hear of a message that was found stored: the answer that would have told
+// them did not come. What is stored is answered once more (LEGACY).
+func (a *Adapter) tellDesktops(ctx context.Context, op string, d legacy.DraftRow) {
+	if a.mode != model.ModeInline {
+		return
+	}
+	if _, _, err := a.post(ctx, op, d); err != nil {
+		a.doubts.add(doubt{d, time.Now()})
+	}
 }
 
 // post sends a draft. The array form [[{…}]] is the one that keeps the sender (recorded: 05_message); an empty answer

@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/xuangate/xuangate/gateway/login"
+	"github.com/xuangate/xuangate/gateway/traces"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -38,6 +40,7 @@ type record struct {
 	target    []slog.Attr        // what the request acts on, for the audit log
 	delivered prometheus.Counter // the same, as it grows; nil but for streams
 	err       error
+	span      *traces.Request // nil where it gets none
 	streaming bool // the stream that took the request over writes the record
 }
 
@@ -75,12 +78,19 @@ func (s *Server) accessLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if a := arrivalOf(r.Context()); a != nil && a.err == nil {
 			rec.client, rec.from = a.Client, cmp.Or(a.From, "unknown")
 		}
-		if op := s.operations[r.Method+" "+c.Path()]; op != nil {
-			rec.operation = op.id
-		} else {
+		ctx := r.Context()
+		switch op := s.operations[r.Method+" "+c.Path()]; {
+		case op == nil && rec.from != "" && strings.HasPrefix(rec.path, attendPath):
+			ctx, rec.span = s.traces.Request(ctx, r.Header, "Attend")
+		case op == nil:
 			rec.path = shorten(r.URL.Path)
+		default:
+			rec.operation = op.id
+			if !op.health {
+				ctx, rec.span = s.traces.Request(ctx, r.Header, op.id)
+			}
 		}
-		c.SetRequest(r.WithContext(context.WithValue(r.Context(), recordKey{}, rec)))
+		c.SetRequest(r.WithContext(context.WithValue(ctx, recordKey{}, rec)))
 		c.Response().Header().Set(echo.HeaderXRequestID, rec.id)
 
 		err := recovered(next, c)
@@ -118,6 +128,9 @@ func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 func (s *Server) write(rec *record) {
 	took := time.Since(rec.start)
 	s.metrics.Request(rec.operation, rec.code, took)
+	rec.span.End(traces.End{
+		ID: rec.id, Method: rec.method, Route: rec.path, Status: rec.status, Code: rec.code, Session: rec.login.User,
+	})
 	level := slog.LevelInfo
 	switch {
 	case rec.code == model.Internal:
@@ -136,6 +149,9 @@ func (s *Server) write(rec *record) {
 	}
 	if rec.login.ID != "" {
 		attrs = append(attrs, slog.String("session", rec.login.User.String()), slog.String("login", rec.login.ID))
+	}
+	if trace := rec.span.ID(); trace != "" {
+		attrs = append(attrs, slog.String("trace", trace))
 	}
 	if rec.from != "" {
 		attrs = append(attrs, slog.String("forwarded_by", rec.from))

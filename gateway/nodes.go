@@ -14,6 +14,7 @@ import (
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway/eventlog"
+	"github.com/xuangate/xuangate/gateway/traces"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
@@ -37,6 +38,7 @@ type Nodes struct {
 	key       []byte
 	transport *http.Transport
 	nonces    nonces
+	traces    *traces.Traces // that requests to other nodes belong to; New sets it
 }
 
 // NodeName is the name under which a node holds claims: id is unique, and address, where others reach its API, may be empty.

@@ -55,8 +55,9 @@ func nodeKey(secret string) ([]byte, error) {
 	return hkdf.Key(sha256.New, []byte(secret), nil, "xuangate requests between nodes", sha256.Size)
 }
 
-// mark proves a request to the node h.To. It is the last to touch its method and address.
+// mark proves a request to the node h.To, and names the span that it belongs to. It is the last to touch its method and address.
 func (n *Nodes) mark(r *http.Request, h hop) {
+	n.traces.Inject(r.Context(), r.Header)
 	h.From, h.At, h.Nonce = "", time.Now().UnixMilli(), rand.Text()
 	if from := addressOf(n.name); from != nil {
 		h.From = from.Host

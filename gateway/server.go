@@ -24,6 +24,7 @@ import (
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gateway/metrics"
+	"github.com/xuangate/xuangate/gateway/traces"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/gen/server"
 )
@@ -44,6 +45,8 @@ type Config struct {
 
 	// Metrics count what the server does. Nil: some of its own.
 	Metrics *metrics.Metrics
+	// Traces tell what becomes of requests. Nil: there are none.
+	Traces *traces.Traces
 
 	// InnerKey opens /inner. Empty: /inner is off.
 	InnerKey string
@@ -80,6 +83,7 @@ type Server struct {
 	nodes    *Nodes
 	log      *slog.Logger
 	metrics  *metrics.Metrics
+	traces   *traces.Traces
 	rules    atomic.Pointer[rules]
 	chat     bool
 	limits   *Limits
@@ -111,6 +115,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		legacy: c.Legacy, events: c.Events, logins: c.Logins, away: c.Away, nodes: c.Nodes,
 		metrics:    count,
+		traces:     c.Traces,
 		log:        cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
 		chat:       c.Chat,
 		limits:     NewLimits(c.Limits, count.LimitHit),
@@ -124,6 +129,9 @@ func New(c Config) (*Server, error) {
 	s.rules.Store(c.rules())
 	if s.guard == nil {
 		s.guard = login.NewGuard(login.NewMemoryStandings())
+	}
+	if s.nodes != nil {
+		s.nodes.traces = c.Traces
 	}
 	s.presence = newPresence(s.legacy, s.events, c.Leases, c.Nodes, s.log)
 	isInner := func(path string) bool { return strings.HasPrefix(path, "/inner/") }

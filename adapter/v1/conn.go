@@ -24,9 +24,6 @@ const (
 	// farewell is how long the server may take over a logout before we hang up on it: others hear of one who logs out, but not
 	// of one who is gone.
 	farewell = time.Second
-	// maxLine bounds what the server may say at once. Without it a server gone mad could fill our memory; the largest real
-	// lines, pages of 500 messages of 65,535 characters, stay below.
-	maxLine = 256 << 20
 	// maxPushes bounds what waits for Next. A reader that falls further behind loses the connection: a gap must be visible,
 	// and history repairs it.
 	maxPushes = 4096
@@ -86,6 +83,7 @@ func (s *Server) connect(ctx context.Context, account, passwordMD5 string) (*Con
 		err = ctx.Err()
 	}
 	if err != nil {
+		c.drop()
 		return nil, legacy.Welcome{}, errors.Join(err, c.tcp.Close())
 	}
 	return c, welcome, nil
@@ -110,14 +108,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 	}
 	c.user, c.sid, w.Server.Version = legacy.UserID(w.User.ID), a.SID, version
 	for listed := false; !listed; {
-		line, err := c.read()
-		if err != nil {
-			return w, err
-		}
-		if line[0] != '[' {
-			return w, c.surprise(line)
-		}
-		items, err := parsePushes(line)
+		items, err := c.firstNews()
 		if err != nil {
 			return w, err
 		}
@@ -135,7 +126,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 				}
 				w.Messages = append(w.Messages, rows...)
 			default:
-				c.pushes = append(c.pushes, news([]legacy.Push{p})...)
+				err = c.put(news([]legacy.Push{p})...)
 			}
 			if err != nil {
 				return w, err
@@ -151,28 +142,51 @@ func (c *Conn) firstAnswer(method string) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
+	defer c.server.room.Give(len(line))
 	if err := json.Unmarshal(line, &a); err != nil || !strings.EqualFold(a.Method, method) {
 		return a, c.surprise(line)
 	}
 	return a, nil
 }
 
-// read reads one line.
-func (c *Conn) read() ([]byte, error) {
-	var line []byte
+// firstNews reads an array of pushes before there is a reader.
+func (c *Conn) firstNews() ([]legacy.Push, error) {
+	line, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	defer c.server.room.Give(len(line))
+	if line[0] != '[' {
+		return nil, c.surprise(line)
+	}
+	return parsePushes(line)
+}
+
+// read reads one line. Its length is to be given back to the server's room once nothing of it is needed any more.
+func (c *Conn) read() (line []byte, err error) {
+	defer func() {
+		if err != nil {
+			c.server.room.Give(len(line))
+			line = nil
+		}
+	}()
 	for {
 		part, err := c.lines.ReadSlice('\n')
+		if more := c.server.room.More(len(line), len(part)); more != nil {
+			return line, more
+		}
 		line = append(line, part...)
 		switch {
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			if err == io.EOF && len(line) > 0 {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
-		case len(line) > maxLine:
-			return nil, fmt.Errorf("a line of more than %d bytes", maxLine)
-		case err == nil:
-			if line = bytes.TrimSpace(line); len(line) > 0 {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == io.EOF && len(line) > 0:
+			return line, io.ErrUnexpectedEOF
+		case err != nil:
+			return line, err
+		default:
+			all := len(line)
+			line = bytes.TrimSpace(line)
+			c.server.room.Give(all - len(line))
+			if len(line) > 0 {
 				return line, nil
 			}
 		}
@@ -205,6 +219,7 @@ func (c *Conn) run() {
 		var line []byte
 		if line, err = c.read(); err == nil {
 			err = c.take(line)
+			c.server.room.Give(len(line))
 		}
 	}
 	c.end(err)
@@ -285,20 +300,43 @@ func (c *Conn) put(list ...legacy.Push) error {
 	if len(list) == 0 {
 		return nil
 	}
-	c.mu.Lock()
-	full := len(c.pushes)+len(list) > maxPushes
-	if !full {
-		c.pushes = append(c.pushes, list...)
-	}
-	c.mu.Unlock()
-	if full {
-		return fmt.Errorf("more than %d pushes wait unread", maxPushes)
+	if err := c.keep(list); err != nil {
+		return err
 	}
 	select {
 	case c.news <- struct{}{}:
 	default: // it lies there already
 	}
 	return nil
+}
+
+// keep has pushes wait for Next, all or none of them.
+func (c *Conn) keep(list []legacy.Push) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pushes)+len(list) > maxPushes {
+		return fmt.Errorf("more than %d pushes wait unread", maxPushes)
+	}
+	if err := c.server.room.Take(sizeOf(list)); err != nil {
+		return err
+	}
+	c.pushes = append(c.pushes, list...)
+	return nil
+}
+
+func sizeOf(list []legacy.Push) (n int) {
+	for _, p := range list {
+		n += len(p.Data)
+	}
+	return n
+}
+
+// drop forgets what waits for Next.
+func (c *Conn) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server.room.Give(sizeOf(c.pushes))
+	c.pushes = nil
 }
 
 // Next returns the next push, waiting for one if need be. One goroutine at a time. Once the connection is gone and all
@@ -330,6 +368,7 @@ func (c *Conn) get() (p legacy.Push, ok bool) {
 		return p, false
 	}
 	p, c.pushes = c.pushes[0], c.pushes[1:]
+	c.server.room.Give(len(p.Data))
 	if len(c.pushes) == 0 {
 		c.pushes = nil // an idle connection holds nothing
 	}
@@ -352,12 +391,14 @@ func (c *Conn) beat() {
 	}
 }
 
-// Close logs the user out and hangs up, and waits until nothing of the connection is left. It may be called again.
+// Close logs the user out and hangs up, and waits until nothing of the connection is left. What nobody has read by then is gone. It may
+// be called again.
 func (c *Conn) Close() error {
 	c.end(legacy.ErrClosed)
 	c.leave.Do(c.logout)
 	<-c.done
 	c.beats.Wait()
+	c.drop()
 	return nil
 }
 

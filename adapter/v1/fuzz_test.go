@@ -42,7 +42,7 @@ func FuzzLines(f *testing.F) {
 			return // no line
 		}
 		p := &pending{own: true, request: request{Module: "chat", Method: "message"}, done: make(chan result, 1)}
-		c := &Conn{sid: "s", turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}), pending: p}
+		c := &Conn{server: &Server{}, sid: "s", turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}), pending: p}
 		if err := c.take(line); err != nil {
 			require.NotEmpty(t, err.Error())
 			require.NotNil(t, c.pending, "the answer may still be due")

@@ -10,6 +10,8 @@ const (
 	noExtensions = "extensions"
 	noTodos      = "todos"
 	noNotices    = "notices"
+	noComingBack = "way back into a conversation for whoever has left it"
+	noSystemEdit = "editing of the system conversation"
 	noFiles      = "files over its chat connection; set legacy.v1.files_url to the site that keeps them"
 )
 
@@ -22,6 +24,7 @@ func (s *Server) Lacks() map[model.Capability]error {
 		model.CapabilityDismiss:        unsupported(noDismissing),
 		model.CapabilityMute:           unsupported(noMuting),
 		model.CapabilityCategory:       unsupported(noCategories),
+		model.CapabilityEditSystem:     unsupported(noSystemEdit),
 		model.CapabilityProfile:        unsupported("profile but a user's name"),
 		model.CapabilityExtensions:     unsupported(noExtensions),
 		model.CapabilityTodos:          unsupported(noTodos),

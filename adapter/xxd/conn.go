@@ -32,6 +32,7 @@ const (
 // used from any goroutine. Once it is gone, Next and every call return why.
 type Conn struct {
 	ws    *websocket.Conn
+	room  *legacy.Room // for what comes, and for the data of what waits
 	key   legacy.Key
 	user  legacy.UserID
 	quiet time.Duration
@@ -66,7 +67,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		return nil, legacy.Welcome{}, err
 	}
 	c := &Conn{
-		ws: ws, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
+		ws: ws, room: &s.room, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
 		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
 		nonce: fenceName + rand.Text()[:12] + "-",
 	}
@@ -77,6 +78,7 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 		err = ctx.Err()
 	}
 	if err != nil {
+		c.drop()
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
 	welcome.Server = info.ServerInfo
@@ -167,17 +169,24 @@ func (c *Conn) expect(method string) (legacy.Push, error) {
 		case m == "kickoff" && p.Message != "":
 			return p, legacy.ErrKicked
 		case p.Result != legacy.Fail:
-			c.pushes = append(c.pushes, p) // at most what xxd queues for one connection, 256
+			if err := c.keep(p); err != nil { // xxd itself queues 256 for one connection
+				return p, err
+			}
 		}
 	}
 }
 
 // read reads one frame. named says that it names users, as only login frames do.
 func (c *Conn) read() (p legacy.Push, named bool, err error) {
-	_, sealed, err := c.ws.ReadMessage()
+	_, r, err := c.ws.NextReader()
 	if err != nil {
 		return p, false, err
 	}
+	sealed, err := c.room.ReadAll(r)
+	if err != nil {
+		return p, false, err
+	}
+	defer c.room.Give(len(sealed))
 	if len(sealed) == 0 {
 		return p, false, errors.New("an empty frame: xxd lets us not in") // seen before it drops a login
 	}
@@ -254,14 +263,32 @@ func (c *Conn) take(p legacy.Push) error {
 func (c *Conn) put(p legacy.Push) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch {
-	case !c.answer(p):
+	if !c.answer(p) {
 		return nil
-	case len(c.pushes) == maxPushes:
+	}
+	return c.keep(p)
+}
+
+// keep has a push wait for Next. c.mu is held, or nobody else has the connection yet.
+func (c *Conn) keep(p legacy.Push) error {
+	if len(c.pushes) == maxPushes {
 		return fmt.Errorf("%d pushes wait unread", maxPushes)
+	}
+	if err := c.room.Take(len(p.Data)); err != nil {
+		return err
 	}
 	c.pushes = append(c.pushes, p)
 	return nil
+}
+
+// drop forgets what waits for Next.
+func (c *Conn) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pushes {
+		c.room.Give(len(p.Data))
+	}
+	c.pushes = nil
 }
 
 // Next returns the next push in the order in which xxd sent it, waiting for one if need be. One goroutine at a time. Once
@@ -293,18 +320,20 @@ func (c *Conn) get() (p legacy.Push, ok bool) {
 		return p, false
 	}
 	p, c.pushes = c.pushes[0], c.pushes[1:]
+	c.room.Give(len(p.Data))
 	if len(c.pushes) == 0 {
 		c.pushes = nil // an idle connection holds nothing
 	}
 	return p, true
 }
 
-// Close hangs up, which logs the user out, and waits for the reader. It may be called again.
+// Close hangs up, which logs the user out, and waits for the reader. What nobody has read by then is gone. It may be called again.
 func (c *Conn) Close() error {
 	c.end(legacy.ErrClosed)
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
 	_ = c.ws.Close()
 	<-c.done
+	c.drop()
 	return nil
 }
 

@@ -175,7 +175,7 @@ func (c *Conn) fence(p *pending) request {
 // fenceName begins the name of every fence, of whatever connection.
 const fenceName = "xuangate-fence-"
 
-// sendFence sends the fence of a call that is still pending.
+// sendFence sends the fence of a call that is still pending, once.
 func (c *Conn) sendFence(p *pending) {
 	select {
 	case <-c.turn:
@@ -184,7 +184,7 @@ func (c *Conn) sendFence(p *pending) {
 	}
 	defer func() { c.turn <- struct{}{} }()
 	c.mu.Lock()
-	if !slices.Contains(c.pending, p) {
+	if p.name != "" || !slices.Contains(c.pending, p) {
 		c.mu.Unlock()
 		return
 	}

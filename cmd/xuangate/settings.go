@@ -75,6 +75,8 @@ func kind(v any) string {
 		return "level such as debug, info, warn or error"
 	case bool:
 		return "switch: true or false"
+	case float64:
+		return "number"
 	}
 	return "whole number"
 }

@@ -22,6 +22,8 @@ type State struct {
 	Load        func() adapter.Load
 	Connections func() int64 // that clients have open to the API
 
+	Spans func() (sent, lost int64) // nil where no traces are sent
+
 	// Where nodes share a Redis; nil where there is none.
 	Away func() error
 	Lag  func() time.Duration
@@ -41,6 +43,7 @@ var (
 	underWay    = desc("legacy_calls_under_way", "Calls to the chat server under way.")
 	refused     = desc("legacy_refused_total", "What was not asked of the chat server, by reason: down (it is left alone), max_calls (no room among the calls under way) or sign_ins (the queue of sign-ins is too long).", "reason")
 	queued      = desc("legacy_sign_ins_waiting", "Sign-ins that wait for their turn, in modes xxd and v1.")
+	spans       = desc("trace_spans_total", "Spans of traces by outcome: sent, or lost because the collector did not take them, or not fast enough.", "outcome")
 	redisUp     = desc("redis_up", "1 if Redis answered the canary, a PING with each scrape, and 0 if not.")
 	redisTook   = desc("redis_ping_seconds", "How long the canary took.")
 	redisAway   = desc("redis_away", "1 while this node goes on without Redis.")
@@ -56,7 +59,7 @@ type stateCollector struct{ State }
 
 // Describe tells all there may be, also what this node's mode has no use for.
 func (stateCollector) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{buildInfo, links, dropped, connections, down, outages, underWay, refused, queued, redisUp, redisTook, redisAway, logLag} {
+	for _, d := range []*prometheus.Desc{buildInfo, links, dropped, connections, down, outages, underWay, refused, queued, spans, redisUp, redisTook, redisAway, logLag} {
 		to <- d
 	}
 }
@@ -84,6 +87,11 @@ func (c stateCollector) Collect(to chan<- prometheus.Metric) {
 		for state, n := range c.Links() {
 			gauge(links, float64(n), string(state))
 		}
+	}
+	if c.Spans != nil {
+		sent, lost := c.Spans()
+		counter(spans, sent, "sent")
+		counter(spans, lost, "lost")
 	}
 	if c.Ping == nil {
 		return

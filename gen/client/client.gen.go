@@ -790,7 +790,7 @@ type ClientInterface interface {
 
 	// InviteMembersWithBody Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -799,7 +799,7 @@ type ClientInterface interface {
 
 	// InviteMembers Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2637,7 +2637,7 @@ func (c *Client) InnerSetArchiveConversations(ctx context.Context, body InnerSet
 
 // InviteMembersWithBody Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2656,7 +2656,7 @@ func (c *Client) InviteMembersWithBody(ctx context.Context, contentType string, 
 
 // InviteMembers Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6667,7 +6667,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithBodyWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6676,7 +6676,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -11738,7 +11738,7 @@ func (c *ClientWithResponses) InnerSetArchiveConversationsWithResponse(ctx conte
 
 // InviteMembersWithBodyWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11753,7 +11753,7 @@ func (c *ClientWithResponses) InviteMembersWithBodyWithResponse(ctx context.Cont
 
 // InviteMembersWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -34,6 +34,7 @@ type world struct {
 	files   string        // where uploads are kept
 	backend string        // what the xxd takes for its backend, in mode inline
 	http    *http.Client
+	answers *documented // which http goes through
 }
 
 // inEachMode runs a promise in every mode, in a fresh world each time.
@@ -82,7 +83,9 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 	s.legacy.AppCode, s.legacy.AppToken = "xuangate", "contract-app-token"
 	behind, err := xuanxuan.Start(t.Context(), s.legacy, "127.0.0.1:0")
 	require.NoError(t, err)
-	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+	answers, err := newDocumented()
+	require.NoError(t, err)
+	w := &world{t: t, mode: mode, legacy: behind, http: &http.Client{Transport: answers}, answers: answers}
 
 	c := s.node
 	w.files = c.Files.Dir
@@ -145,6 +148,7 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 			require.NoError(t, w.v1.Close())
 		}
 		require.NoError(t, behind.Close())
+		require.Empty(t, answers.broken(), "answers that are not as described")
 	})
 	return w
 }

@@ -57,33 +57,34 @@ func (s *site) residents(ctx context.Context, over <-chan struct{}, pace time.Du
 	}
 	said, err := s.talk(ctx, talker, room.ConversationId, over, pace)
 	for i, l := range list {
-		if got := l.hears(said); got != said {
-			s.fault("%s over %s heard %d of %d messages", l.account, transports[i], got, said)
+		if missing := l.misses(said); missing > 0 {
+			s.fault("%s over %s misses %d of %d messages", l.account, transports[i], missing, len(said))
 		}
 	}
 	return err
 }
 
-// talk says one number after the other until over is closed, and does an administrator's work beside it. It answers how many.
-func (s *site) talk(ctx context.Context, p *person, room string, over <-chan struct{}, pace time.Duration) (said int, err error) {
+// talk says one number after the other until over is closed, and does an administrator's work beside it. It answers what was said.
+func (s *site) talk(ctx context.Context, p *person, room string, over <-chan struct{}, pace time.Duration) (said []string, err error) {
 	admin, err := s.signIn(ctx, "admin", 1, sdk.Auto)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer admin.leaves()
 	var joined model.JoinedConversations
 	if err := admin.call(ctx, "/get_joined_conversation", object{}, &joined); err != nil {
-		return 0, err
+		return nil, err
 	}
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for {
-		if err := p.call(ctx, "/send_msg", object{"conversation_id": room, "type": 1, "content": strconv.Itoa(said)}, nil); err != nil {
+		content := strconv.Itoa(len(said))
+		if err := p.call(ctx, "/send_msg", object{"conversation_id": room, "type": 1, "content": content}, nil); err != nil {
 			return said, err
 		}
-		said++
+		said = append(said, content)
 		admins := []string{}
-		if said%2 == 0 {
+		if len(said)%2 == 0 {
 			admins = append(admins, p.session)
 		}
 		if err := admin.call(ctx, "/set_conversation_admins", object{"conversation_id": joined.Conversations[0], "admins": admins}, nil); err != nil {
@@ -151,21 +152,27 @@ func (l *listener) begins() error {
 	}
 }
 
-// hears waits until he has heard n messages, and answers how many it were.
-func (l *listener) hears(n int) int {
+// misses waits until he has heard all of some messages, and answers how many he has not.
+func (l *listener) misses(contents []string) int {
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	for {
+		missing := 0
 		l.mu.Lock()
-		got, more := len(l.got), l.more
+		more := l.more
+		for _, content := range contents {
+			if !l.got[content] {
+				missing++
+			}
+		}
 		l.mu.Unlock()
-		if got >= n {
-			return got
+		if missing == 0 {
+			return 0
 		}
 		select {
 		case <-more:
 		case <-limit.C:
-			return got
+			return missing
 		}
 	}
 }

@@ -102,16 +102,16 @@ var shown = []series{
 	{name: "errors", of: func(s sample) float64 { return s.errors }, unit: 1},
 }
 
-// minJudged is how many samples a slope is made of at least. Fewer say nothing.
-const minJudged = 20
+// minJudged is how many samples a slope is made of at least, and minSpan over how long. Less says nothing.
+const (
+	minJudged = 20
+	minSpan   = 5 * time.Minute
+)
 
-// warm are the samples after the warm-up, the first third of the time.
+// warm are the samples after the warm-up, the first third of the time; nil where they are too few.
 func warm(list []sample) []sample {
-	if len(list) == 0 {
-		return nil
-	}
 	for i, s := range list {
-		if s.at >= list[len(list)-1].at/3 {
+		if end := list[len(list)-1].at; s.at >= end/3 && end-s.at >= minSpan && len(list)-i >= minJudged {
 			return list[i:]
 		}
 	}

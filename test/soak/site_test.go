@@ -34,6 +34,7 @@ type site struct {
 	ops   *http.Client
 
 	visits atomic.Int64
+	groups sync.Map     // of each pair's host, what they have made
 	heard  atomic.Int64 // events
 
 	mu    sync.Mutex

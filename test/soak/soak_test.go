@@ -94,8 +94,7 @@ func (s *site) covered() error {
 
 // growing are the series that have grown by more than they may.
 func growing(list []sample) (found []string) {
-	list = warm(list)
-	if len(list) < minJudged {
+	if list = warm(list); list == nil {
 		return nil
 	}
 	for _, f := range judged {
@@ -128,7 +127,7 @@ func table(list []sample) string {
 			row(s.at.Round(time.Second).String(), func(f series) float64 { return f.of(s) })
 		}
 	}
-	if judged := warm(list); len(judged) >= minJudged {
+	if judged := warm(list); judged != nil {
 		row("slope an hour", func(f series) float64 { return f.slope(judged) })
 	}
 	_ = w.Flush() // to a strings.Builder

@@ -13,20 +13,28 @@ import (
 	"github.com/xuangate/xuangate/gen/model"
 )
 
+// groups are what two people have made to speak in. They find them again, as people do: the gateway remembers something of every
+// conversation, up to a limit that takes longer to reach than we have.
+type groups struct{ team, duty string }
+
 // A visit is two people who sign in, use all that the API has, and leave. After the first error nothing more is done.
 type visit struct {
 	*site
 	ctx         context.Context
+	n           int
 	host, guest *person
-	team        string // their group
-	err         error
+	groups
+	err error
 }
 
 // visit is the nth one, of two accounts that nobody else uses meanwhile.
 func (s *site) visit(ctx context.Context, n int, host, guest string) (err error) {
 	ctx, hangUp := context.WithCancel(ctx)
 	defer hangUp()
-	v := &visit{site: s, ctx: ctx}
+	v := &visit{site: s, ctx: ctx, n: n}
+	if had, ok := s.groups.Load(host); ok {
+		v.groups = had.(groups)
+	}
 	if v.host, err = s.signIn(ctx, host, 1+n%3, transports[n%3]); err != nil {
 		return err
 	}
@@ -54,7 +62,7 @@ func (s *site) visit(ctx context.Context, n int, host, guest string) (err error)
 	v.company()
 	v.watch()
 	hangUp()
-	v.part(n)
+	v.part()
 	if v.err != nil {
 		return fmt.Errorf("%s and %s: %w", host, guest, v.err)
 	}
@@ -84,11 +92,13 @@ func (v *visit) about(more object) object {
 	return in
 }
 
-// gather makes their group, and the conversation of the two.
+// gather makes their group unless they have it, and the conversation of the two.
 func (v *visit) gather() {
-	var made model.ConversationRef
-	v.does(v.host, "/create_conversation", object{"conversation_type": 0, "name": "visit", "members": []string{v.guest.session}}, &made)
-	v.team = made.ConversationId
+	if v.team == "" {
+		var made model.ConversationRef
+		v.does(v.host, "/create_conversation", object{"conversation_type": 0, "name": "visit", "members": []string{v.guest.session}}, &made)
+		v.team = made.ConversationId
+	}
 	v.does(v.host, "/create_conversation", object{"conversation_type": 1, "members": []string{v.guest.session}}, nil)
 	v.does(v.guest, "/check_joined_conversation", v.about(nil), nil)
 	v.does(v.guest, "/get_joined_conversation", object{}, nil)
@@ -123,15 +133,17 @@ func (v *visit) todos() {
 
 // messages has both speak, and the guest hear all of it. It answers the id of the last one.
 func (v *visit) messages(ear *listener) (last string) {
-	const each = 4
-	for i := range each {
+	var said []string
+	for i := range 4 {
 		for j, p := range []*person{v.host, v.guest} {
 			var sent model.SentMsg
-			v.does(p, "/send_msg", v.about(object{"type": i % 2, "content": fmt.Sprint(i, j, strings.Repeat("长", 100)), "client_msg_id": fmt.Sprint(i, j)}), &sent)
+			id := fmt.Sprintf("%d-%d-%d", v.n, i, j)
+			said = append(said, id+strings.Repeat("长", 100))
+			v.does(p, "/send_msg", v.about(object{"type": i % 2, "content": said[len(said)-1], "client_msg_id": id}), &sent)
 			last = sent.MsgID
 		}
 	}
-	if v.err == nil && ear.hears(2*each) != 2*each {
+	if v.err == nil && ear.misses(said) > 0 {
 		v.err = fmt.Errorf("%s did not hear all that was said", ear.account)
 	}
 	return last
@@ -187,10 +199,12 @@ func (v *visit) marks() {
 
 // manage changes the group in every way.
 func (v *visit) manage() {
-	v.does(v.host, "/rename_conversation", v.about(object{"name": "renamed"}), nil)
+	v.does(v.host, "/rename_conversation", v.about(object{"name": fmt.Sprint("visit ", v.n)}), nil)
 	v.does(v.host, "/set_conversation_public", v.about(object{"public": true}), nil)
 	v.does(v.guest, "/get_public_conversations", object{}, nil)
 	v.does(v.host, "/remove_members", v.about(object{"sessions": []string{v.guest.session}}), nil)
+	v.does(v.guest, "/join_conversation", v.about(nil), nil)
+	v.does(v.guest, "/leave_conversation", v.about(nil), nil)
 	v.does(v.guest, "/join_conversation", v.about(nil), nil)
 	v.does(v.host, "/invite_members", v.about(object{"sessions": []string{"2"}}), nil)
 	v.does(v.host, "/remove_members", v.about(object{"sessions": []string{"2"}}), nil)
@@ -211,19 +225,22 @@ func (v *visit) company() {
 	inner("/get_token", object{"session": v.guest.session, "platform": other}, nil)
 	inner("/revoke_tokens", object{"session": v.guest.session, "platform": other}, nil)
 	both := []string{v.host.session, v.guest.session}
-	var made model.ConversationRef
-	inner("/create_conversation", object{"conversation_type": 0, "name": "on duty", "sessions": []string{v.host.session}}, &made)
+	if v.duty == "" {
+		var made model.ConversationRef
+		inner("/create_conversation", object{"conversation_type": 0, "name": "on duty", "sessions": []string{v.host.session}}, &made)
+		v.duty = made.ConversationId
+	}
 	group := func(more object) object {
-		more["conversation_id"] = made.ConversationId
+		more["conversation_id"] = v.duty
 		return more
 	}
 	inner("/join_conversation", group(object{"sessions": both}), nil)
 	inner("/get_conversation_members", group(object{}), nil)
 	inner("/send_msg", group(object{"content": "told by the company"}), nil)
-	inner("/set_archive_conversations", object{"conversation_ids": []string{made.ConversationId}, "is_archive": true}, nil)
-	inner("/call", object{"call": "chat/members", "params": []string{made.ConversationId}}, nil)
+	inner("/set_archive_conversations", object{"conversation_ids": []string{v.duty}, "is_archive": true}, nil)
+	inner("/call", object{"call": "chat/members", "params": []string{v.duty}}, nil)
 	inner("/get_chat_users", group(object{}), nil)
-	inner("/kickout_conversation", group(object{"sessions": both}), nil)
+	inner("/kickout_conversation", group(object{"sessions": []string{v.guest.session}}), nil)
 	inner("/get_chat_groups", object{}, nil)
 	inner("/send_notification", object{"sessions": []string{v.guest.session}, "title": "周报", "content": "**今天**", "type": 0}, nil)
 }
@@ -249,20 +266,18 @@ func (v *visit) watch() {
 	}
 }
 
-// part ends the group, now and then for good, and half of the sign-ins; those of the others run out.
-func (v *visit) part(n int) {
+// part ends the groups now and then, and half of the sign-ins; those of the others run out.
+func (v *visit) part() {
 	if v.err != nil {
 		return
 	}
 	ctx := context.WithoutCancel(v.ctx)
-	if n%10 == 0 {
+	if v.n%10 == 0 {
 		v.err = v.host.call(ctx, "/dismiss_conversation", v.about(nil), nil)
-	} else {
-		for _, p := range []*person{v.guest, v.host} {
-			v.err = errors.Join(v.err, p.call(ctx, "/leave_conversation", v.about(nil), nil))
-		}
+		v.groups = groups{}
 	}
-	if n%2 == 0 {
+	v.site.groups.Store(v.host.account, v.groups)
+	if v.n%2 == 0 {
 		for _, p := range []*person{v.host, v.guest} {
 			v.err = errors.Join(v.err, p.call(ctx, "/logout", object{}, nil))
 		}

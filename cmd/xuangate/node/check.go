@@ -46,6 +46,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	}
 	found = append(found, c.TLS.check("tls")...)
 	found = append(found, c.Inner.TLS.check("inner.tls")...)
+	found = append(found, c.Trace.check(ctx)...)
 	var unset faults
 	if c.Legacy.validate(&unset); len(unset) > 0 {
 		return found

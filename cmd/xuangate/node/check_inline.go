@@ -89,7 +89,7 @@ func (c Config) standIn(ctx context.Context) (stop func(), err error) {
 		return func() {}, nil // the node itself listens there, or something that the probe will tell
 	}
 	a := adapter.Config{Log: slog.New(slog.DiscardHandler)}
-	server, err := c.between(&a, func(context.Context, adapter.News) error { return nil })
+	server, err := c.between(&a, &stores{}, func(context.Context, adapter.News) error { return nil })
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

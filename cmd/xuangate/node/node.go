@@ -17,6 +17,7 @@ import (
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/metrics"
+	"github.com/xuangate/xuangate/gateway/traces"
 )
 
 // Run serves until ctx ends, and then for what is still going on, c.Drain at most: streams and requests two thirds of it, or
@@ -44,7 +45,12 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, shut()) }()
 	events, logins := shared.events, shared.logins
 	count := metrics.New()
-	var gate *gateway.Server // made below; the adapter runs after that
+	spans, err := c.traces(log)
+	if err != nil {
+		return err
+	}
+	defer endTraces(ctx, spans, c.Drain) // long done where the node ran
+	var gate *gateway.Server             // made below; the adapter runs after that
 	var translation *adapter.Adapter
 	files, err := c.folder(log)
 	if err != nil {
@@ -52,7 +58,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	settings := adapter.Config{
 		Log:     log,
-		Observe: observer(count, log),
+		Observe: observer(count, spans, log),
 		Folder:  files,
 		Claims:  shared.claims,
 		Name:    shared.name,
@@ -69,7 +75,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	var between *inline.Server
 	if c.Legacy.Mode == "inline" {
-		between, err = c.between(&settings, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
+		between, err = c.between(&settings, shared, func(ctx context.Context, n adapter.News) error { return translation.Overhear(ctx, n) })
 		if err != nil {
 			return err
 		}
@@ -83,7 +89,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	facade := c.facade()
 	facade.Legacy, facade.Events, facade.Logins, facade.Log = translation, events, logins, log
 	facade.Away, facade.Leases, facade.Nodes = shared.away, shared.leases, shared.nodes
-	facade.Guard, facade.Audit, facade.Metrics = shared.guard, audit, count
+	facade.Guard, facade.Audit, facade.Metrics, facade.Traces = shared.guard, audit, count, spans
 	gate, err = gateway.New(facade)
 	if err != nil {
 		return err
@@ -95,6 +101,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	state := metrics.State{Links: translation.Links, Dropped: translation.Dropped, Load: translation.Load, Connections: doors[0].connections.Open}
 	state.Version, state.Commit, state.Go = Build()
 	shared.watch(&state)
+	watchTraces(&state, spans)
 	count.Watch(state)
 	var back *backdoor
 	alive, fail := context.WithCancelCause(ctx)
@@ -111,7 +118,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	}
 	c.announce(log, doors, back, ops)
 	err = ops.around(alive, func(ctx context.Context) error {
-		return serve(ctx, c.Drain, doors, gate, translation, newReloader(c, log, level, gate, doors))
+		return serve(ctx, c.Drain, doors, gate, translation, spans, newReloader(c, log, level, gate, spans, doors))
 	})
 	if ctx.Err() == nil { // nobody has asked it to end
 		err = errors.Join(err, context.Cause(alive))
@@ -131,7 +138,7 @@ func (c Config) facade() gateway.Config {
 
 // serve runs all parts until ctx ends or one of them fails, then ends them in the order that loses nothing: streams are
 // told to come back elsewhere, requests finish, and what stands behind the API goes last.
-func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter, again *reloader) error {
+func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway.Server, translation *adapter.Adapter, spans *traces.Traces, again *reloader) error {
 	behind, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	parts, behind := errgroup.WithContext(behind)
@@ -144,6 +151,11 @@ func serve(ctx context.Context, drain time.Duration, doors []door, gate *gateway
 	for _, d := range doors {
 		parts.Go(d.serve)
 	}
+	parts.Go(func() error {
+		<-behind.Done() // no request is under way any more; users are being signed off meanwhile
+		endTraces(ctx, spans, drain)
+		return nil
+	})
 	parts.Go(func() error {
 		defer stop()
 		select {

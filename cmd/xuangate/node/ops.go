@@ -10,6 +10,7 @@ import (
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/metrics"
+	"github.com/xuangate/xuangate/gateway/traces"
 )
 
 // opsTimeout is how long a last scrape may take when all else has ended. Without it one that does not read keeps the process.
@@ -49,10 +50,11 @@ func (d *door) around(ctx context.Context, work func(context.Context) error) err
 	return errors.Join(err, <-served)
 }
 
-// observer counts each call to the chat server, and on level debug logs it under the id of the request that made it.
-func observer(count *metrics.Metrics, log *slog.Logger) adapter.Observer {
+// observer counts and traces each call to the chat server, and on level debug logs it under the id of the request that made it.
+func observer(count *metrics.Metrics, spans *traces.Traces, log *slog.Logger) adapter.Observer {
 	return func(ctx context.Context, c legacy.Call, r legacy.Response, took time.Duration, err error) {
 		count.LegacyCall(ctx, c, r, took, err)
+		spans.LegacyCall(ctx, c, r, took, err)
 		if log.Enabled(ctx, slog.LevelDebug) {
 			log.DebugContext(ctx, "legacy call", "request", gateway.RequestID(ctx), "module", c.Module, "method", c.Method,
 				"session", c.User.String(), "outcome", metrics.Outcome(r, err), "took", took)

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/xuangate/xuangate/gateway"
+	"github.com/xuangate/xuangate/gateway/traces"
 )
 
 // A reloader takes over changed settings while the node runs: those whose field of Config is tagged reload. run owns it.
@@ -14,12 +15,13 @@ type reloader struct {
 	log          *slog.Logger
 	level        *slog.LevelVar
 	gate         *gateway.Server
+	spans        *traces.Traces
 	certificates []*certificate
 	connections  []*connections
 }
 
-func newReloader(c Config, log *slog.Logger, level *slog.LevelVar, gate *gateway.Server, doors []door) *reloader {
-	r := &reloader{now: c, log: log, level: level, gate: gate}
+func newReloader(c Config, log *slog.Logger, level *slog.LevelVar, gate *gateway.Server, spans *traces.Traces, doors []door) *reloader {
+	r := &reloader{now: c, log: log, level: level, gate: gate, spans: spans}
 	for _, d := range doors {
 		if d.certificate != nil {
 			r.certificates = append(r.certificates, d.certificate)
@@ -57,6 +59,7 @@ func (r *reloader) reload() {
 	changed, waiting := r.now.take(next)
 	r.level.Set(r.now.Log.Level)
 	r.gate.Reload(r.now.facade())
+	r.spans.SetSample(r.now.Trace.Sample)
 	for _, c := range r.connections {
 		c.Set(r.now.Limits)
 	}
