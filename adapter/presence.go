@@ -17,7 +17,7 @@ func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, err
 		return a.links.comeOnline(ctx, u)
 	}
 	ctx = context.WithoutCancel(ctx) // half of it done would lose what waited
-	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": a.looks.of(u)}))
+	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": string(a.looks.of(ctx, u))}))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ const (
 	againFirst, againMost = 20 * time.Millisecond, 500 * time.Millisecond
 	// beat is how often a quiet bot sees whether it still hears itself, and deafAfter how long that may take. A bot whose id
 	// somebody else signed in with can speak, and hears nothing.
-	beat, deafAfter = 5 * time.Second, 3 * time.Second
+	beat, deafAfter = 5 * time.Second, time.Second
 	// botWrite bounds the writing of one small frame.
 	botWrite = 5 * time.Second
 	// botSilence is how long xxd may say nothing; it pings every 18 s.

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,11 +11,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
-	"github.com/xuangate/xuangate/adapter/xxd"
 )
 
 // maxBody bounds a request and an answer. Without it a chat server that went mad could fill our memory; an answer of 500
@@ -142,8 +138,8 @@ func (s *Server) clientCall(ctx context.Context, q *request, head http.Header) r
 		s.arrived(ctx, q.site, q.user) // its login was answered, and we did not hear of its end
 	}
 	text := q.plain
-	if q.method == "chat/message" && s.cures(Spoofing) {
-		text = q.attributed(s.cures(Committers))
+	if q.method == "chat/message" {
+		text = q.attributed(s.cures(Spoofing), s.cures(Committers))
 	}
 	a := s.ask(ctx, q.site, text, head)
 	if a.status != http.StatusOK {
@@ -217,8 +213,8 @@ func (s *Server) ask(ctx context.Context, at *site, plain []byte, head http.Head
 // passedOn are the headers that go on with a call.
 var passedOn = []string{"Content-Type", "User-Agent", "Xxd-Version", nodeHeader}
 
-// post sends what is sealed, and returns what comes back as it is.
-func post(ctx context.Context, client *http.Client, url string, sealed []byte, head http.Header) (reply, error) {
+// post sends what is sealed, and returns what comes back as it is, be it a redirect. ctx bounds it.
+func post(ctx context.Context, over *http.Transport, url string, sealed []byte, head http.Header) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(sealed))
 	if err != nil {
 		return reply{}, err
@@ -228,7 +224,7 @@ func post(ctx context.Context, client *http.Client, url string, sealed []byte, h
 			req.Header[name] = v
 		}
 	}
-	res, err := client.Do(req)
+	res, err := over.RoundTrip(req)
 	if err != nil {
 		return reply{}, err
 	}
@@ -260,7 +256,12 @@ func told(call string) bool {
 
 // passed takes note of an answer on its way from one xxd: web users hear of it, and the desktops of the other xxds.
 func (s *Server) passed(ctx context.Context, from *site, by legacy.UserID, params []any, o object, users []int64) {
-	var both sync.WaitGroup
+	if s.shared == nil {
+		s.hand(ctx, from.name, o, users)
+		s.overhear(ctx, by, params, o, users)
+		return
+	}
+	var both sync.WaitGroup // each waits for Redis
 	both.Go(func() { s.hand(ctx, from.name, o, users) })
 	s.overhear(ctx, by, params, o, users)
 	both.Wait()
@@ -290,26 +291,4 @@ func (s *Server) overhear(ctx context.Context, by legacy.UserID, params []any, o
 	if err != nil {
 		s.log.WarnContext(ctx, "what a desktop did could not be told to web users; they find it in the history", "call", n.Push.String(), "error", err)
 	}
-}
-
-// probeAccount is what a check of the settings signs in as, that this chat server calls us.
-const probeAccount = "xuangate-check"
-
-// secretOf proves who asks to whoever has the backend's key, and so to each node.
-func secretOf(key legacy.Key, what string) string {
-	sum := sha256.Sum256(key.Seal([]byte(what)))
-	return hex.EncodeToString(sum[:16])
-}
-
-// Probe asks an xxd to let our check in, which only a gateway with the same backend key does: it returns nil where the xxd's
-// backend is one.
-func Probe(ctx context.Context, at Site, key legacy.Key) error {
-	server, err := xxd.New(at.XXD)
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	return server.Verify(ctx, probeAccount, secretOf(key, probeAccount))
 }

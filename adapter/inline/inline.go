@@ -32,6 +32,9 @@ type Config struct {
 	Backend xxb.Config // the real backend
 	Sites   []Site     // the chat servers whose backend we are, at least one
 	Uncured []Fault    // faults of legacy that are left as they are
+	// MaxOnline is how many users may be on desktops at once, for an xxd that has a limit must have it one higher: a bot has a seat.
+	// 0: no limit.
+	MaxOnline int
 	// Hear turns what passes by into events, before it goes on. It may be called from several goroutines.
 	Hear func(ctx context.Context, n adapter.News) error
 	// Settle is how long after our start it is not known yet who is on a desktop: users are not set offline until then, for
@@ -53,20 +56,21 @@ type Site struct {
 // A Server is the backend that xxds see, and a Caller for web users whose doings the desktops then hear of. Run keeps what goes
 // on by itself; all methods may be used from any goroutine.
 type Server struct {
-	backend *xxb.Client
-	key     legacy.Key
-	url     string
-	forward *http.Client
-	sites   map[string]*site
-	uncured map[Fault]bool
-	hear    func(context.Context, adapter.News) error
-	settle  time.Duration
-	probe   string
-	proof   []byte // of one node to another
-	log     *slog.Logger
+	backend   *xxb.Client
+	key       legacy.Key
+	url       string
+	forward   *http.Transport
+	sites     map[string]*site
+	uncured   map[Fault]bool
+	hear      func(context.Context, adapter.News) error
+	maxOnline int
+	settle    time.Duration
+	probe     string
+	proof     []byte // of one node to another
+	log       *slog.Logger
 
 	lead   *lead
-	nodes  *http.Client // asks the active node
+	nodes  *http.Transport // asks the active node
 	shared *Shared
 	people *people
 	ring   *ring
@@ -88,7 +92,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		backend: xxb.New(c.Backend), key: c.Backend.Key, url: c.Backend.URL,
 		forward: newForwarder(3*time.Second, true), nodes: newForwarder(nodeDial, false),
-		sites: map[string]*site{}, uncured: map[Fault]bool{}, hear: c.Hear,
+		sites: map[string]*site{}, uncured: map[Fault]bool{}, hear: c.Hear, maxOnline: c.MaxOnline,
 		settle: c.Settle, probe: secretOf(c.Backend.Key, probeAccount), proof: []byte(secretOf(c.Backend.Key, nodeHeader)), log: c.Log,
 		shared: c.Shared, people: newPeople(c.Shared != nil), ring: &ring{}, saving: make(chan struct{}, 1),
 	}
@@ -118,21 +122,17 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
-// newForwarder makes a client that passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
+// newForwarder makes what passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
 // kept it may not be known whether it still led anywhere.
-func newForwarder(dial time.Duration, keep bool) *http.Client {
-	return &http.Client{
-		Timeout: forwardTimeout,
-		Transport: &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
-			MaxIdleConns:        64,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     60 * time.Second,
-			TLSHandshakeTimeout: 5 * time.Second,
-			DisableKeepAlives:   !keep,
-			DisableCompression:  true, // the answer goes on byte for byte
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+func newForwarder(dial time.Duration, keep bool) *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:        64,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     60 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableKeepAlives:   !keep,
+		DisableCompression:  true, // the answer goes on byte for byte
 	}
 }
 

@@ -2,6 +2,7 @@ package inline
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"testing"
@@ -77,12 +78,12 @@ func TestAttributed(t *testing.T) {
 		return q
 	}
 	const honest = `{"method":"message","module":"chat","params":{"messages":[{"user":4,"content":"<b>"}]},"userID":4}`
-	require.Equal(t, honest, string(parse(honest).attributed(false)), "byte for byte")
-	require.JSONEq(t, `{"method":"message","module":"chat","params":[[{"user":4,"content":"<b>"}]],"userID":4}`, string(parse(honest).attributed(true)))
-	require.JSONEq(t, `{"params":{"messages":[{"user":4},{"user":4}]},"userID":4}`, string(parse(`{"params":{"messages":[{"user":5},{"user":4}]},"userID":4}`).attributed(false)))
-	require.JSONEq(t, `{"params":[[{"user":4}]],"userID":4}`, string(parse(`{"params":[[{"user":"5"}]],"userID":4}`).attributed(false)))
+	require.Equal(t, honest, string(parse(honest).attributed(true, false)), "byte for byte")
+	require.JSONEq(t, `{"method":"message","module":"chat","params":[[{"user":4,"content":"<b>"}]],"userID":4}`, string(parse(honest).attributed(true, true)))
+	require.JSONEq(t, `{"params":{"messages":[{"user":4},{"user":4}]},"userID":4}`, string(parse(`{"params":{"messages":[{"user":5},{"user":4}]},"userID":4}`).attributed(true, false)))
+	require.JSONEq(t, `{"params":[[{"user":4}]],"userID":4}`, string(parse(`{"params":[[{"user":"5"}]],"userID":4}`).attributed(true, false)))
 	for _, strange := range []string{`{"userID":4}`, `{"params":"x","userID":4}`, `{"params":[1],"userID":4}`, `{"params":{"messages":7},"userID":4}`} {
-		require.Equal(t, strange, string(parse(strange).attributed(true)))
+		require.Equal(t, strange, string(parse(strange).attributed(true, true)))
 	}
 }
 
@@ -162,6 +163,21 @@ func TestPeople(t *testing.T) {
 		p.enters(west, "c1", 4, time.Now())
 		p.users[4].entered = time.Now().Add(-enteringFor)
 		require.False(t, p.leaves(west, 4))
+	})
+	t.Run("a logout after a newer login is of the connection before, if that has not reported its end", func(t *testing.T) {
+		p := newPeople(false)
+		p.enters(west, "c1", 4, time.Now())
+		p.reachable(west, 4)
+		p.enters(west, "c2", 4, time.Now())
+		p.reachable(west, 4)
+		require.True(t, p.leaves(west, 4))
+		since, again := p.reachable(west, 4)
+		require.True(t, again, "what that one missed")
+		require.WithinDuration(t, time.Now().Add(-tail), since, tail/2)
+		require.False(t, p.leaves(west, 4), "and the next one is of this")
+		p.enters(west, "c3", 4, time.Now())
+		p.reachable(west, 4)
+		require.False(t, p.leaves(west, 4), "that before had reported it")
 	})
 	t.Run("who moved to another server is still there", func(t *testing.T) {
 		p := newPeople(false)
@@ -271,4 +287,26 @@ func TestFaultsAreNamed(t *testing.T) {
 	require.Empty(t, none)
 	_, err = ParseFaults([]string{"nosuch"})
 	require.ErrorContains(t, err, "second-login")
+}
+
+// FuzzObject compares what is read of an object with what encoding/json makes of it.
+func FuzzObject(f *testing.F) {
+	for _, text := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}"}], "d\u00e9\"":"\\" ,"e":null }`, `{"a":-1.5e3}`, `{"a":"x\\"}`, `{"\\":{}}`, `{"a":1}{`, `[{}]`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]json.RawMessage
+		valid := json.Unmarshal(text, &want) == nil && want != nil
+		o, err := parseObject(text)
+		require.Equal(t, valid, err == nil)
+		if !valid {
+			return
+		}
+		for name, raw := range want {
+			require.Equal(t, string(raw), string(o.get(name)))
+		}
+		var again map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(o.bytes(), &again))
+		require.Equal(t, len(want), len(again))
+	})
 }

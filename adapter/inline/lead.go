@@ -103,8 +103,9 @@ func (l *lead) enter() (leave func(), here bool) {
 	}, true
 }
 
-// finish waits until what was begun here is answered, and so kept for the next node; not longer than nodeGrace.
-func (l *lead) finish() {
+// finish waits until what was begun here is answered, and so kept for the next node, who is kept out meanwhile; not longer than
+// nodeGrace. run alone calls it.
+func (l *lead) finish(ctx context.Context) {
 	l.mu.Lock()
 	if l.inside == 0 {
 		l.mu.Unlock()
@@ -113,11 +114,21 @@ func (l *lead) finish() {
 	idle := make(chan struct{})
 	l.idle = idle
 	l.mu.Unlock()
-	limit := time.NewTimer(nodeGrace)
-	defer limit.Stop()
-	select {
-	case <-idle:
-	case <-limit.C:
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), nodeGrace)
+	defer cancel()
+	again := time.NewTicker(activeRenewal)
+	defer again.Stop()
+	for {
+		select {
+		case <-idle:
+			return
+		case <-limit.Done():
+			return
+		case <-again.C:
+			if l.claim != (adapter.Claim{}) {
+				_ = l.claims.Renew(limit, l.claim, activeLease) // else the next one does not wait
+			}
+		}
 	}
 }
 
@@ -167,7 +178,7 @@ func (l *lead) run(ctx context.Context, act func(ctx context.Context, ready func
 	}
 	giveUp := func() {
 		l.turn(ctx, false)
-		l.finish()
+		l.finish(ctx)
 		stop()
 		acting.Wait()
 		l.turn(ctx, false) // it may have become ready meanwhile

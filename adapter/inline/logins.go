@@ -34,6 +34,9 @@ func (s *Server) login(ctx context.Context, q *request, head http.Header) reply 
 	if json.Unmarshal(o.get("data"), &row) != nil || row.ID <= 0 {
 		return a // it lets nobody in
 	}
+	if s.people.full(row.ID, s.maxOnline) {
+		return s.turnedAway(ctx, q, row.ID)
+	}
 	s.people.enters(q.site, q.client, row.ID, begun)
 	s.saved(ctx)
 	s.overhear(ctx, legacy.UserID(row.ID), nil, o, nil)
@@ -43,6 +46,15 @@ func (s *Server) login(ctx context.Context, q *request, head http.Header) reply 
 		}
 	}
 	return a
+}
+
+// turnedAway answers a login of one user too many, whom the backend has let in: xxd hangs up on him, and he is nowhere.
+func (s *Server) turnedAway(ctx context.Context, q *request, user int64) reply {
+	s.refused(ctx, q, "as many users as legacy.inline.max_online are on desktops")
+	if _, here := s.people.present(user); !here {
+		s.exchange(ctx, legacy.Chat(legacy.UserID(user), "logout"))
+	}
+	return say(notIn)
 }
 
 // arrived resends to a user what was told while he was signing in: until now xxd delivered nothing to him. What reached his
@@ -151,6 +163,10 @@ func (s *Server) logout(ctx context.Context, q *request, head http.Header) reply
 		return say(nothing)
 	}
 	a := s.ask(ctx, q.site, q.plain, head)
+	if status, is := s.people.present(q.user); is && s.cures(Presence) { // he signed in again before the backend was done
+		s.exchange(ctx, legacy.Chat(legacy.UserID(q.user), "userchange", map[string]string{"status": status}))
+		return say(nothing)
+	}
 	if o, err := parseObject(a.plain); err == nil && a.status == http.StatusOK && o.text("result") == string(legacy.Success) {
 		users, named := o.users()
 		if !named && s.cures(Broadcasts) { // nobody is online to be told
@@ -216,17 +232,22 @@ func (s *Server) serverStart(ctx context.Context, q *request, head http.Header) 
 		return a
 	}
 	for user, status := range online {
-		call := legacy.Chat(legacy.UserID(user), "userchange", map[string]string{"status": status})
-		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
-		r, text, err := s.backend.Exchange(ctx, call)
-		cancel()
-		if err != nil || r.Result != legacy.Success {
-			s.log.WarnContext(ctx, "could not set a user online again after the chat server's start", "session", user, "error", err)
-			continue
-		}
-		s.spread(ctx, text)
+		s.exchange(ctx, legacy.Chat(legacy.UserID(user), "userchange", map[string]string{"status": status}))
 	}
 	return a
+}
+
+// exchange makes a call of our own on behalf of a user, so that he is online as he is, and tells the desktops. It returns the answer, nil if there
+// is none.
+func (s *Server) exchange(ctx context.Context, c legacy.Call) object {
+	limit, cancel := context.WithTimeout(ctx, forwardTimeout)
+	r, text, err := s.backend.Exchange(limit, c)
+	cancel()
+	if err != nil || r.Result != legacy.Success {
+		s.log.WarnContext(ctx, "the backend could not be told who is online", "call", c.String(), "session", c.User.String(), "error", err)
+		return nil
+	}
+	return s.spread(ctx, text)
 }
 
 // settled sets those offline who left us before it was known whether they have a desktop.
@@ -239,14 +260,7 @@ func (s *Server) settled(ctx context.Context) {
 		return
 	}
 	for _, user := range s.people.doubtful() {
-		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
-		r, text, err := s.backend.Exchange(ctx, legacy.Chat(legacy.UserID(user), "logout"))
-		cancel()
-		if err != nil || r.Result != legacy.Success {
-			s.log.WarnContext(ctx, "could not set a user offline; the chat server believes him online", "session", user, "error", err)
-			continue
-		}
-		if o := s.spread(ctx, text); o != nil {
+		if o := s.exchange(ctx, legacy.Chat(legacy.UserID(user), "logout")); o != nil {
 			s.overhear(ctx, legacy.UserID(user), nil, o, nil)
 		}
 	}

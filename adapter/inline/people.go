@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// enteringFor is how long a login counts as under way at most. Longer, and one whose end is not heard of would keep its
-	// user from being logged out; the next tick heals that.
+	// enteringFor is for how long after a login the end of the connection before may be reported. Longer, and the end of a
+	// connection that replaced a kicked one, which reports nothing, would not count; the next tick heals that.
 	enteringFor = 3 * time.Second
 	// quietFor is after how long without a call a connection that was kicked is forgotten: kicked clients hang up and nobody
 	// tells us, and a port that is used again must not look like a second login.
@@ -43,6 +43,9 @@ type person struct {
 	web    bool   // has a stream here
 	status string // as set last, while web
 	desk   connection
+	// replaces says that desk's login took the place of a connection whose end was not reported: who hears of it later must not take
+	// it for that of desk.
+	replaces bool
 	// begun is since when a login on desk is under way; the zero time once the user is reachable.
 	begun, entered time.Time // entered is when that login was answered
 	// since is from when on what named him may have reached no desktop of his; the zero time while he has one, and where he
@@ -57,60 +60,6 @@ func newPeople(shared bool) *people {
 		p.changed = map[int64]struct{}{}
 	}
 	return p
-}
-
-// recall replaces all by what another node knew.
-func (p *people) recall(users map[int64]record, known time.Time, siteOf func(name string) *site) {
-	earlier := func(t time.Time) time.Time {
-		if t.IsZero() {
-			return t
-		}
-		return t.Add(-skew)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.users, p.conns, p.known = map[int64]*person{}, map[connection]*attached{}, known
-	clear(p.changed)
-	for user, r := range users {
-		x := &person{web: r.Web, status: r.Status, begun: earlier(r.Begun), entered: r.Entered, since: earlier(r.Since)}
-		if at := siteOf(r.Site); r.OnDesk && at != nil {
-			x.desk = connection{at, r.Client}
-			p.conns[x.desk] = &attached{user, time.Now()}
-		}
-		p.users[user] = x
-	}
-}
-
-// take returns those who have changed since it was asked last.
-func (p *people) take() map[int64]record {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	list := map[int64]record{}
-	for user := range p.changed {
-		x := p.users[user]
-		r := record{Web: x.web, Status: x.status, OnDesk: x.onDesk(), Client: x.desk.client, Begun: x.begun, Entered: x.entered, Since: x.since}
-		if r.OnDesk {
-			r.Site = x.desk.at.name
-		}
-		list[user] = r
-	}
-	clear(p.changed)
-	return list
-}
-
-// notTaken has them be taken again.
-func (p *people) notTaken(list map[int64]record) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for user := range list {
-		p.changed[user] = struct{}{}
-	}
-}
-
-func (p *people) change(user int64) {
-	if p.changed != nil {
-		p.changed[user] = struct{}{}
-	}
 }
 
 // unknownFor is how long it takes yet until it is known who is on a desktop.
@@ -154,6 +103,7 @@ func (p *people) enters(at *site, client string, user int64, begun time.Time) {
 	if x.since.IsZero() && x.onDesk() {
 		x.since = begun
 	}
+	x.replaces = x.desk.at == at
 	x.desk, x.begun, x.entered = connection{at, client}, begun, time.Now()
 	p.conns[x.desk] = &attached{user, time.Now()}
 	for c, a := range p.conns { // those that were kicked and said nothing since
@@ -202,8 +152,10 @@ func (p *people) leaves(at *site, user int64) (stays bool) {
 	defer p.mu.Unlock()
 	x := p.of(user)
 	p.change(user)
-	if x.desk.at == at && !x.begun.IsZero() && time.Since(x.entered) < enteringFor {
-		x.begun = time.Now().Add(-tail) // it was the connection before, to which as much may have been lost
+	unheard := !x.begun.IsZero() && x.since.IsZero() // he may have had one before our start
+	if x.desk.at == at && (x.replaces || unheard) && time.Since(x.entered) < enteringFor {
+		x.replaces = false
+		x.begun = time.Now().Add(-tail) // to the connection before as much may have been lost
 		return true
 	}
 	if x.desk.at == at || x.desk.at == nil {
@@ -294,6 +246,33 @@ func (p *people) doubtful() (list []int64) {
 		x.doubtful = false
 	}
 	return list
+}
+
+// present says that a user is online somewhere, and as what.
+func (p *people) present(user int64) (status string, is bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch x := p.users[user]; {
+	case x == nil:
+		return "", false
+	case x.web:
+		return x.status, true
+	default:
+		return "online", x.onDesk()
+	}
+}
+
+// full says that one more user on a desktop is more than there may be.
+func (p *people) full(user int64, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for other, x := range p.users {
+		if x.onDesk() && other != user {
+			n++
+		}
+	}
+	return most > 0 && n >= most
 }
 
 // missed is since when what named a user may have reached no desktop of his.

@@ -35,18 +35,6 @@ func NewShared(client redis.UniversalClient, prefix string) *Shared {
 	return &Shared{client: client, people: "{" + prefix + ":inline}:people", frames: "{" + prefix + ":inline}:frames"}
 }
 
-// record is how a person is kept there.
-type record struct {
-	Web     bool      `json:"web,omitzero"`
-	Status  string    `json:"status,omitzero"`
-	OnDesk  bool      `json:"desk,omitzero"`
-	Site    string    `json:"site,omitzero"`
-	Client  string    `json:"client,omitzero"`
-	Begun   time.Time `json:"begun,omitzero"`
-	Entered time.Time `json:"entered,omitzero"`
-	Since   time.Time `json:"since,omitzero"`
-}
-
 // save keeps where users are from now on.
 func (m *Shared) save(ctx context.Context, users map[int64]record) error {
 	fields := make([]any, 0, 2*len(users))
@@ -179,42 +167,4 @@ func micros(text string) (time.Time, error) {
 		return time.Time{}, errors.Join(errNoFrame, err)
 	}
 	return time.UnixMicro(n), nil
-}
-
-// saved keeps the changes to who is where for the next active node. What fails is kept with the next ones.
-func (s *Server) saved(ctx context.Context) {
-	if s.shared == nil || s.lead.apart() {
-		return
-	}
-	select {
-	case <-s.saving: // one after the other, or the older could be what stays
-	case <-ctx.Done():
-		return
-	}
-	defer func() { s.saving <- struct{}{} }()
-	list := s.people.take()
-	if len(list) == 0 {
-		return
-	}
-	if err := s.shared.save(ctx, list); err != nil {
-		s.people.notTaken(list)
-		s.log.WarnContext(ctx, "who is where is not kept for the next gateway", "error", err)
-	}
-}
-
-// persist saves what could not be at once, until ctx ends.
-func (s *Server) persist(ctx context.Context) {
-	if s.shared == nil {
-		return
-	}
-	again := time.NewTicker(sharedTimeout)
-	defer again.Stop()
-	for {
-		select {
-		case <-again.C:
-			s.saved(ctx)
-		case <-ctx.Done():
-			return
-		}
-	}
 }

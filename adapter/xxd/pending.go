@@ -133,17 +133,10 @@ func (c *Conn) awaitAbandoned(ctx context.Context) error {
 
 // send writes a call, with its fence unless that can wait, and queues it where the reader looks for whom an answer is.
 func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
-	if err := ctx.Err(); err != nil {
-		return errors.Join(legacy.ErrNotSent, err)
+	if err := c.turn.Take(ctx, c.done, func() error { return c.cause }); err != nil {
+		return err
 	}
-	select {
-	case <-c.turn:
-	case <-ctx.Done():
-		return errors.Join(legacy.ErrNotSent, ctx.Err())
-	case <-c.done:
-		return errors.Join(legacy.ErrNotSent, c.cause)
-	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	if err := c.awaitAbandoned(ctx); err != nil {
 		return errors.Join(legacy.ErrNotSent, err)
 	}
@@ -175,16 +168,16 @@ func (c *Conn) fence(p *pending) request {
 // fenceName begins the name of every fence, of whatever connection.
 const fenceName = "xuangate-fence-"
 
-// sendFence sends the fence of a call that is still pending.
+// sendFence sends the fence of a call that is still pending, once.
 func (c *Conn) sendFence(p *pending) {
 	select {
 	case <-c.turn:
 	case <-c.done:
 		return
 	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	c.mu.Lock()
-	if !slices.Contains(c.pending, p) {
+	if p.name != "" || !slices.Contains(c.pending, p) {
 		c.mu.Unlock()
 		return
 	}

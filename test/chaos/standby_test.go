@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/xxb"
 	"github.com/xuangate/xuangate/test/redisd"
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
@@ -45,8 +47,9 @@ func TestStandby(t *testing.T) {
 
 	begun := time.Now()
 	gates[0].signal(syscall.SIGKILL)
-	t.Logf("killed: the first answer after %s", k.answeredAfter(begun).Round(time.Millisecond))
 	gates[0].wait()
+	dead := time.Now()
+	t.Logf("killed: the first answer after %s", (dead.Sub(begun) + k.answeredAfter(dead)).Round(time.Millisecond))
 	k.goOn()
 	require.NoError(t, gates[0].start())
 
@@ -55,9 +58,28 @@ func TestStandby(t *testing.T) {
 	t.Logf("ended: an answer %s after it was gone", k.answeredAfter(time.Now()).Round(time.Millisecond))
 	require.NoError(t, gates[1].start())
 	k.goOn()
+	require.Eventually(t, func() bool { return status(t, behind, "carol") == "online" }, settled, 10*time.Millisecond, "she has a stream")
 	all, missed := k.ends()
 	require.Zero(t, missed, "of %d messages a desktop was not told", all)
 	t.Logf("%d messages; %d resets on the web", all, k.reader.resets)
+}
+
+// status is how the backend has a user.
+func status(t *testing.T, s *xuanxuan.Server, account string) string {
+	key, err := legacy.NewKey(xuanxuan.DefaultKey)
+	require.NoError(t, err)
+	c := xxb.New(xxb.Config{URL: s.URL(), Key: key})
+	defer c.Close()
+	r, err := c.Call(t.Context(), legacy.Chat(0, "userGetlist", ""))
+	require.NoError(t, err)
+	var rows []legacy.UserRow
+	require.NoError(t, r.Decode(&rows))
+	for _, u := range rows {
+		if string(u.Account) == account {
+			return string(u.Status)
+		}
+	}
+	return ""
 }
 
 // startNginx runs a real nginx with the settings of cmd/xuangate/deploy/nginx-backend.conf, but for the addresses, until the test

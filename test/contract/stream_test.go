@@ -20,6 +20,9 @@ type event struct {
 	Data     json.RawMessage
 }
 
+// into decodes the event's data, if it is of that form.
+func (e event) into(v any) bool { return json.Unmarshal(e.Data, v) == nil }
+
 func (e event) message(t *testing.T) model.MsgData {
 	t.Helper()
 	require.Equal(t, model.EventKindMessage, e.Event)

@@ -13,6 +13,8 @@ type Fault struct {
 	Times  int           // how many calls it meets; 0 is all until SetFaults is called again
 	Delay  time.Duration // before the call is carried out; ends early when the caller goes, who is then served in vain
 
+	Until <-chan struct{} // the call is not carried out before it is closed, or the caller gone; nil: at once
+
 	// What the caller gets instead of an answer. CarryOut carries the call out all the same: the answer alone is lost.
 	CarryOut bool
 	Drop     bool   // the connection is closed; needs a real server around the Backend
@@ -80,6 +82,12 @@ func (f Fault) spoil(w http.ResponseWriter, req *http.Request, reply func(http.R
 		defer late.Stop()
 		select {
 		case <-late.C:
+		case <-req.Context().Done():
+		}
+	}
+	if f.Until != nil {
+		select {
+		case <-f.Until:
 		case <-req.Context().Done():
 		}
 	}

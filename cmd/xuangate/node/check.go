@@ -8,10 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -46,6 +49,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	}
 	found = append(found, c.TLS.check("tls")...)
 	found = append(found, c.Inner.TLS.check("inner.tls")...)
+	found = append(found, c.Log.check()...)
 	found = append(found, c.Trace.check(ctx)...)
 	var unset faults
 	if c.Legacy.validate(&unset); len(unset) > 0 {
@@ -99,6 +103,23 @@ func skewed(whose string, ahead time.Duration) []Finding {
 		side = "behind"
 	}
 	return []Finding{{false, fmt.Sprintf("%s is %s %s ours; let NTP set both", whose, ahead.Abs().Round(10*time.Second), side)}}
+}
+
+// check tries whether the audit log can be written; it makes no file.
+func (l Log) check() []Finding {
+	if l.AuditFile == "" {
+		return nil
+	}
+	file, err := os.OpenFile(l.AuditFile, os.O_APPEND|os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) { // it is to be made
+		_, err = os.Stat(filepath.Dir(l.AuditFile))
+	} else if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		return []Finding{{true, "log.audit_file: " + err.Error()}}
+	}
+	return nil
 }
 
 // checkFolder tries the directory of files.

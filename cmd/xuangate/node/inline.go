@@ -75,7 +75,7 @@ func (c Config) between(a *adapter.Config, shared *stores, hear func(context.Con
 		return nil, fmt.Errorf("legacy.inline.others: %w", err)
 	}
 	server, err := inline.New(inline.Config{
-		Backend: xxb.Config{URL: c.Legacy.XXB.URL, Key: key}, Sites: sites, Uncured: uncured, Hear: hear, Log: a.Log,
+		Backend: xxb.Config{URL: c.Legacy.XXB.URL, Key: key}, Sites: sites, Uncured: uncured, MaxOnline: c.Legacy.Inline.MaxOnline, Hear: hear, Log: a.Log,
 		Claims: shared.active, Shared: shared.repair,
 	})
 	if err != nil {
