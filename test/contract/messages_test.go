@@ -338,6 +338,7 @@ func TestLegacyInTrouble(t *testing.T) {
 			w.legacy.SetFaults()
 			heard, next := bob.until(at, count(model.EventKindMessage, 1))
 			require.Equal(t, "slow", only(heard, model.EventKindMessage)[0].message(t).Content)
+			alice.recovers("/get_conversation_last_30_msg", read) // on a link what was given up is waited for first
 			require.Equal(t, []string{"slow"}, contents(alice.last30(team)))
 			at = next
 		})
