@@ -1,5 +1,5 @@
 # The commands of the house. README.md says what each one is for.
-.PHONY: run test generate lint web bench chaos release
+.PHONY: run test generate lint web bench chaos soak fuzz release
 
 run:
 	go run ./cmd/xuangate dev
@@ -26,6 +26,12 @@ bench:
 
 chaos:
 	go test -race -count=1 -timeout 0 -v ./test/chaos -seed $(or $(SEED),0) -rounds $(or $(ROUNDS),10)
+
+soak:
+	go test -run '^TestSoak$$' -count=1 -timeout 0 -v ./test/soak -minutes $(or $(MIN),30)
+
+fuzz:
+	@.ci/fuzz "$(MIN)"
 
 release:
 	@.ci/release "$(VERSION)"

@@ -23,7 +23,7 @@ func (a *Adapter) RenameConversation(ctx context.Context, u legacy.UserID, id mo
 	if name == "" {
 		return refuse(op, model.InvalidParameter, "name: must not be blank")
 	}
-	return a.managed(ctx, op, u, id, mustBeShared, func(row legacy.ChatRow) error {
+	return a.managed(ctx, op, u, id, a.mustBeShared, func(row legacy.ChatRow) error {
 		_, err := a.rename(ctx, op, u, row, name)
 		return err
 	})
@@ -62,7 +62,7 @@ func (a *Adapter) SetCommitters(ctx context.Context, u legacy.UserID, id model.C
 	if _, err := a.known(ctx, op, "committers", users); err != nil {
 		return err
 	}
-	return a.managed(ctx, op, u, id, mustTakeCommitters, func(row legacy.ChatRow) error {
+	return a.managed(ctx, op, u, id, a.mustTakeCommitters, func(row legacy.ChatRow) error {
 		if i := slices.IndexFunc(users, func(u legacy.UserID) bool { return !row.Has(u) }); i >= 0 {
 			return refuse(op, model.InvalidParameter, "committers: %s is no member", users[i])
 		}
@@ -183,19 +183,19 @@ func (a *Adapter) managed(ctx context.Context, op string, u legacy.UserID, id mo
 
 func super(row legacy.UserRow) bool { return row.Admin == "super" }
 
-// mustBeShared refuses what legacy does to groups and the system chat only.
-func mustBeShared(op string, row legacy.ChatRow) error {
+// mustBeShared refuses what legacy does to groups and, if its version lets anybody edit that, the system chat only.
+func (a *Adapter) mustBeShared(op string, row legacy.ChatRow) error {
 	if row.System() {
-		return nil
+		return a.has(op, model.CapabilityEditSystem)
 	}
 	return mustBeGroup(op, row)
 }
 
-func mustTakeCommitters(op string, row legacy.ChatRow) error {
+func (a *Adapter) mustTakeCommitters(op string, row legacy.ChatRow) error {
 	if string(row.Type) == legacy.TypeOne2One {
 		return refuse(op, model.Unsupported, "the chat server keeps no committers of one-to-one conversations")
 	}
-	return mustBeShared(op, row)
+	return a.mustBeShared(op, row)
 }
 
 // mustBeSuper refuses whom legacy lets set no admins, and where.

@@ -45,6 +45,11 @@ func (e effect) done(row legacy.ChatRow) bool {
 		(e.is == nil || e.is(row))
 }
 
+// begun says whether somebody of in is a member who was none.
+func (e effect) begun(row legacy.ChatRow) bool {
+	return slices.ContainsFunc(e.in, func(u legacy.UserID) bool { return row.Has(u) && !e.row.Has(u) })
+}
+
 // change sends a call that changes a chat, and tells the members, those whom it removed too. It has the chat's lane to
 // itself: of two answers at once the older one might be kept, and a message go to the members of before.
 func (a *Adapter) change(ctx context.Context, op string, as legacy.UserID, c legacy.Call, e effect) (legacy.ChatRow, error) {
@@ -60,7 +65,9 @@ func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID,
 	ctx = context.WithoutCancel(ctx) // once it is sent it may be done, and then it must be told
 	at := a.chats.moment()
 	r, err := a.call(ctx, op, c)
-	if k := code(err); (r.Unsure || k == model.Unreachable || k == model.TooSlow) && !errors.Is(err, legacy.ErrNotSent) {
+	k := code(err)
+	unsure := r.Unsure || k == model.Unreachable || k == model.TooSlow || (k == model.Unsupported && len(e.in) > 1)
+	if unsure && !errors.Is(err, legacy.ErrNotSent) {
 		return a.ascertain(ctx, op, as, e, err)
 	}
 	if err != nil {
@@ -86,7 +93,7 @@ func (a *Adapter) changeInLane(ctx context.Context, op string, as legacy.UserID,
 }
 
 // ascertain asks how the chat is when the answer to a change does not tell whether it was done: none came, or it may be
-// somebody else's. said is what the answer was taken for.
+// somebody else's; or whether it was in part, for some users and not for others. said is what the answer was taken for.
 func (a *Adapter) ascertain(ctx context.Context, op string, as legacy.UserID, e effect, said error) (row legacy.ChatRow, err error) {
 	row, err = a.chats.steady(func() (row legacy.ChatRow, err error) {
 		if e.is != nil {
@@ -102,6 +109,9 @@ func (a *Adapter) ascertain(ctx context.Context, op string, as legacy.UserID, e 
 	if !e.done(row) {
 		if said == nil {
 			said = refuse(op, model.Conflict, "the chat server says that it was done, and that it was not")
+		}
+		if e.begun(row) {
+			said = errors.Join(a.tell(ctx, as, row, e.what), said)
 		}
 		return legacy.ChatRow{}, said
 	}

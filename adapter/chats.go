@@ -15,8 +15,8 @@ import (
 // not hear of.
 const chatFresh = 30 * time.Second
 
-// maxChats bounds what is remembered of chats and their last messages. Beyond it the memory starts again: an entry costs
-// one call to get back.
+// maxChats bounds what is remembered of chats, of their last messages, and of how far each was told. Beyond it the memory starts
+// again: an entry costs one call to get back. Without it every chat that was ever spoken in stays.
 const maxChats = 20000
 
 // chats is what we know of chats: their rows as legacy answered them last, under legacy's own spelling, and each one's
@@ -181,6 +181,9 @@ func same(x, y legacy.ChatRow) bool {
 func (c *chats) mark(gid legacy.ChatGID, id legacy.MessageID) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, known := c.told[gid]; !known && len(c.told) >= maxChats {
+		clear(c.told)
+	}
 	c.told[gid] = max(c.told[gid], id)
 }
 
@@ -194,6 +197,9 @@ func (c *chats) marked(gid legacy.ChatGID) legacy.MessageID {
 func (c *chats) putLast(gid legacy.ChatGID, row legacy.MessageRow, as stamp) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if _, known := c.last[gid]; !known && len(c.last) >= maxChats {
+		clear(c.last)
+	}
 	if c.last[gid].row.ID <= row.ID {
 		c.last[gid] = lastMessage{row: row, as: as}
 	}
@@ -204,4 +210,12 @@ func (c *chats) getLast(gid legacy.ChatGID, as stamp) (legacy.MessageRow, bool) 
 	defer c.mu.Unlock()
 	l, ok := c.last[gid]
 	return l.row, ok && as != stamp{} && l.as == as
+}
+
+// lastIf is the chat's newest message if it has that id.
+func (c *chats) lastIf(gid legacy.ChatGID, id legacy.Int) (row legacy.MessageRow, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row = c.last[gid].row
+	return row, id > 0 && row.ID == id
 }

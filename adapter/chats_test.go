@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,4 +56,22 @@ func TestChats(t *testing.T) {
 		require.False(t, sure)
 		require.Equal(t, legacy.Users{4}, cached(c))
 	})
+}
+
+func TestWhatIsRememberedOfChatsIsBounded(t *testing.T) {
+	c := newChats()
+	for i := range maxChats + 10 {
+		gid := legacy.ChatGID(fmt.Sprint(i))
+		c.mark(gid, 1)
+		c.putLast(gid, legacy.MessageRow{ID: 1}, stamp{active: 1})
+		c.store(c.moment(), []legacy.ChatRow{{GID: legacy.Text(gid)}})
+	}
+	require.Len(t, c.told, 10)
+	require.Len(t, c.last, 9)
+	require.Len(t, c.rows, 10)
+	require.EqualValues(t, 1, c.marked(legacy.ChatGID(fmt.Sprint(maxChats+9))))
+	c.mark("0", 1)
+	c.mark("0", 3)
+	c.mark("0", 2)
+	require.EqualValues(t, 3, c.marked("0"))
 }

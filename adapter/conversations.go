@@ -88,7 +88,7 @@ func (a *Adapter) publicList(ctx context.Context, op string, u legacy.UserID) (r
 		return nil, err
 	}
 	err = spoken(op, r, &rows)
-	return slices.DeleteFunc(rows, func(row legacy.ChatRow) bool { return string(row.Type) != legacy.TypeGroup || dismissed(row) }), err
+	return slices.DeleteFunc(named(rows), func(row legacy.ChatRow) bool { return string(row.Type) != legacy.TypeGroup || dismissed(row) }), err
 }
 
 // Conversation returns one conversation as u sees it.

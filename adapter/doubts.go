@@ -74,6 +74,7 @@ func (a *Adapter) tellDoubt(ctx context.Context, op string, d legacy.DraftRow, r
 	if err != nil {
 		return err
 	}
+	a.tellDesktops(ctx, op, d)
 	_, err = a.stored(ctx, chat, row)
 	return err
 }

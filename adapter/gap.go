@@ -16,8 +16,8 @@ const (
 	// in for the first time; our clock and the server's may differ by as much.
 	recently = 10 * time.Second
 	// disorder is how many seconds later than a message of a higher id one may be delivered, and so be missed though the
-	// higher was heard; a server with much to do takes its time. The log knows what is told twice.
-	disorder = 10
+	// higher was heard: as long as a server that is slow may take for a message. The log knows what is told twice.
+	disorder = int64(doubtful / time.Second)
 	// unheard is how many seconds may have passed since the former holder of a link heard something last: claims tell of it for
 	// five minutes after its end, and it may have been dead for as long as its lease before.
 	unheard = 5*60 + int64(claimLease/time.Second) + disorder
@@ -68,6 +68,7 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) (e
 	events := a.noticeEvents(k.owed.Notices, to)
 	for _, row := range rows {
 		gid := spelt(chats, legacy.ChatGID(row.CGID))
+		a.compareZone(gid, row)
 		a.chats.mark(gid, legacy.MessageID(row.ID))
 		k.saw(row.Date.Unix(a.zone))
 		events = append(events, messageEvent(a.message(gid, row), gid, row, Recipients{Users: to}))

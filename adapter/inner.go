@@ -85,6 +85,9 @@ func (a *Adapter) InnerSendMessage(ctx context.Context, r model.InnerSendMsgRequ
 	draft := model.SendMsgRequest{ConversationId: r.ConversationId, Type: r.Type, Status: r.Status, Content: r.Content, ClientMsgId: r.ClientMsgId}
 	const op = "send message"
 	as, err := a.actor(ctx, op, "session", r.Session)
+	if err == nil {
+		err = a.Link(ctx, as) // where his link is, for only there the same message sent twice at once is seen to be one
+	}
 	if err != nil {
 		return "", err
 	}

@@ -42,6 +42,7 @@ type link struct {
 	turned   chan struct{} // closed at the next change of state
 	held     bool          // by open streams
 	used     time.Time
+	lost     bool      // another node has the claim, and tells how the link is
 	ended    bool      // for good: the server will not have it, or the user signed in elsewhere
 	attended bool      // a stream has had what waited
 	waiting  []Event   // since then
@@ -59,7 +60,7 @@ func (k *link) run(ctx context.Context, up Upstream, welcome *legacy.Welcome) {
 	for tries := 0; ; {
 		err := k.connected(ctx, up, welcome)
 		for up = nil; up == nil; {
-			wait := k.backoff(tries)
+			wait := backoff(tries)
 			err = k.ours(ctx, err)
 			switch {
 			case errors.Is(err, legacy.ErrKicked) && k.mayReclaim():
@@ -92,6 +93,9 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 	if err == nil {
 		err = k.links.queue.enter(ctx, false, true)
 	}
+	if err == nil && errors.Is(k.renew(ctx), ErrLost) {
+		err = errClaimLost // this node stood still meanwhile, and would kick the user out where he is now
+	}
 	if err == nil {
 		up, welcome, err = k.links.dial(ctx, c.Account, c.Password)
 		if errors.Is(err, legacy.ErrPassword) {
@@ -107,7 +111,7 @@ func (k *link) dial(ctx context.Context) (Upstream, legacy.Welcome, error) {
 }
 
 // backoff is how long to wait before the next dial: full jitter over a span that doubles.
-func (k *link) backoff(tries int) time.Duration {
+func backoff(tries int) time.Duration {
 	span := min(redialFirst<<min(tries, 10), redialMost)
 	return redialFirst/10 + rand.N(span)
 }
@@ -137,7 +141,10 @@ func (k *link) mayReclaim() bool {
 // over says whether err ends the link for good, and tells so.
 func (k *link) over(ctx context.Context, err error) bool {
 	switch {
-	case ctx.Err() != nil, errors.Is(err, errClaimLost):
+	case errors.Is(err, errClaimLost):
+		k.lose()
+		k.turn(model.UpstreamOffline, nil)
+	case ctx.Err() != nil:
 		k.turn(model.UpstreamOffline, nil)
 	case errors.Is(err, legacy.ErrKicked):
 		k.links.a.log.InfoContext(ctx, "a user signed in elsewhere", "session", k.user.String())
@@ -158,6 +165,14 @@ func (k *link) end() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.ended = true
+}
+
+// lose ends the link, which is another node's by now.
+func (k *link) lose() {
+	k.mu.Lock()
+	k.lost = true
+	k.mu.Unlock()
+	k.cancel(errClaimLost)
 }
 
 func (k *link) hasEnded() bool {
@@ -206,13 +221,13 @@ func (k *link) ask(ctx context.Context, up Upstream, c legacy.Call) (legacy.Resp
 // show has the user seen as he chose: signing in has set him online.
 func (k *link) show(ctx context.Context, up Upstream) {
 	a := k.links.a
-	status := a.looks.of(k.user)
-	if status == string(model.StatusOnline) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	if _, err := k.ask(ctx, up, legacy.Chat(k.user, "userchange", map[string]string{"status": status})); err != nil {
+	status := a.looks.of(ctx, k.user)
+	if status == model.StatusOnline {
+		return
+	}
+	if _, err := k.ask(ctx, up, legacy.Chat(k.user, "userchange", map[string]string{"status": string(status)})); err != nil {
 		a.log.WarnContext(ctx, "could not show a user as he chose", "session", k.user.String(), "error", err)
 	}
 }
@@ -220,12 +235,12 @@ func (k *link) show(ctx context.Context, up Upstream) {
 // turn changes the state and tells the user's streams.
 func (k *link) turn(to model.UpstreamState, up Upstream) {
 	k.mu.Lock()
-	changed := k.state != to
+	tell := k.state != to && !k.lost
 	k.state, k.up = to, up
 	close(k.turned)
 	k.turned = make(chan struct{})
 	k.mu.Unlock()
-	if !changed {
+	if !tell {
 		return
 	}
 	a := k.links.a

@@ -30,18 +30,23 @@ type links struct {
 	ctx     context.Context
 	work    sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool
-	server legacy.ServerInfo // as the last sign-in was told
-	byUser map[legacy.UserID]*link
+	// elsewhere makes a call over a link at another node. Nil: those cannot be asked.
+	elsewhere func(ctx context.Context, holder string, c legacy.Call) (legacy.Response, error)
+
+	mu      sync.Mutex
+	closed  bool
+	leaving bool              // this node hands its links over
+	server  legacy.ServerInfo // as the last sign-in was told
+	byUser  map[legacy.UserID]*link
+	under   map[legacy.UserID]int // requests and calls under way
 }
 
-func newLinks(a *Adapter, c Config) (*links, error) {
-	vault, err := newVault(c.SecretKey, c.Secrets)
+func newLinks(a *Adapter, c Config, vault *vault) *links {
 	return &links{
 		a: a, ups: *c.Upstreams, vault: vault, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
 		doors: newLanes(), queue: newQueue(cmp.Or(c.SignIns, 10)), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
-	}, err
+		under: map[legacy.UserID]int{}, elsewhere: c.Elsewhere,
+	}
 }
 
 // run lets links live until ctx ends, and waits for the last of them.
@@ -52,6 +57,8 @@ func (l *links) run(ctx context.Context) {
 	defer t.Stop()
 	renewal := time.NewTicker(claimRenewal)
 	defer renewal.Stop()
+	adoption := time.NewTicker(adoptEvery)
+	defer adoption.Stop()
 	for {
 		select {
 		case <-t.C:
@@ -59,6 +66,9 @@ func (l *links) run(ctx context.Context) {
 			continue
 		case <-renewal.C:
 			l.renew(ctx)
+			continue
+		case <-adoption.C:
+			l.adopt(ctx)
 			continue
 		case <-ctx.Done():
 		}
@@ -135,6 +145,8 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 	}
 	c, err := l.vault.get(ctx, u)
 	switch {
+	case err == nil && l.isLeaving():
+		err = l.linkedElsewhere(ctx, c.Account)
 	case err == nil:
 		_, err = l.signIn(ctx, c.Account, c.Password, false)
 	case errors.Is(err, errNoCredentials) && l.isOperator(ctx, u):
@@ -156,16 +168,23 @@ func (l *links) find(ctx context.Context, u legacy.UserID) (*link, error) {
 // errNotHere is for users whose password we never had.
 var errNotHere = refuse("find the link", model.Unsupported, "in this mode it works for users who are signed in here: let the user sign in with /login first, or set legacy.mode to xxb")
 
-// Call implements Caller. A call of nobody's, for what everybody may know, goes over whichever link is online.
+// Call implements Caller. A call of nobody's, for what everybody may know, goes over whichever link is online. Where another node
+// holds the link that one makes the call.
 func (l *links) Call(ctx context.Context, c legacy.Call) (legacy.Response, error) {
-	if c.User == 0 {
-		up, err := l.some(ctx)
-		if err != nil {
-			return legacy.Response{}, err
-		}
-		return l.a.over(ctx, up, c)
+	r, err := l.callHere(ctx, c)
+	if holder := HolderOf(err); holder != "" && l.elsewhere != nil {
+		return l.elsewhere(ctx, holder, c)
 	}
-	up, err := l.upstream(ctx, c.User)
+	return r, err
+}
+
+func (l *links) callHere(ctx context.Context, c legacy.Call) (legacy.Response, error) {
+	find := l.some
+	if c.User != 0 {
+		defer l.begin(c.User)()
+		find = func(ctx context.Context) (Upstream, error) { return l.upstream(ctx, c.User) }
+	}
+	up, err := find(ctx)
 	if err != nil {
 		return legacy.Response{}, err
 	}
@@ -260,6 +279,7 @@ func (l *links) goOffline(u legacy.UserID) {
 	l.mu.Unlock()
 	if k != nil {
 		k.letGo()
+		l.handOver(k)
 	}
 }
 

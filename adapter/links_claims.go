@@ -29,7 +29,7 @@ func (l *links) claim(ctx context.Context, account string) (Claim, error) {
 	if l.a.claims == nil {
 		return Claim{}, nil
 	}
-	c, err := l.a.claims.Take(ctx, "link:"+strings.ToLower(account), claimLease)
+	c, err := l.a.claims.Take(ctx, LinkClaim+strings.ToLower(account), claimLease)
 	switch {
 	case errors.Is(err, ErrHeld):
 		return c, &Error{
@@ -61,6 +61,22 @@ func (a *Adapter) Link(ctx context.Context, u legacy.UserID) error {
 		return err
 	}
 	return nil
+}
+
+// CallHere makes a call over the link of c.User, or over any for nobody's, for another node: it goes no further. The errors are those
+// of a Caller.
+func (a *Adapter) CallHere(ctx context.Context, c legacy.Call) (legacy.Response, error) {
+	const op = "call for another node"
+	if a.links == nil {
+		return legacy.Response{}, refuse(op, model.Unsupported, "this node holds nobody's connection to the chat server")
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	r, err := a.links.callHere(ctx, c)
+	if err != nil {
+		return r, noAnswer(op, err)
+	}
+	return r, nil
 }
 
 // LinkStands says whether this node looks after the link of u, however that is at present.
@@ -100,6 +116,32 @@ func (l *links) handBack(ctx context.Context, c Claim) {
 	_ = l.a.claims.Release(ctx, c) // else it runs out
 }
 
+// abandon has another node link the account, whether the user asks for it or not.
+func (l *links) abandon(ctx context.Context, c Claim) {
+	if c == (Claim{}) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), laneTimeout)
+	defer cancel()
+	_ = l.a.claims.Renew(ctx, c, 0) // else it runs out
+}
+
+// sign writes into a claim whom it is for, once the server has told. A sign-in may have taken longer than the lease: then the user
+// is another node's by now.
+func (l *links) sign(ctx context.Context, c *Claim, u legacy.UserID) error {
+	if *c == (Claim{}) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
+	defer cancel()
+	c.Note = u.String()
+	err := l.a.claims.Renew(ctx, *c, claimLease)
+	if !errors.Is(err, ErrLost) {
+		return nil // or not known, and then nobody else gets it
+	}
+	return &Error{Code: model.Unreachable, Op: "claim the link", Err: err, RetryAfter: claimRenewal, Text: "the chat server took so long that another node signs this user in; try again"}
+}
+
 // renew keeps the claims of all links, and ends the links whose claim is another's by now.
 func (l *links) renew(ctx context.Context) {
 	if l.a.claims == nil {
@@ -114,7 +156,7 @@ func (l *links) renew(ctx context.Context) {
 		all.Go(func() error {
 			if !k.holds(ctx) {
 				l.a.log.WarnContext(ctx, "another node holds a user's link; this one ends", "session", k.user.String())
-				k.cancel(errClaimLost)
+				k.lose()
 			}
 			return nil
 		})
@@ -123,19 +165,33 @@ func (l *links) renew(ctx context.Context) {
 }
 
 // holds renews the link's claim. It is held until it is known that it is not: while claims cannot be asked nobody else gets it.
-func (k *link) holds(ctx context.Context) bool {
+func (k *link) holds(ctx context.Context) bool { return !errors.Is(k.renew(ctx), ErrLost) }
+
+func (k *link) renew(ctx context.Context) error {
 	if k.claim == (Claim{}) {
-		return true
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, laneTimeout)
 	defer cancel()
-	return !errors.Is(k.links.a.claims.Renew(ctx, k.claim, claimLease), ErrLost)
+	return k.links.a.claims.Renew(ctx, k.claim, claimLease)
 }
 
-// ours says of the end of a connection whether it was another node of ours that took the user over: such a kick is none.
+// ours says of the end of a connection whether it was another node of ours that took the user over: such a kick is none. It ends the
+// user's tokens if it is one, so it waits until that is known.
 func (k *link) ours(ctx context.Context, err error) error {
-	if errors.Is(err, legacy.ErrKicked) && ctx.Err() == nil && !k.holds(ctx) {
-		return errClaimLost
+	if !errors.Is(err, legacy.ErrKicked) {
+		return err
 	}
-	return err
+	for {
+		switch held := k.renew(ctx); {
+		case held == nil || ctx.Err() != nil:
+			return err
+		case errors.Is(held, ErrLost):
+			return errClaimLost
+		}
+		k.turn(model.UpstreamBackoff, nil)
+		if !pause(ctx, laneTimeout) {
+			return err
+		}
+	}
 }

@@ -75,6 +75,9 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.note(welcome.Server)
 	row := welcome.User
 	u := legacy.UserID(row.ID)
+	if err := l.sign(ctx, &claim, u); err != nil {
+		return legacy.UserRow{}, errors.Join(err, up.Close())
+	}
 	if err := l.vault.keep(ctx, u, credentials{account, passwordMD5}); err != nil {
 		l.handBack(ctx, claim)
 		return legacy.UserRow{}, errors.Join(err, up.Close())
@@ -101,11 +104,16 @@ func (l *links) connect(ctx context.Context, account, passwordMD5 string) (legac
 	l.byUser[u] = k
 	l.work.Go(func() {
 		defer cancel(nil)
-		defer l.handBack(l.ctx, claim)
 		k.run(own, up, &welcome)
+		if k.hasEnded() || errors.Is(context.Cause(own), errUnwanted) {
+			l.handBack(own, claim)
+		} else {
+			l.abandon(own, claim)
+		}
 	})
 	l.mu.Unlock()
 	_, err = k.ready(ctx)
+	l.handOver(k)
 	return row, err
 }
 

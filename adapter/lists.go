@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
@@ -33,7 +34,13 @@ func (a *Adapter) listNow(ctx context.Context, op string, u legacy.UserID) (rows
 	if err != nil {
 		return nil, err
 	}
-	return rows, spoken(op, r, &rows)
+	err = spoken(op, r, &rows)
+	return named(rows), err
+}
+
+// named are the rows that say which chat they are. What does not, no real server answers, and nobody could ask for it.
+func named(rows []legacy.ChatRow) []legacy.ChatRow {
+	return slices.DeleteFunc(rows, func(row legacy.ChatRow) bool { return row.GID == "" })
 }
 
 // member returns the chat that id names, if u is a member of it and id is legacy's own spelling; else NotFound, which

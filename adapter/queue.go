@@ -116,6 +116,9 @@ func (q *queue) tick() {
 	}
 }
 
+// perSecond is how many turns a second has, at least one.
+func (q *queue) perSecond() int { return max(int(time.Second/q.every), 1) }
+
 // waiting is how many wait for a turn.
 func (q *queue) waiting() int {
 	q.mu.Lock()

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"sync"
 	"testing"
@@ -158,6 +159,19 @@ func TestSendWithoutAnswer(t *testing.T) {
 		require.NoError(t, a.settleDoubts(t.Context()))
 		require.Len(t, s.events, 1)
 		require.Empty(t, a.doubts.take())
+	})
+	t.Run("no answer came to us, and it is not there: that is no proof that nothing was stored", func(t *testing.T) {
+		for data, want := range map[string]model.Code{"": model.Unreachable, "[]": model.Conflict} {
+			a, s := newScripted(t)
+			var none string
+			s.answers["history"] = historyWith(t, &none)
+			s.answers["message"] = func(c legacy.Call) (legacy.Response, error) {
+				return legacy.Response{Module: c.Module, Method: c.Method, Result: legacy.Success, Data: json.RawMessage(data), Unsure: true}, nil
+			}
+			_, err := send(t, a, model.SendMsgRequest{Content: "hello"})
+			require.Equal(t, want, code(err), data)
+			require.Len(t, a.doubts.list, map[model.Code]int{model.Unreachable: 1}[want], data)
+		}
 	})
 	t.Run("a draft that is not there is given up after a minute", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -33,7 +33,9 @@ func (s *Server) forward(next echo.HandlerFunc) echo.HandlerFunc {
 		if s.nodes == nil || op == nil || !op.bearer || slices.Contains(here, op.id) {
 			return next(c)
 		}
-		err := s.legacy.Link(ctx, caller(ctx).User)
+		u := caller(ctx).User
+		defer s.legacy.Begin(u)()
+		err := s.legacy.Link(ctx, u)
 		if holder := adapter.HolderOf(err); holder != "" {
 			return s.forwardTo(c, holder, err)
 		}

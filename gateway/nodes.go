@@ -1,9 +1,9 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -28,8 +28,8 @@ const (
 	maxNodeAnswer = 64 << 10
 )
 
-// attendPath is what a node asks another for in its own name; a session follows. The public API has no such path.
-const attendPath = "/node/attend/"
+// What a node asks another for in its own name; a session follows. The public API has no such paths.
+const attendPath, callPath = "/node/attend/", "/node/call/"
 
 // Nodes are the other nodes, where each user's connection to the chat server stands at one of them: requests of his are forwarded to
 // that one, whose name tells its address. A nil Nodes is that of the only node. All methods may be used from any goroutine.
@@ -80,34 +80,45 @@ func (n *Nodes) Close() {
 // attend tells the node that holds the link of u of a stream here, and returns where what waited for u begins; the zero Position
 // where nothing did.
 func (n *Nodes) attend(ctx context.Context, holder string, u legacy.UserID) (at eventlog.Position, err error) {
+	var begins string
+	answer, err := n.ask(ctx, holder, attendPath, u, nil, maxNodeAnswer)
+	if err == nil && answer.Code != model.OK {
+		err = fmt.Errorf("the node that holds the user's link answered %d: %s", answer.Code, answer.Error)
+	}
+	if err == nil {
+		err = json.Unmarshal(answer.Data, &begins)
+	}
+	if err != nil || begins == "" {
+		return at, err
+	}
+	return eventlog.ParsePosition(begins)
+}
+
+// nodeAnswer is what a node answers that was asked for something in the name of another.
+type nodeAnswer struct {
+	Code  model.Code      `json:"code"`
+	Error string          `json:"error"`
+	Data  json.RawMessage `json:"data"`
+}
+
+// ask asks the node that holds the link of u for something, with an answer of at most so many bytes.
+func (n *Nodes) ask(ctx context.Context, holder, path string, u legacy.UserID, body []byte, most int64) (answer nodeAnswer, err error) {
 	to := addressOf(holder)
 	if to == nil {
-		return at, errors.New("the node that holds the user's link has no node.advertise_url")
+		return answer, fmt.Errorf("%w: the node that holds the user's link has no node.advertise_url", legacy.ErrNotSent)
 	}
-	to = to.JoinPath(attendPath, u.String())
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.JoinPath(path, u.String()).String(), bytes.NewReader(body))
 	if err != nil {
-		return at, err
+		return answer, err
 	}
 	n.mark(req, hop{To: holder})
 	res, err := n.transport.RoundTrip(req)
 	if err != nil {
-		return at, fmt.Errorf("ask the node that holds the user's link: %w", err)
+		return answer, fmt.Errorf("ask the node that holds the user's link: %w", err)
 	}
 	defer res.Body.Close()
-	var answer struct {
-		Code  model.Code `json:"code"`
-		Error string     `json:"error"`
-		Data  string     `json:"data"`
+	if err := json.NewDecoder(io.LimitReader(res.Body, most)).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("the node that holds the user's link answered no JSON: %w", err)
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxNodeAnswer)).Decode(&answer); err != nil {
-		return at, fmt.Errorf("the node that holds the user's link answered no JSON: %w", err)
-	}
-	if answer.Code != model.OK {
-		return at, fmt.Errorf("the node that holds the user's link answered %d: %s", answer.Code, answer.Error)
-	}
-	if answer.Data == "" {
-		return at, nil
-	}
-	return eventlog.ParsePosition(answer.Data)
+	return answer, nil
 }

@@ -13,25 +13,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuangate/xuangate/adapter"
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
 	"github.com/xuangate/xuangate/gen/model"
 )
 
-// heldBy are the claims of a node that another, of this name, has taken them all from.
-type heldBy string
-
-func (h heldBy) Take(_ context.Context, key string, _ time.Duration) (adapter.Claim, error) {
-	return adapter.Claim{Key: key, Holder: string(h)}, adapter.ErrHeld
-}
-func (heldBy) Renew(context.Context, adapter.Claim, time.Duration) error { return adapter.ErrLost }
-func (heldBy) Release(context.Context, adapter.Claim) error              { return nil }
-
 // TestNodeMarks has a node a speak to b, where c holds alice's link, and nothing listens where c says it is.
 func TestNodeMarks(t *testing.T) {
 	const secret = "a secret of all nodes"
 	logins := login.NewMemory()
+	held := claims.NewMemory()
+	_, err := held.As(NodeName("c", "http://127.0.0.1:1")).Take(t.Context(), "link:alice", time.Hour)
+	require.NoError(t, err)
+	name := NodeName("b", "http://127.0.0.1:2")
 	translation, err := adapter.New(adapter.Config{
 		Upstreams: &adapter.Upstreams{
 			Dial: func(context.Context, string, string) (adapter.Upstream, legacy.Welcome, error) {
@@ -42,14 +38,14 @@ func TestNodeMarks(t *testing.T) {
 		},
 		Sink:    func(context.Context, adapter.Event) error { return nil },
 		Secrets: adapter.Secrets{Keep: logins.Keep, Kept: logins.Kept, Forget: logins.Forget},
-		Claims:  heldBy(NodeName("c", "http://127.0.0.1:1")),
+		Claims:  held.As(name),
 	})
 	require.NoError(t, err)
 	ctx, end := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- translation.Run(ctx) }()
 	defer func() { end(); require.NoError(t, <-ended) }()
-	b, err := NewNodes(NodeName("b", "http://127.0.0.1:2"), secret)
+	b, err := NewNodes(name, secret)
 	require.NoError(t, err)
 	defer b.Close()
 	s, err := New(Config{Legacy: translation, Events: eventlog.NewMemory(eventlog.MemoryOptions{}), Logins: logins, Nodes: b})

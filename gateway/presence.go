@@ -44,6 +44,7 @@ type presence struct {
 	users   map[legacy.UserID]*attendance
 	pending map[legacy.UserID]struct{} // who may become due: without a stream, or not online with one
 	stopped bool
+	leaving bool // what users have here goes to other nodes as soon as their streams have gone
 }
 
 // attendance is one user who has a stream, had one lately, or is online still.
@@ -122,6 +123,9 @@ func (p *presence) leave(u legacy.UserID, promised time.Time) {
 	}
 	if a.streams == 0 || !a.online {
 		p.pending[u] = struct{}{}
+	}
+	if a.streams == 0 && p.leaving {
+		p.letGo(u)
 	}
 }
 
@@ -220,6 +224,9 @@ func (p *presence) comeOnline(ctx context.Context, u legacy.UserID, a *attendanc
 	case a.streams == 0: // all have left while we asked
 		a.due, a.backoff = time.Now().Add(linger), 0
 		p.pending[u] = struct{}{}
+		if p.leaving {
+			p.letGo(u)
+		}
 	default:
 		a.due, a.backoff = time.Time{}, 0
 	}

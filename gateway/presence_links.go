@@ -39,6 +39,7 @@ func (s *Server) attend(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.legacy.Begin(u)()
 	waiting, err := s.legacy.Attend(ctx, u)
 	if err != nil {
 		return err
@@ -57,6 +58,26 @@ func (s *Server) attend(c echo.Context) error {
 	return c.JSON(http.StatusOK, map[string]any{"code": 0, "data": begins})
 }
 
+// handOver gives the links of users to other nodes, each when his last stream here has gone.
+func (p *presence) handOver() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.leaving = true
+	for u, a := range p.users {
+		if a.streams == 0 {
+			p.letGo(u)
+		}
+	}
+	p.legacy.HandOver()
+}
+
+// letGo lets the link of a user go who has no stream here any more, without waiting for another. p.mu is held.
+func (p *presence) letGo(u legacy.UserID) {
+	if p.legacy.OnlineByLink() {
+		_ = p.legacy.GoOffline(context.Background(), u) // asks nobody, and so cannot fail
+	}
+}
+
 // unlinked are users who listen here while their link is not, and for whom it is time to see to it.
 func (p *presence) unlinked() (list []legacy.UserID) {
 	if p.nodes == nil {
@@ -65,6 +86,9 @@ func (p *presence) unlinked() (list []legacy.UserID) {
 	now := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.leaving {
+		return nil
+	}
 	for u, a := range p.users {
 		if a.online && a.busy == nil && a.showing == nil && now.Sub(a.followed) >= followEvery && !p.legacy.LinkStands(u) {
 			a.followed = now

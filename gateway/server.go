@@ -178,9 +178,14 @@ func (s *Server) Run(ctx context.Context) error {
 const shutdownTimeout = 2 * time.Second
 
 // Drain takes the server out of service: readiness says so, new streams are refused, and those that are open end, one after
-// the other over at most spread, with a hint when to reconnect. Calls go on being answered. It returns when all streams are
-// gone, or when ctx ends; WebSockets that do not take our last word until then are cut.
-func (s *Server) Drain(ctx context.Context, spread time.Duration) { s.streams.drain(ctx, spread) }
+// the other over at most spread, with a hint when to reconnect. Calls go on being answered. Users' connections to the chat server go to
+// other nodes, each with its user's last stream and call here. It returns when all streams are gone, or when ctx ends; WebSockets
+// that do not take our last word until then are cut.
+func (s *Server) Drain(ctx context.Context, spread time.Duration) {
+	s.streams.refuseNew()
+	s.presence.handOver()
+	s.streams.drain(ctx, spread)
+}
 
 func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	e := echo.New()
@@ -190,13 +195,14 @@ func (s *Server) handler(serves func(path string) bool) *echo.Echo {
 	return e
 }
 
-// nodeDoor serves other nodes: those prove themselves by nodeHeader, and may ask for all operations and attend. Others are clients.
+// nodeDoor serves other nodes: those prove themselves by nodeHeader, and may ask for all operations, attend and callFor. Others are clients.
 func (s *Server) nodeDoor(clients http.Handler) http.Handler {
 	if s.nodes == nil {
 		return clients
 	}
 	nodes := s.handler(func(string) bool { return true })
 	nodes.POST(attendPath+":session", s.attend)
+	nodes.POST(callPath+":session", s.callFor)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := s.nodes.arrive(r)
 		if from == nil {

@@ -25,7 +25,7 @@ var layers = []layer{
 	{of: "gateway/eventlog", imports: []string{"gen/model", "adapter", "adapter/legacy"}, tests: []string{"test/redisd"}},
 	{of: "gateway/login", imports: []string{"gen/model", "adapter/legacy"}, tests: []string{"test/redisd"}},
 	// The translation, but no wire below it: which one is cmd's choice.
-	{of: "gateway/...", imports: []string{"gen/...", "gateway/...", "adapter", "adapter/legacy"}, tests: []string{"test/collector", "test/redisd", "adapter/folder", "adapter/xxb", "test/xuanxuan"}},
+	{of: "gateway/...", imports: []string{"gen/...", "gateway/...", "adapter", "adapter/legacy"}, tests: []string{"test/collector", "test/redisd", "adapter/claims", "adapter/folder", "adapter/xxb", "test/xuanxuan"}},
 	{of: "sdk/...", imports: []string{"gen/...", "sdk/..."}, tests: []string{"cmd/xuangate/node", "test/xuanxuan"}},
 	{of: "test/xuanxuan", imports: []string{"adapter/legacy"}},
 	{of: "test/e2e/...", imports: []string{"..."}},

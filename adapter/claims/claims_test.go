@@ -34,6 +34,20 @@ func TestRedis(t *testing.T) {
 		prefix := fmt.Sprint("test", places.Add(1))
 		return func(holder string) adapter.Claims { return NewRedis(client, prefix, holder) }
 	})
+	t.Run("a claim that Redis has lost stays whose it was, unless another took it since", func(t *testing.T) {
+		a, b := NewRedis(client, "lost", "a"), NewRedis(client, "lost", "b")
+		one, err := a.Take(t.Context(), "link:one", time.Minute)
+		require.NoError(t, err)
+		two, err := a.Take(t.Context(), "link:two", time.Minute)
+		require.NoError(t, err)
+		require.NoError(t, s.Client().FlushAll(t.Context()).Err())
+		_, err = b.Take(t.Context(), "link:two", time.Minute)
+		require.NoError(t, err)
+		require.NoError(t, a.Renew(t.Context(), one, time.Minute))
+		require.ErrorIs(t, a.Renew(t.Context(), two, time.Minute), adapter.ErrLost)
+		_, err = b.Take(t.Context(), "link:one", time.Minute)
+		require.ErrorIs(t, err, adapter.ErrHeld)
+	})
 	t.Run("nothing is known while Redis is away", func(t *testing.T) {
 		own := redisd.Start(t)
 		client := own.Dial()
@@ -110,6 +124,51 @@ func testClaims(t *testing.T, make func(t *testing.T) func(holder string) adapte
 		require.Equal(t, "a", theirs.Former)
 		require.Greater(t, theirs.Fence, mine.Fence)
 		require.ErrorIs(t, a.Renew(t.Context(), mine, long), adapter.ErrLost)
+	})
+
+	t.Run("a link's claim that ran out is named to one of all who ask, with its note, and no other", func(t *testing.T) {
+		as := make(t)
+		a, b, c := as("a"), as("b"), as("c")
+		take := func(key string, lease time.Duration) adapter.Claim {
+			claim, err := a.Take(t.Context(), key, lease)
+			require.NoError(t, err)
+			return claim
+		}
+		take("link:held", long)
+		take("lane:x", short)
+		require.NoError(t, a.Release(t.Context(), take("link:released", long)))
+		first := take("link:first", long)
+		first.Note = "of the first"
+		require.NoError(t, a.Renew(t.Context(), first, short))
+		second := take("link:second", long)
+		redisd.Until(t, "the first has ended", func(ctx context.Context) error {
+			if err := a.Renew(ctx, second, long); err != nil {
+				return err
+			}
+			list, err := b.Abandoned(ctx, 10)
+			if err != nil || len(list) == 0 {
+				return fmt.Errorf("%d, %w", len(list), err)
+			}
+			require.Equal(t, []adapter.Claim{{Key: "link:first", Holder: "a", Fence: first.Fence, Note: "of the first"}}, list)
+			return nil
+		})
+		third := take("link:third", long)
+		require.NoError(t, a.Renew(t.Context(), second, 0))
+		require.NoError(t, a.Renew(t.Context(), third, 0))
+		require.ErrorIs(t, a.Renew(t.Context(), third, long), adapter.ErrLost, "it has been given up")
+		var named []string
+		for _, claims := range []adapter.Claims{b, c, b} {
+			list, err := claims.Abandoned(t.Context(), 1)
+			require.NoError(t, err)
+			for _, claim := range list {
+				named = append(named, claim.Key)
+			}
+		}
+		require.Equal(t, []string{"link:second", "link:third"}, named)
+		theirs, err := c.Take(t.Context(), "link:third", long)
+		require.NoError(t, err)
+		require.Equal(t, "a", theirs.Former)
+		require.NoError(t, c.Renew(t.Context(), theirs, long))
 	})
 
 	t.Run("of many who take at once one has it at a time", func(t *testing.T) {

@@ -4,6 +4,8 @@ package claims
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +16,10 @@ import (
 // of a conversation, so that who takes a lane after a while knows whether another node had it.
 const remembered = 5 * time.Minute
 
+// unasked is how long who was named an abandoned claim has to take it, before it is named again. Longer than the waiting for a sign-in
+// to the chat server is, and short enough for a claim that was named to a node which then died, too.
+const unasked = 15 * time.Second
+
 // Memory is where the holders of one process keep their claims.
 type Memory struct {
 	mu    sync.Mutex
@@ -23,7 +29,9 @@ type Memory struct {
 // A lease is a claim and when it ends.
 type lease struct {
 	adapter.Claim
-	until time.Time
+	until    time.Time
+	released bool
+	named    time.Time // when Abandoned named it
 }
 
 // NewMemory makes a place without claims.
@@ -50,7 +58,7 @@ func (m *held) Take(_ context.Context, key string, d time.Duration) (adapter.Cla
 	if now.Sub(l.until) < remembered {
 		c.Former = l.Holder
 	}
-	m.byKey[key] = lease{c, now.Add(d)}
+	m.byKey[key] = lease{Claim: c, until: now.Add(d)}
 	return c, nil
 }
 
@@ -62,7 +70,7 @@ func (m *held) Renew(_ context.Context, c adapter.Claim, d time.Duration) error 
 	if l.Holder != m.holder || l.Fence != c.Fence || !now.Before(l.until) {
 		return adapter.ErrLost
 	}
-	l.until = now.Add(d)
+	l.until, l.Note = now.Add(d), c.Note
 	m.byKey[c.Key] = l
 	return nil
 }
@@ -73,7 +81,7 @@ func (m *held) Release(_ context.Context, c adapter.Claim) error {
 	defer m.mu.Unlock()
 	l, now := m.byKey[c.Key], time.Now()
 	if l.Holder == m.holder && l.Fence == c.Fence && now.Before(l.until) {
-		l.until = now
+		l.until, l.released = now, true
 		m.byKey[c.Key] = l
 	}
 	if len(m.byKey) > 10_000 { // what nobody remembers any more
@@ -84,4 +92,26 @@ func (m *held) Release(_ context.Context, c adapter.Claim) error {
 		}
 	}
 	return nil
+}
+
+// Abandoned implements adapter.Claims.
+func (m *held) Abandoned(_ context.Context, most int) ([]adapter.Claim, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	var list []lease
+	for key, l := range m.byKey {
+		over := now.Sub(l.until)
+		if strings.HasPrefix(key, adapter.LinkClaim) && !l.released && over >= 0 && over < remembered && now.Sub(l.named) >= unasked {
+			list = append(list, l)
+		}
+	}
+	slices.SortFunc(list, func(x, y lease) int { return x.until.Compare(y.until) })
+	claims := make([]adapter.Claim, min(len(list), most))
+	for i := range claims {
+		claims[i] = list[i].Claim
+		list[i].named = now
+		m.byKey[claims[i].Key] = list[i]
+	}
+	return claims, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -13,13 +14,19 @@ import (
 	"github.com/xuangate/xuangate/adapter"
 )
 
-//go:embed claim.lua
-var luaClaim string
+var (
+	//go:embed claim.lua
+	luaClaim string
+	//go:embed abandoned.lua
+	luaAbandoned string
 
-var scriptClaim = redis.NewScript(luaClaim)
+	scriptClaim     = redis.NewScript(luaClaim)
+	scriptAbandoned = redis.NewScript(luaAbandoned)
+)
 
-// Redis are claims that nodes share, as one of them takes them. Each is one key, so a cluster spreads them. A master that fails
-// may take the latest with it: then two hold one, until the first renews.
+// Redis are claims that nodes share, as one of them takes them. Each is one key, so a cluster spreads them; but for those of links,
+// which stand under one hash tag with the list of them. A master that fails may take the latest with it: then two hold one, until the
+// first renews.
 type Redis struct {
 	client redis.UniversalClient
 	prefix string
@@ -56,9 +63,36 @@ func (r *Redis) Release(ctx context.Context, c adapter.Claim) error {
 	return err
 }
 
+// links is the list of the claims of links. The keys of those begin with it.
+func (r *Redis) links() string { return "{" + r.prefix + ":claim}:" + adapter.LinkClaim }
+
+// keys are those of a claim.
+func (r *Redis) keys(key string) []string {
+	if name, ofLink := strings.CutPrefix(key, adapter.LinkClaim); ofLink {
+		return []string{r.links() + name, r.links()}
+	}
+	return []string{r.prefix + ":claim:" + key}
+}
+
+// Abandoned implements adapter.Claims.
+func (r *Redis) Abandoned(ctx context.Context, most int) (list []adapter.Claim, err error) {
+	answer, err := scriptAbandoned.Run(ctx, r.client, []string{r.links()}, most, unasked.Milliseconds()).StringSlice()
+	if err != nil {
+		return nil, fmt.Errorf("look for abandoned claims: %w", err)
+	}
+	for ; len(answer) >= 4; answer = answer[4:] {
+		fence, err := strconv.ParseInt(answer[2], 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("look for abandoned claims: %w", err)
+		}
+		list = append(list, adapter.Claim{Key: adapter.LinkClaim + answer[0], Holder: answer[1], Fence: fence, Note: answer[3]})
+	}
+	return list, nil
+}
+
 func (r *Redis) run(ctx context.Context, do string, c adapter.Claim, lease time.Duration) (now adapter.Claim, done bool, err error) {
-	answer, err := scriptClaim.Run(ctx, r.client, []string{r.prefix + ":claim:" + c.Key},
-		do, r.holder, c.Fence, lease.Milliseconds(), remembered.Milliseconds()).Slice()
+	answer, err := scriptClaim.Run(ctx, r.client, r.keys(c.Key),
+		do, r.holder, c.Fence, lease.Milliseconds(), remembered.Milliseconds(), c.Note, strings.TrimPrefix(c.Key, adapter.LinkClaim)).Slice()
 	if err != nil {
 		return c, false, fmt.Errorf("%s a claim: %w", do, err)
 	}

@@ -3,7 +3,6 @@ package inline
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +28,7 @@ const (
 	againFirst, againMost = 20 * time.Millisecond, 500 * time.Millisecond
 	// beat is how often a quiet bot sees whether it still hears itself, and deafAfter how long that may take. A bot whose id
 	// somebody else signed in with can speak, and hears nothing.
-	beat, deafAfter = 5 * time.Second, 3 * time.Second
+	beat, deafAfter = 5 * time.Second, time.Second
 	// botWrite bounds the writing of one small frame.
 	botWrite = 5 * time.Second
 	// botSilence is how long xxd may say nothing; it pings every 18 s.
@@ -44,23 +43,18 @@ type bot struct {
 	server     *xxd.Server
 	serverName string
 	id         int64
-	secret     string // made at each start; nobody else signs in as the bot
+	secret     string // nobody but nodes signs in as the bot
 	out        outbox
 
 	mu   sync.Mutex
 	in   bool
 	said bool // that it is out
 	file botFiles
-}
-
-// botFiles is what lets files through an xxd, as long as the bot is in.
-type botFiles struct {
-	token, session string
-	limit          int64
+	told time.Time // when another node told file
 }
 
 func newBot(s *Server, at *site, server *xxd.Server, name string, id int64) *bot {
-	return &bot{s: s, site: at, server: server, serverName: name, id: id, secret: rand.Text(), out: outbox{wake: make(chan struct{}, 1)}}
+	return &bot{s: s, site: at, server: server, serverName: name, id: id, secret: secretOf(s.key, botAccount), out: outbox{wake: make(chan struct{}, 1)}}
 }
 
 func (b *bot) isIn() bool {
@@ -186,7 +180,7 @@ func (b *bot) once(ctx context.Context) (err error) {
 		return err
 	}
 	b.mu.Lock()
-	b.file = botFiles{token: string(info.Token), limit: int64(info.UploadFileSize)}
+	b.file = botFiles{Token: string(info.Token), Limit: int64(info.UploadFileSize)}
 	b.mu.Unlock()
 	reader.Go(func() { cancel(c.read(ctx)) })
 	return c.send(ctx)
@@ -220,6 +214,7 @@ func (c *botConn) read(ctx context.Context) error {
 		alive()
 		return c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(botWrite))
 	})
+	c.ws.SetReadLimit(legacy.MaxAnswer)
 	for {
 		alive()
 		_, sealed, err := c.ws.ReadMessage()
@@ -262,7 +257,7 @@ func (c *botConn) hear(ctx context.Context, method, session, message string, dat
 		c.marks <- n
 	case "sessionid":
 		c.b.mu.Lock()
-		c.b.file.session = session
+		c.b.file.Session = session
 		c.b.mu.Unlock()
 	case "login":
 		var row struct{ ID int64 }
@@ -271,6 +266,7 @@ func (c *botConn) hear(ctx context.Context, method, session, message string, dat
 		}
 	case "kickoff":
 		if message != "" {
+			c.b.s.lead.rivalled()
 			return errors.New("somebody else signed in as the bot: is another gateway running for this chat server?")
 		}
 	case "error":

@@ -22,6 +22,11 @@
 // Answers become events before they go on. A call whose answer a crash of ours has swallowed is made again by xxd, and the
 // backend answers a message that it has with the stored row: so it is told after all, once.
 //
-// All of it is memory that may be lost, but for one thing: after a start it is not known who is on a desktop. Until every client
-// must have said something, nobody is set offline (Config.Settle).
+// Of several nodes one is active, by a lease (lead.go): it alone is in the chat servers and knows who is where, for that is to be
+// known across all of them. The others hand on to it what they are asked, by xxds and by web users (nodes.go), and wait for the next one while there is none;
+// so no proxy in front needs to know which one is active, and no call is lost to one that is not.
+//
+// What the next one must know is in Redis (shared.go): each person as he is, and a stream of frames, each of which also says since
+// when the bots had some left to hand out. Those are told again. Without Redis it is memory that may be lost, but for one thing: after
+// a start it is not known who is on a desktop. Until every client must have said something, nobody is set offline (Config.Settle).
 package inline

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
+	"sync"
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/legacy"
-	"github.com/xuangate/xuangate/adapter/xxd"
 )
 
 // maxBody bounds a request and an answer. Without it a chat server that went mad could fill our memory; an answer of 500
@@ -32,10 +30,10 @@ type reply struct {
 
 func say(plain []byte) reply { return reply{status: http.StatusOK, plain: plain} }
 
-// ServeHTTP answers one call of an xxd.
+// ServeHTTP answers one call of an xxd, or of another node.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	at := s.sites[r.URL.Query().Get("x")]
-	if r.URL.Path != Path || at == nil {
+	if r.URL.Path != Path && r.URL.Path != nodePath || at == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -44,18 +42,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is the backend of a chat server, for calls by POST", http.StatusBadRequest)
 		return
 	}
-	plain, err := s.key.Open(sealed)
-	var q *request
-	if err == nil {
-		q, err = parseRequest(at, plain)
-	}
+	// A call that was begun is carried out, as PHP does it, and its news told, though the asker be gone.
+	ctx := context.WithoutCancel(r.Context())
+	a, err := s.arrive(ctx, r, at, sealed)
 	if err != nil {
-		s.log.WarnContext(r.Context(), "a call to the backend that cannot be read; is the key of xxd.conf that of legacy.xxb.key?", "error", err)
+		s.log.WarnContext(ctx, "a call to the backend that cannot be read; is the key of xxd.conf that of legacy.xxb.key?", "error", err)
 		http.Error(w, "not a call, or sealed with another key", http.StatusBadRequest)
 		return
 	}
-	// A call that was begun is carried out, as PHP does it, and its news told, though the asker be gone.
-	a := s.answer(context.WithoutCancel(r.Context()), q, r.Header)
 	for name, values := range a.head {
 		w.Header()[name] = values
 	}
@@ -65,6 +59,32 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(a.status)
 	_, _ = w.Write(body)
+}
+
+// arrive answers what came sealed, here or at the active node. An error says that it is no call.
+func (s *Server) arrive(ctx context.Context, r *http.Request, at *site, sealed []byte) (reply, error) {
+	leave, here := s.lead.enter()
+	for ; !here; leave, here = s.lead.enter() {
+		if r.Header.Get(nodeHeader) != "" {
+			return notHere, nil // it was handed on already
+		}
+		if a, here := s.handOn(ctx, r, sealed); !here {
+			return a, nil
+		}
+	}
+	defer leave()
+	plain, err := s.key.Open(sealed)
+	if err != nil {
+		return reply{}, err
+	}
+	if r.URL.Path == nodePath {
+		return s.nodeCall(ctx, r, sealed, plain)
+	}
+	q, err := parseRequest(at, plain)
+	if err != nil {
+		return reply{}, err
+	}
+	return s.answer(ctx, q, r.Header), nil
 }
 
 // answer decides who answers a call, and how.
@@ -115,11 +135,11 @@ func (s *Server) clientCall(ctx context.Context, q *request, head http.Header) r
 		return say(nothing)
 	}
 	if s.people.talks(q.site, q.client, q.user) {
-		s.arrived(q.site, q.user) // its login was answered, and we did not hear of its end
+		s.arrived(ctx, q.site, q.user) // its login was answered, and we did not hear of its end
 	}
 	text := q.plain
-	if q.method == "chat/message" && s.cures(Spoofing) {
-		text = q.attributed(s.cures(Committers))
+	if q.method == "chat/message" {
+		text = q.attributed(s.cures(Spoofing), s.cures(Committers))
 	}
 	a := s.ask(ctx, q.site, text, head)
 	if a.status != http.StatusOK {
@@ -177,37 +197,50 @@ func (s *Server) refused(ctx context.Context, q *request, why string) {
 func (s *Server) ask(ctx context.Context, at *site, plain []byte, head http.Header) reply {
 	ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
 	defer cancel()
-	bad := reply{status: http.StatusInternalServerError}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(s.key.Seal(plain)))
-	if err != nil {
-		return bad
-	}
-	for _, name := range []string{"Content-Type", "User-Agent", "Xxd-Version"} {
-		if v := head.Values(name); len(v) > 0 {
-			req.Header[name] = v
-		}
-	}
-	res, err := s.forward.Do(req)
+	a, err := post(ctx, s.forward, s.url, s.key.Seal(plain), head)
 	if err != nil {
 		s.log.WarnContext(ctx, "the backend does not answer a desktop's call", "xxd", at.name, "error", err)
-		return bad
+		return reply{status: http.StatusInternalServerError}
 	}
-	defer res.Body.Close()
-	sealed, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
-	if err != nil || len(sealed) > maxBody {
-		s.log.WarnContext(ctx, "the backend's answer to a desktop's call cannot be read", "xxd", at.name, "error", err)
-		return bad
-	}
-	a := reply{status: res.StatusCode, sealed: sealed, head: http.Header{}}
-	if v := res.Header.Values("Content-Type"); len(v) > 0 {
-		a.head["Content-Type"] = v
-	}
-	if len(sealed) > 0 && res.StatusCode == http.StatusOK {
-		if a.plain, err = s.key.Open(sealed); err != nil {
+	if len(a.sealed) > 0 && a.status == http.StatusOK {
+		if a.plain, err = s.key.Open(a.sealed); err != nil {
 			a.plain = nil // it goes on as it is
 		}
 	}
 	return a
+}
+
+// passedOn are the headers that go on with a call.
+var passedOn = []string{"Content-Type", "User-Agent", "Xxd-Version", nodeHeader}
+
+// post sends what is sealed, and returns what comes back as it is, be it a redirect. ctx bounds it.
+func post(ctx context.Context, over *http.Transport, url string, sealed []byte, head http.Header) (reply, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(sealed))
+	if err != nil {
+		return reply{}, err
+	}
+	for _, name := range passedOn {
+		if v := head.Values(name); len(v) > 0 {
+			req.Header[name] = v
+		}
+	}
+	res, err := over.RoundTrip(req)
+	if err != nil {
+		return reply{}, err
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxBody+1))
+	if err == nil && len(answer) > maxBody {
+		err = fmt.Errorf("an answer over %d bytes", maxBody)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	a := reply{status: res.StatusCode, sealed: answer, head: http.Header{}}
+	if v := res.Header.Values("Content-Type"); len(v) > 0 {
+		a.head["Content-Type"] = v
+	}
+	return a, nil
 }
 
 // toldMethods are those whose answers concern others than the asker, or his other devices.
@@ -223,13 +256,25 @@ func told(call string) bool {
 
 // passed takes note of an answer on its way from one xxd: web users hear of it, and the desktops of the other xxds.
 func (s *Server) passed(ctx context.Context, from *site, by legacy.UserID, params []any, o object, users []int64) {
-	s.keep(o, users)
+	if s.shared == nil {
+		s.hand(ctx, from.name, o, users)
+		s.overhear(ctx, by, params, o, users)
+		return
+	}
+	var both sync.WaitGroup // each waits for Redis
+	both.Go(func() { s.hand(ctx, from.name, o, users) })
+	s.overhear(ctx, by, params, o, users)
+	both.Wait()
+}
+
+// hand has the desktops told a frame that from caused, but for those of from, and keeps it for repairs.
+func (s *Server) hand(ctx context.Context, from string, o object, users []int64) {
 	for _, at := range s.sites {
-		if at != from {
+		if at.name != from {
 			at.bot.relay(o, users)
 		}
 	}
-	s.overhear(ctx, by, params, o, users)
+	s.remember(ctx, from, o, users)
 }
 
 func (s *Server) overhear(ctx context.Context, by legacy.UserID, params []any, o object, users []int64) {
@@ -246,25 +291,4 @@ func (s *Server) overhear(ctx context.Context, by legacy.UserID, params []any, o
 	if err != nil {
 		s.log.WarnContext(ctx, "what a desktop did could not be told to web users; they find it in the history", "call", n.Push.String(), "error", err)
 	}
-}
-
-// probeSecret proves who asks to whoever has the backend's key: a check of the settings, that this chat server calls us.
-const probeAccount = "xuangate-check"
-
-func probeSecret(key legacy.Key) string {
-	sum := sha256.Sum256(key.Seal([]byte(probeAccount)))
-	return hex.EncodeToString(sum[:16])
-}
-
-// Probe asks an xxd to let our check in, which only a gateway with the same backend key does: it returns nil where the xxd's
-// backend is one.
-func Probe(ctx context.Context, at Site, key legacy.Key) error {
-	server, err := xxd.New(at.XXD)
-	if err != nil {
-		return err
-	}
-	defer server.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	return server.Verify(ctx, probeAccount, probeSecret(key))
 }

@@ -32,11 +32,18 @@ type Config struct {
 	Backend xxb.Config // the real backend
 	Sites   []Site     // the chat servers whose backend we are, at least one
 	Uncured []Fault    // faults of legacy that are left as they are
+	// MaxOnline is how many users may be on desktops at once, for an xxd that has a limit must have it one higher: a bot has a seat.
+	// 0: no limit.
+	MaxOnline int
 	// Hear turns what passes by into events, before it goes on. It may be called from several goroutines.
 	Hear func(ctx context.Context, n adapter.News) error
 	// Settle is how long after our start it is not known yet who is on a desktop: users are not set offline until then, for
 	// clients say something every two minutes. Default 150 s.
 	Settle time.Duration
+	// Claims have one of several nodes be the backend at a time. The name of their holder ends with a blank and the address
+	// where the others reach ServeHTTP, http://HOST:PORT. Nil: this is the only node.
+	Claims adapter.Claims
+	Shared *Shared      // what the next active node is to know; nil: nothing is kept
 	Log    *slog.Logger // default slog.Default()
 }
 
@@ -49,20 +56,25 @@ type Site struct {
 // A Server is the backend that xxds see, and a Caller for web users whose doings the desktops then hear of. Run keeps what goes
 // on by itself; all methods may be used from any goroutine.
 type Server struct {
-	backend *xxb.Client
-	key     legacy.Key
-	url     string
-	forward *http.Client
-	sites   map[string]*site
-	uncured map[Fault]bool
-	hear    func(context.Context, adapter.News) error
-	settle  time.Duration
-	started time.Time
-	probe   string
-	log     *slog.Logger
+	backend   *xxb.Client
+	key       legacy.Key
+	url       string
+	forward   *http.Transport
+	sites     map[string]*site
+	uncured   map[Fault]bool
+	hear      func(context.Context, adapter.News) error
+	maxOnline int
+	settle    time.Duration
+	probe     string
+	proof     []byte // of one node to another
+	log       *slog.Logger
 
+	lead   *lead
+	nodes  *http.Transport // asks the active node
+	shared *Shared
 	people *people
 	ring   *ring
+	saving chan struct{}  // holds one token while nobody saves people
 	later  sync.WaitGroup // what repairs go on after a request
 }
 
@@ -79,28 +91,19 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		backend: xxb.New(c.Backend), key: c.Backend.Key, url: c.Backend.URL,
-		forward: &http.Client{
-			Timeout: forwardTimeout,
-			Transport: &http.Transport{
-				DialContext:         (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-				MaxIdleConns:        64,
-				MaxIdleConnsPerHost: 64,
-				IdleConnTimeout:     60 * time.Second,
-				TLSHandshakeTimeout: 5 * time.Second,
-				DisableCompression:  true, // the answer goes on byte for byte
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		sites: map[string]*site{}, uncured: map[Fault]bool{}, hear: c.Hear, started: time.Now(),
-		settle: c.Settle, probe: probeSecret(c.Backend.Key), log: c.Log,
-		people: newPeople(), ring: &ring{},
+		forward: newForwarder(3*time.Second, true), nodes: newForwarder(nodeDial, false),
+		sites: map[string]*site{}, uncured: map[Fault]bool{}, hear: c.Hear, maxOnline: c.MaxOnline,
+		settle: c.Settle, probe: secretOf(c.Backend.Key, probeAccount), proof: []byte(secretOf(c.Backend.Key, nodeHeader)), log: c.Log,
+		shared: c.Shared, people: newPeople(c.Shared != nil), ring: &ring{}, saving: make(chan struct{}, 1),
 	}
+	s.saving <- struct{}{}
 	if s.settle == 0 {
 		s.settle = 150 * time.Second
 	}
 	if s.log == nil {
 		s.log = slog.Default()
 	}
+	s.lead = newLead(c.Claims, s.log)
 	for _, f := range c.Uncured {
 		s.uncured[f] = true
 	}
@@ -119,16 +122,43 @@ func New(c Config) (*Server, error) {
 	return s, nil
 }
 
+// newForwarder makes what passes bytes on, and takes so long at most to connect. keep has it keep connections; of one that was
+// kept it may not be known whether it still led anywhere.
+func newForwarder(dial time.Duration, keep bool) *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: dial, KeepAlive: 30 * time.Second}).DialContext,
+		MaxIdleConns:        64,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     60 * time.Second,
+		TLSHandshakeTimeout: 5 * time.Second,
+		DisableKeepAlives:   !keep,
+		DisableCompression:  true, // the answer goes on byte for byte
+	}
+}
+
 func (s *Server) cures(f Fault) bool { return !s.uncured[f] }
 
-// Run keeps our connection into each xxd until ctx ends. One call at a time, by whoever owns the Server.
+// Run keeps our connection into each xxd until ctx ends, as long as this is the active node. One call at a time, by whoever
+// owns the Server.
 func (s *Server) Run(ctx context.Context) {
-	var bots sync.WaitGroup
-	for _, at := range s.sites {
-		bots.Go(func() { at.bot.run(ctx) })
+	if s.lead == nil {
+		s.act(ctx, func() {})
+		return
 	}
-	bots.Go(func() { s.settled(ctx) })
-	bots.Wait()
+	s.lead.run(ctx, s.act)
+}
+
+// act is what the active node does until ctx ends; ready is called when it can answer.
+func (s *Server) act(ctx context.Context, ready func()) {
+	s.recall(ctx)
+	ready()
+	var all sync.WaitGroup
+	for _, at := range s.sites {
+		all.Go(func() { at.bot.run(ctx) })
+	}
+	all.Go(func() { s.settled(ctx) })
+	all.Go(func() { s.persist(ctx) })
+	all.Wait()
 	s.later.Wait()
 }
 

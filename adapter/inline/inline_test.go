@@ -1,8 +1,10 @@
 package inline
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,12 +78,12 @@ func TestAttributed(t *testing.T) {
 		return q
 	}
 	const honest = `{"method":"message","module":"chat","params":{"messages":[{"user":4,"content":"<b>"}]},"userID":4}`
-	require.Equal(t, honest, string(parse(honest).attributed(false)), "byte for byte")
-	require.JSONEq(t, `{"method":"message","module":"chat","params":[[{"user":4,"content":"<b>"}]],"userID":4}`, string(parse(honest).attributed(true)))
-	require.JSONEq(t, `{"params":{"messages":[{"user":4},{"user":4}]},"userID":4}`, string(parse(`{"params":{"messages":[{"user":5},{"user":4}]},"userID":4}`).attributed(false)))
-	require.JSONEq(t, `{"params":[[{"user":4}]],"userID":4}`, string(parse(`{"params":[[{"user":"5"}]],"userID":4}`).attributed(false)))
+	require.Equal(t, honest, string(parse(honest).attributed(true, false)), "byte for byte")
+	require.JSONEq(t, `{"method":"message","module":"chat","params":[[{"user":4,"content":"<b>"}]],"userID":4}`, string(parse(honest).attributed(true, true)))
+	require.JSONEq(t, `{"params":{"messages":[{"user":4},{"user":4}]},"userID":4}`, string(parse(`{"params":{"messages":[{"user":5},{"user":4}]},"userID":4}`).attributed(true, false)))
+	require.JSONEq(t, `{"params":[[{"user":4}]],"userID":4}`, string(parse(`{"params":[[{"user":"5"}]],"userID":4}`).attributed(true, false)))
 	for _, strange := range []string{`{"userID":4}`, `{"params":"x","userID":4}`, `{"params":[1],"userID":4}`, `{"params":{"messages":7},"userID":4}`} {
-		require.Equal(t, strange, string(parse(strange).attributed(true)))
+		require.Equal(t, strange, string(parse(strange).attributed(true, true)))
 	}
 }
 
@@ -140,7 +142,7 @@ func TestOutbox(t *testing.T) {
 func TestPeople(t *testing.T) {
 	west, east := &site{name: "west"}, &site{name: "east"}
 	t.Run("offline with the last one", func(t *testing.T) {
-		p := newPeople()
+		p := newPeople(false)
 		p.enters(west, "c1", 4, time.Now())
 		p.reachable(west, 4)
 		p.comesHere(4, "online")
@@ -153,7 +155,7 @@ func TestPeople(t *testing.T) {
 		require.False(t, p.leaves(west, 4))
 	})
 	t.Run("a logout while a new login is under way is of the connection before, for a while", func(t *testing.T) {
-		p := newPeople()
+		p := newPeople(false)
 		p.enters(west, "c1", 4, time.Now())
 		require.True(t, p.leaves(west, 4))
 		p.users[4].entered = time.Now().Add(-enteringFor)
@@ -162,8 +164,23 @@ func TestPeople(t *testing.T) {
 		p.users[4].entered = time.Now().Add(-enteringFor)
 		require.False(t, p.leaves(west, 4))
 	})
+	t.Run("a logout after a newer login is of the connection before, if that has not reported its end", func(t *testing.T) {
+		p := newPeople(false)
+		p.enters(west, "c1", 4, time.Now())
+		p.reachable(west, 4)
+		p.enters(west, "c2", 4, time.Now())
+		p.reachable(west, 4)
+		require.True(t, p.leaves(west, 4))
+		since, again := p.reachable(west, 4)
+		require.True(t, again, "what that one missed")
+		require.WithinDuration(t, time.Now().Add(-tail), since, tail/2)
+		require.False(t, p.leaves(west, 4), "and the next one is of this")
+		p.enters(west, "c3", 4, time.Now())
+		p.reachable(west, 4)
+		require.False(t, p.leaves(west, 4), "that before had reported it")
+	})
 	t.Run("who moved to another server is still there", func(t *testing.T) {
-		p := newPeople()
+		p := newPeople(false)
 		p.enters(west, "c1", 4, time.Now())
 		p.enters(east, "c2", 4, time.Now())
 		require.True(t, p.leaves(west, 4))
@@ -172,7 +189,7 @@ func TestPeople(t *testing.T) {
 		require.Empty(t, p.restarted(east))
 	})
 	t.Run("one login a connection, until its port may be another's", func(t *testing.T) {
-		p := newPeople()
+		p := newPeople(false)
 		require.False(t, p.signedInOn(west, "c1"))
 		p.enters(west, "c1", 4, time.Now())
 		require.True(t, p.signedInOn(west, "c1"))
@@ -183,7 +200,7 @@ func TestPeople(t *testing.T) {
 		require.False(t, p.signedInOn(west, "c1"))
 	})
 	t.Run("before it is known who is where, nobody is gone", func(t *testing.T) {
-		p := newPeople()
+		p := newPeople(false)
 		for user := range int64(3) {
 			p.comesHere(user, "online")
 			require.False(t, p.leavesHere(user, false))
@@ -193,27 +210,69 @@ func TestPeople(t *testing.T) {
 		require.Equal(t, []int64{0}, p.doubtful())
 		require.Empty(t, p.doubtful())
 	})
-	t.Run("what only the web saw is bounded, and given once", func(t *testing.T) {
-		p := newPeople()
-		for i := range maxMissed + 5 {
-			p.misses([]int64{4}, []json.RawMessage{fmt.Appendf(nil, `{"gid":"%d"}`, i)}, nil)
-		}
-		rows := p.missed(4, "chat/getofflinemessages")
-		require.Len(t, rows, maxMissed)
-		require.JSONEq(t, `{"gid":"5"}`, string(rows[0]))
-		require.Empty(t, p.missed(4, "chat/getofflinemessages"))
+	t.Run("what named him counts as missed from shortly before his desktop's end until he is reachable again", func(t *testing.T) {
+		p := newPeople(false)
+		require.Zero(t, p.missed(4), "all that is kept, for who was never there")
+		p.enters(west, "c1", 4, time.Now())
+		p.reachable(west, 4)
+		require.False(t, p.leaves(west, 4))
+		gone := p.missed(4)
+		require.WithinDuration(t, time.Now().Add(-tail), gone, tail/2)
+		p.enters(west, "c2", 4, time.Now())
+		require.Equal(t, gone, p.missed(4), "it may die before he has them")
+		p.users[4].entered = time.Now().Add(-enteringFor)
+		require.False(t, p.leaves(west, 4))
+		require.Equal(t, gone, p.missed(4))
+		p.enters(west, "c3", 4, time.Now())
+		p.reachable(west, 4)
+		again := time.Now()
+		p.enters(west, "c4", 4, again)
+		require.Equal(t, again, p.missed(4), "his desktop was there until he signed in anew")
+	})
+	t.Run("another node knows as much", func(t *testing.T) {
+		p, other := newPeople(true), newPeople(true)
+		p.enters(west, "c1", 4, time.Now())
+		p.reachable(west, 4)
+		p.comesHere(5, "away")
+		p.enters(east, "c2", 6, time.Now())
+		known := time.Now()
+		other.recall(p.take(), known, func(name string) *site { return map[string]*site{"west": west, "east": east}[name] })
+		require.Empty(t, p.take(), "once")
+		require.True(t, other.signedInOn(west, "c1"))
+		require.Equal(t, map[int64]string{4: "online", 5: "away", 6: "online"}, other.restarted(&site{name: "north"}), "with their status")
+		since, ok := other.reachable(east, 6)
+		require.True(t, ok, "his login is under way")
+		require.True(t, since.Before(known))
+		require.LessOrEqual(t, other.unknownFor(time.Minute), time.Minute)
 	})
 }
 
 func TestRing(t *testing.T) {
 	r, now := &ring{}, time.Now()
-	r.add(now.Add(-ringAge-time.Second), message(t, "a", 1), []int64{4})
-	r.add(now.Add(-tail), message(t, "a", 2), []int64{4, 5})
-	r.add(now, message(t, "a", 3), []int64{5})
+	add := func(at time.Time, id int, users ...int64) {
+		r.add(keptFrame{at: at, frame: message(t, "a", id), users: users})
+	}
+	add(now.Add(-ringAge-time.Second), 1, 4)
+	add(now.Add(-tail), 2, 5, 4)
+	add(now, 3, 5)
 	require.Len(t, r.kept, 2)
-	require.Len(t, r.since(now.Add(-tail), 5), 2)
-	require.Len(t, r.since(now, 5), 1)
-	require.Empty(t, r.since(now, 4))
+	require.Len(t, r.since(t.Context(), now.Add(-tail), 5), 2)
+	require.Len(t, r.since(t.Context(), now, 5), 1)
+	require.Empty(t, r.since(t.Context(), now, 4))
+	t.Run("what an earlier node kept comes before, and is waited for", func(t *testing.T) {
+		earlier := slices.Clone(r.kept)
+		load := r.forget()
+		add(now.Add(time.Second), 4, 5)
+		found := make(chan int)
+		go func() { found <- len(r.since(context.Background(), time.Time{}, 5)) }()
+		select {
+		case n := <-found:
+			t.Fatalf("%d, but not all is there", n)
+		default:
+		}
+		load(earlier)
+		require.Equal(t, 3, <-found)
+	})
 }
 
 func TestFaultsAreNamed(t *testing.T) {
@@ -228,4 +287,26 @@ func TestFaultsAreNamed(t *testing.T) {
 	require.Empty(t, none)
 	_, err = ParseFaults([]string{"nosuch"})
 	require.ErrorContains(t, err, "second-login")
+}
+
+// FuzzObject compares what is read of an object with what encoding/json makes of it.
+func FuzzObject(f *testing.F) {
+	for _, text := range []string{`{}`, ` { "a" : 1 , "b":[{"c":"}"}], "d\u00e9\"":"\\" ,"e":null }`, `{"a":-1.5e3}`, `{"a":"x\\"}`, `{"\\":{}}`, `{"a":1}{`, `[{}]`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var want map[string]json.RawMessage
+		valid := json.Unmarshal(text, &want) == nil && want != nil
+		o, err := parseObject(text)
+		require.Equal(t, valid, err == nil)
+		if !valid {
+			return
+		}
+		for name, raw := range want {
+			require.Equal(t, string(raw), string(o.get(name)))
+		}
+		var again map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(o.bytes(), &again))
+		require.Equal(t, len(want), len(again))
+	})
 }

@@ -34,7 +34,11 @@ func (s *Server) login(ctx context.Context, q *request, head http.Header) reply 
 	if json.Unmarshal(o.get("data"), &row) != nil || row.ID <= 0 {
 		return a // it lets nobody in
 	}
+	if s.people.full(row.ID, s.maxOnline) {
+		return s.turnedAway(ctx, q, row.ID)
+	}
 	s.people.enters(q.site, q.client, row.ID, begun)
+	s.saved(ctx)
 	s.overhear(ctx, legacy.UserID(row.ID), nil, o, nil)
 	for _, at := range s.sites {
 		if at != q.site {
@@ -44,14 +48,24 @@ func (s *Server) login(ctx context.Context, q *request, head http.Header) reply 
 	return a
 }
 
+// turnedAway answers a login of one user too many, whom the backend has let in: xxd hangs up on him, and he is nowhere.
+func (s *Server) turnedAway(ctx context.Context, q *request, user int64) reply {
+	s.refused(ctx, q, "as many users as legacy.inline.max_online are on desktops")
+	if _, here := s.people.present(user); !here {
+		s.exchange(ctx, legacy.Chat(legacy.UserID(user), "logout"))
+	}
+	return say(notIn)
+}
+
 // arrived resends to a user what was told while he was signing in: until now xxd delivered nothing to him. What reached his
 // connection before comes twice, which clients know by its gid.
-func (s *Server) arrived(at *site, user int64) {
+func (s *Server) arrived(ctx context.Context, at *site, user int64) {
 	since, ok := s.people.reachable(at, user)
 	if !ok || !s.cures(Loss) {
 		return
 	}
-	for _, frame := range s.ring.since(since, user) {
+	s.saved(ctx)
+	for _, frame := range s.ring.since(ctx, since, user) {
 		at.bot.relay(frame, []int64{user})
 	}
 }
@@ -63,21 +77,10 @@ func (s *Server) heardLogin(ctx context.Context, at *site, user int64) {
 		defer wait.Stop()
 		select {
 		case <-wait.C:
-			s.arrived(at, user)
+			s.arrived(ctx, at, user)
 		case <-ctx.Done():
 		}
 	})
-}
-
-// keep notes an answer for repairs, and for the desktops of those who are here alone.
-func (s *Server) keep(o object, users []int64) {
-	if len(users) == 0 || !s.cures(Loss) {
-		return
-	}
-	s.ring.add(time.Now(), o, users)
-	if o.is("message") {
-		s.people.misses(users, rowsOf(o), nil)
-	}
 }
 
 // rowsOf are the rows of an answer, each as it stands there.
@@ -101,10 +104,7 @@ func (s *Server) ownCall(ctx context.Context, q *request, head http.Header) repl
 		if err != nil || a.status != http.StatusOK || o.text("result") != string(legacy.Success) || !s.cures(Loss) {
 			return a
 		}
-		missed := s.people.missed(q.user, q.method)
-		if q.method == "chat/getofflinemessages" {
-			missed = slices.Concat(missed, s.underWay(q))
-		}
+		missed := s.missed(ctx, q.user, map[string]string{"chat/getofflinemessages": "message", "chat/getofflinenotify": "notify"}[q.method])
 		if rows := added(rowsOf(o), missed); len(rows) > 0 {
 			return say(o.with("data", rows).bytes())
 		}
@@ -113,21 +113,15 @@ func (s *Server) ownCall(ctx context.Context, q *request, head http.Header) repl
 	return s.ask(ctx, q.site, q.plain, head)
 }
 
-// underWay are the messages told since a user's login began: they are not only sent again when he is reachable, but stand in
-// his list, should the bot be away then.
-func (s *Server) underWay(q *request) (rows []json.RawMessage) {
-	s.people.mu.Lock()
-	begun := s.people.of(q.user).begun
-	s.people.mu.Unlock()
-	if begun.IsZero() || q.site.bot.isIn() {
-		return nil
-	}
-	for _, frame := range s.ring.since(begun, q.user) {
-		if frame.is("message") {
+// missed are the rows of frames of a kind that may have reached no desktop of a user's: those that he saw here alone, or that
+// were under way when his connection died or his login began.
+func (s *Server) missed(ctx context.Context, user int64, kind string) (rows []json.RawMessage) {
+	for _, frame := range s.ring.since(ctx, s.people.missed(user), user) {
+		if frame.is(kind) {
 			rows = append(rows, rowsOf(frame)...)
 		}
 	}
-	return rows
+	return rows[max(0, len(rows)-maxMissed):]
 }
 
 // added is a list with those of more that are not in it, told by their gid; nil if there are none.
@@ -164,19 +158,15 @@ func (s *Server) logout(ctx context.Context, q *request, head http.Header) reply
 		return s.ask(ctx, q.site, q.plain, head)
 	}
 	stays := s.people.leaves(q.site, q.user)
-	if s.cures(Loss) { // not before: what is told from here on is kept for who has no desktop
-		var rows []json.RawMessage
-		for _, frame := range s.ring.since(time.Now().Add(-tail), q.user) {
-			if frame.is("message") {
-				rows = append(rows, rowsOf(frame)...)
-			}
-		}
-		s.people.lacks(q.user, rows)
-	}
+	s.saved(ctx)
 	if stays && s.cures(Presence) {
 		return say(nothing)
 	}
 	a := s.ask(ctx, q.site, q.plain, head)
+	if status, is := s.people.present(q.user); is && s.cures(Presence) { // he signed in again before the backend was done
+		s.exchange(ctx, legacy.Chat(legacy.UserID(q.user), "userchange", map[string]string{"status": status}))
+		return say(nothing)
+	}
 	if o, err := parseObject(a.plain); err == nil && a.status == http.StatusOK && o.text("result") == string(legacy.Success) {
 		users, named := o.users()
 		if !named && s.cures(Broadcasts) { // nobody is online to be told
@@ -197,6 +187,7 @@ func (s *Server) notify(ctx context.Context, q *request, head http.Header) reply
 		gone := slices.DeleteFunc(slices.Clone(offline), func(u int64) bool {
 			return s.botOf(u) != nil || s.cures(Presence) && s.people.elsewhere(q.site, u)
 		})
+		s.saved(ctx)
 		switch {
 		case len(gone) == 0:
 			text = q.with("params", params.with("offline", nil)).bytes()
@@ -206,31 +197,28 @@ func (s *Server) notify(ctx context.Context, q *request, head http.Header) reply
 	}
 	a := s.ask(ctx, q.site, text, head)
 	if o, err := parseObject(a.plain); err == nil && a.status == http.StatusOK {
-		s.spreadNotices(o, q.site)
+		s.spreadNotices(ctx, o, q.site)
 		s.overhear(ctx, 0, nil, o, nil)
 	}
 	return a
 }
 
 // spreadNotices tells the desktops of other xxds than one the notices that were asked for, as each xxd tells them to its own.
-func (s *Server) spreadNotices(o object, but *site) {
+func (s *Server) spreadNotices(ctx context.Context, o object, but *site) {
 	byUser, err := parseObject(o.get("data"))
 	if err != nil {
 		return // [] if there are none
 	}
 	for _, list := range byUser {
 		var user int64
-		var rows []json.RawMessage
-		if json.Unmarshal([]byte(list.name), &user) != nil || json.Unmarshal(list.value, &rows) != nil {
+		if json.Unmarshal([]byte(list.name), &user) != nil {
 			continue
 		}
-		s.people.misses([]int64{user}, nil, rows)
-		frame := object{{"module", json.RawMessage(`"chat"`)}, {"method", json.RawMessage(`"notify"`)}, {"data", list.value}}
-		for _, at := range s.sites {
-			if at != but {
-				at.bot.relay(frame, []int64{user})
-			}
+		from := here
+		if but != nil {
+			from = but.name
 		}
+		s.hand(ctx, from, framed("notify", list.value), []int64{user})
 	}
 }
 
@@ -239,26 +227,32 @@ func (s *Server) spreadNotices(o object, but *site) {
 func (s *Server) serverStart(ctx context.Context, q *request, head http.Header) reply {
 	a := s.ask(ctx, q.site, q.plain, head)
 	online := s.people.restarted(q.site)
+	s.saved(ctx)
 	if a.status != http.StatusOK || !s.cures(Presence) {
 		return a
 	}
 	for user, status := range online {
-		call := legacy.Chat(legacy.UserID(user), "userchange", map[string]string{"status": status})
-		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
-		r, text, err := s.backend.Exchange(ctx, call)
-		cancel()
-		if err != nil || r.Result != legacy.Success {
-			s.log.WarnContext(ctx, "could not set a user online again after the chat server's start", "session", user, "error", err)
-			continue
-		}
-		s.spread(text)
+		s.exchange(ctx, legacy.Chat(legacy.UserID(user), "userchange", map[string]string{"status": status}))
 	}
 	return a
 }
 
+// exchange makes a call of our own on behalf of a user, so that he is online as he is, and tells the desktops. It returns the answer, nil if there
+// is none.
+func (s *Server) exchange(ctx context.Context, c legacy.Call) object {
+	limit, cancel := context.WithTimeout(ctx, forwardTimeout)
+	r, text, err := s.backend.Exchange(limit, c)
+	cancel()
+	if err != nil || r.Result != legacy.Success {
+		s.log.WarnContext(ctx, "the backend could not be told who is online", "call", c.String(), "session", c.User.String(), "error", err)
+		return nil
+	}
+	return s.spread(ctx, text)
+}
+
 // settled sets those offline who left us before it was known whether they have a desktop.
 func (s *Server) settled(ctx context.Context) {
-	wait := time.NewTimer(time.Until(s.started.Add(s.settle)))
+	wait := time.NewTimer(s.people.unknownFor(s.settle))
 	defer wait.Stop()
 	select {
 	case <-wait.C:
@@ -266,14 +260,7 @@ func (s *Server) settled(ctx context.Context) {
 		return
 	}
 	for _, user := range s.people.doubtful() {
-		ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
-		r, text, err := s.backend.Exchange(ctx, legacy.Chat(legacy.UserID(user), "logout"))
-		cancel()
-		if err != nil || r.Result != legacy.Success {
-			s.log.WarnContext(ctx, "could not set a user offline; the chat server believes him online", "session", user, "error", err)
-			continue
-		}
-		if o := s.spread(text); o != nil {
+		if o := s.exchange(ctx, legacy.Chat(legacy.UserID(user), "logout")); o != nil {
 			s.overhear(ctx, legacy.UserID(user), nil, o, nil)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"strings"
 )
 
@@ -19,30 +18,70 @@ type member struct {
 
 var errNoObject = errors.New("no JSON object")
 
+// parseObject reads one object. Its values are parts of text, which must not be altered any more.
 func parseObject(text []byte) (object, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, errors.Join(errNoObject, err)
+	text = bytes.TrimSpace(text)
+	if len(text) == 0 || text[0] != '{' || !json.Valid(text) {
+		return nil, errNoObject
 	}
 	var o object
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, err
-		}
-		var v json.RawMessage
-		if err := d.Decode(&v); err != nil {
-			return nil, err
-		}
-		o = append(o, member{name.(string), v})
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errNoObject // more than one
+	for i := after(text, 1); text[i] != '}'; i = after(text, i) {
+		end := endOf(text, i)
+		name := unquoted(text[i:end])
+		i = after(text, end)
+		end = endOf(text, i)
+		o = append(o, member{name, json.RawMessage(text[i:end:end])})
+		i = end
 	}
 	return o, nil
+}
+
+// after is the place of what follows blanks and what stands between values, in a text that is JSON.
+func after(text []byte, i int) int {
+	for strings.IndexByte(" \t\r\n,:", text[i]) >= 0 {
+		i++
+	}
+	return i
+}
+
+// endOf is the place behind a value, in a text that is JSON and goes on behind it.
+func endOf(text []byte, i int) int {
+	depth := 0
+	for ; ; i++ {
+		switch text[i] {
+		case '"':
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+			if depth < 0 { // of the object that the value is in
+				return i
+			}
+		case ',', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+}
+
+// unquoted is the text of a JSON string, "" where it is none.
+func unquoted(raw []byte) (s string) {
+	if n := len(raw); n >= 2 && raw[0] == '"' && !bytes.ContainsFunc(raw, func(r rune) bool { return r == '\\' || r >= 0x80 }) {
+		return string(raw[1 : n-1])
+	}
+	_ = json.Unmarshal(raw, &s)
+	return s
 }
 
 // get returns a name's value, nil where there is none. Of a name that stands twice the last one counts, as in PHP and in Go.
@@ -56,10 +95,7 @@ func (o object) get(name string) json.RawMessage {
 }
 
 // text returns a name's text, "" where it is none.
-func (o object) text(name string) (s string) {
-	_ = json.Unmarshal(o.get(name), &s)
-	return s
-}
+func (o object) text(name string) string { return unquoted(o.get(name)) }
 
 // number returns a name's whole number, 0 where it is none.
 func (o object) number(name string) (n int64) {

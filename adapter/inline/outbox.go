@@ -122,6 +122,26 @@ func (o *outbox) empty(ctx context.Context) {
 	}
 }
 
+// oldest is since when a frame waits or is under way, the zero time if none does.
+func (o *outbox) oldest() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case len(o.sent) > 0:
+		return o.sent[0].at
+	case len(o.waiting) > 0:
+		return o.waiting[0].at
+	}
+	return time.Time{}
+}
+
+// clear forgets what waits and what is under way: another node has handed it out since.
+func (o *outbox) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting, o.sent = nil, nil
+}
+
 // again puts back what was under way when a connection ended: whether it was handed out is not known, and twice is harmless.
 func (o *outbox) again() {
 	o.mu.Lock()

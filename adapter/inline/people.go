@@ -1,29 +1,30 @@
 package inline
 
 import (
-	"encoding/json"
-	"slices"
 	"sync"
 	"time"
 )
 
 const (
-	// enteringFor is how long a login counts as under way at most. Longer, and one whose end is not heard of would keep its
-	// user from being logged out; the next tick heals that.
+	// enteringFor is for how long after a login the end of the connection before may be reported. Longer, and the end of a
+	// connection that replaced a kicked one, which reports nothing, would not count; the next tick heals that.
 	enteringFor = 3 * time.Second
 	// quietFor is after how long without a call a connection that was kicked is forgotten: kicked clients hang up and nobody
 	// tells us, and a port that is used again must not look like a second login.
 	quietFor = 5 * time.Minute
-	// maxMissed bounds what is kept for the desktop of a user who is here meanwhile. Beyond it the oldest go, and history is
-	// the repair.
+	// maxMissed bounds what is told again to a desktop that comes back. Beyond it the oldest are in the history alone.
 	maxMissed = 2000
+	// skew is how far the clocks of two nodes may differ: what was noted by another counts from so much earlier on.
+	skew = time.Second
 )
 
 // people is who is where: here, on a desktop, or both. It may be used from any goroutine.
 type people struct {
-	mu    sync.Mutex
-	users map[int64]*person
-	conns map[connection]*attached
+	mu      sync.Mutex
+	users   map[int64]*person
+	conns   map[connection]*attached
+	changed map[int64]struct{} // since they were taken; nil where nobody takes them
+	known   time.Time          // since when all of them are known
 }
 
 // A connection is a client's, at one xxd.
@@ -42,15 +43,30 @@ type person struct {
 	web    bool   // has a stream here
 	status string // as set last, while web
 	desk   connection
+	// replaces says that desk's login took the place of a connection whose end was not reported: who hears of it later must not take
+	// it for that of desk.
+	replaces bool
 	// begun is since when a login on desk is under way; the zero time once the user is reachable.
 	begun, entered time.Time // entered is when that login was answered
-	// What was told here alone while no desktop was there, for the next one.
-	messages, notices []json.RawMessage
-	doubtful          bool // he left us before it was known whether he has a desktop
+	// since is from when on what named him may have reached no desktop of his; the zero time while he has one, and where he
+	// has had none yet.
+	since    time.Time
+	doubtful bool // he left us before it was known whether he has a desktop
 }
 
-func newPeople() *people {
-	return &people{users: map[int64]*person{}, conns: map[connection]*attached{}}
+func newPeople(shared bool) *people {
+	p := &people{users: map[int64]*person{}, conns: map[connection]*attached{}, known: time.Now()}
+	if shared {
+		p.changed = map[int64]struct{}{}
+	}
+	return p
+}
+
+// unknownFor is how long it takes yet until it is known who is on a desktop.
+func (p *people) unknownFor(settle time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Until(p.known.Add(settle))
 }
 
 func (p *people) of(user int64) *person {
@@ -83,6 +99,11 @@ func (p *people) enters(at *site, client string, user int64, begun time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.of(user)
+	p.change(user)
+	if x.since.IsZero() && x.onDesk() {
+		x.since = begun
+	}
+	x.replaces = x.desk.at == at
 	x.desk, x.begun, x.entered = connection{at, client}, begun, time.Now()
 	p.conns[x.desk] = &attached{user, time.Now()}
 	for c, a := range p.conns { // those that were kicked and said nothing since
@@ -105,6 +126,7 @@ func (p *people) talks(at *site, client string, user int64) bool {
 	x := p.of(user)
 	if !x.onDesk() { // since before our start
 		x.desk = c
+		p.change(user)
 	}
 	return x.desk == c && !x.begun.IsZero()
 }
@@ -118,7 +140,8 @@ func (p *people) reachable(at *site, user int64) (since time.Time, ok bool) {
 	if x == nil || x.desk.at != at || x.begun.IsZero() {
 		return since, false
 	}
-	since, x.begun = x.begun, time.Time{}
+	p.change(user)
+	since, x.begun, x.since = x.begun, time.Time{}, time.Time{}
 	return since, true
 }
 
@@ -128,13 +151,15 @@ func (p *people) leaves(at *site, user int64) (stays bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.of(user)
-	if x.desk.at == at && !x.begun.IsZero() && time.Since(x.entered) < enteringFor {
-		x.begun = time.Now().Add(-tail) // it was the connection before, to which as much may have been lost
+	p.change(user)
+	unheard := !x.begun.IsZero() && x.since.IsZero() // he may have had one before our start
+	if x.desk.at == at && (x.replaces || unheard) && time.Since(x.entered) < enteringFor {
+		x.replaces = false
+		x.begun = time.Now().Add(-tail) // to the connection before as much may have been lost
 		return true
 	}
 	if x.desk.at == at || x.desk.at == nil {
-		delete(p.conns, x.desk)
-		x.desk, x.begun = connection{}, time.Time{}
+		p.loses(x)
 	}
 	return x.web || x.onDesk()
 }
@@ -149,10 +174,19 @@ func (p *people) elsewhere(at *site, user int64) bool {
 		return false
 	}
 	if x.desk.at == at && time.Since(x.entered) >= enteringFor {
-		delete(p.conns, x.desk)
-		x.desk, x.begun = connection{}, time.Time{}
+		p.change(user)
+		p.loses(x)
 	}
 	return x.web || x.onDesk()
+}
+
+// loses notes that a person's desktop is gone; what was told shortly before may not have reached it. p.mu is held.
+func (p *people) loses(x *person) {
+	if x.since.IsZero() && x.onDesk() {
+		x.since = time.Now().Add(-tail)
+	}
+	delete(p.conns, x.desk)
+	x.desk, x.begun = connection{}, time.Time{}
 }
 
 // restarted forgets the connections of an xxd, and returns who is online all the same and as what.
@@ -162,7 +196,8 @@ func (p *people) restarted(at *site) map[int64]string {
 	online := map[int64]string{}
 	for user, x := range p.users {
 		if x.desk.at == at {
-			x.desk, x.begun = connection{}, time.Time{}
+			p.change(user)
+			p.loses(x)
 		}
 		switch {
 		case x.web:
@@ -184,6 +219,7 @@ func (p *people) comesHere(user int64, status string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.of(user)
+	p.change(user)
 	x.web, x.status, x.doubtful = true, status, false
 }
 
@@ -193,6 +229,7 @@ func (p *people) leavesHere(user int64, known bool) (gone bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x := p.of(user)
+	p.change(user)
 	x.web = false
 	x.doubtful = !known && !x.onDesk()
 	return known && !x.onDesk()
@@ -211,44 +248,36 @@ func (p *people) doubtful() (list []int64) {
 	return list
 }
 
-// misses keeps messages or notices for the next desktop of those of users who have none.
-func (p *people) misses(users []int64, messages, notices []json.RawMessage) {
+// present says that a user is online somewhere, and as what.
+func (p *people) present(user int64) (status string, is bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, user := range users {
-		if x := p.of(user); !x.onDesk() {
-			x.messages = last(append(x.messages, messages...), maxMissed)
-			x.notices = last(append(x.notices, notices...), maxMissed)
+	switch x := p.users[user]; {
+	case x == nil:
+		return "", false
+	case x.web:
+		return x.status, true
+	default:
+		return "online", x.onDesk()
+	}
+}
+
+// full says that one more user on a desktop is more than there may be.
+func (p *people) full(user int64, most int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for other, x := range p.users {
+		if x.onDesk() && other != user {
+			n++
 		}
 	}
+	return most > 0 && n >= most
 }
 
-// lacks keeps messages for a user's next desktop.
-func (p *people) lacks(user int64, messages []json.RawMessage) {
+// missed is since when what named a user may have reached no desktop of his.
+func (p *people) missed(user int64) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if x := p.of(user); !x.onDesk() { // else his new connection is told
-		x.messages = last(append(x.messages, messages...), maxMissed)
-	}
-}
-
-// missed takes what was kept for a user's desktop.
-func (p *people) missed(user int64, method string) (rows []json.RawMessage) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	x := p.of(user)
-	if method == "chat/getofflinemessages" {
-		rows, x.messages = x.messages, nil
-	} else {
-		rows, x.notices = x.notices, nil
-	}
-	return rows
-}
-
-// last is the end of a list, n at most.
-func last(list []json.RawMessage, n int) []json.RawMessage {
-	if len(list) > n {
-		list = slices.Clone(list[len(list)-n:])
-	}
-	return list
+	return p.of(user).since
 }

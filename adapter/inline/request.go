@@ -1,6 +1,7 @@
 package inline
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -95,26 +96,35 @@ var reserved = map[string]bool{
 
 // params are a call's params, none where they are no list.
 func (q *request) params() (list []any) {
+	if raw := q.get("params"); len(raw) == 0 || raw[0] != '[' {
+		return nil
+	}
 	_ = json.Unmarshal(q.get("params"), &list)
 	return list
 }
 
-// attributed is the call's text with every message its caller's own, and in the form that keeps the sender where array says
-// so; as it came where nothing is to be altered.
-func (q *request) attributed(array bool) []byte {
-	var form struct {
-		Messages []object `json:"messages"`
-	}
-	list, isList := form.Messages, false
-	var positional [][]object
-	if json.Unmarshal(q.get("params"), &positional) == nil && len(positional) == 1 {
-		list, isList = positional[0], true
-	} else if json.Unmarshal(q.get("params"), &form) == nil {
-		list = form.Messages
+// attributed is the call's text with every message its caller's own where own says so, and in the form that keeps the sender
+// where array does; as it came where nothing is to be altered.
+func (q *request) attributed(own, array bool) []byte {
+	params := q.get("params")
+	isList := len(params) > 0 && params[0] == '['
+	var list []object
+	if isList {
+		var positional [][]object
+		if json.Unmarshal(params, &positional) == nil && len(positional) == 1 {
+			list = positional[0]
+		}
+	} else {
+		var form struct {
+			Messages []object `json:"messages"`
+		}
+		if json.Unmarshal(params, &form) == nil {
+			list = form.Messages
+		}
 	}
 	altered := array && !isList && len(list) > 0
 	for i, m := range list {
-		if m.get("user") != nil && m.number("user") != q.user {
+		if own && m.get("user") != nil && m.number("user") != q.user {
 			list[i], altered = m.with("user", q.user), true
 		}
 	}
@@ -132,6 +142,6 @@ func (o object) MarshalJSON() ([]byte, error) { return o.bytes(), nil }
 
 // UnmarshalJSON reads one object.
 func (o *object) UnmarshalJSON(b []byte) (err error) {
-	*o, err = parseObject(b)
+	*o, err = parseObject(bytes.Clone(b)) // b is the decoder's
 	return err
 }

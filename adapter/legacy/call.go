@@ -70,7 +70,8 @@ func (e *TooLargeError) Error() string {
 	return "larger than what the chat server takes in one piece, " + e.Limit
 }
 
-// UnsupportedError says that a server of this version cannot do something; nothing was sent.
+// UnsupportedError says that a server of this version cannot do something. Nothing was done, but for those of several users
+// for whom it can.
 type UnsupportedError struct {
 	Version string
 	What    string // as in "knows no categories"
@@ -98,10 +99,13 @@ type Push struct {
 
 func (p Push) String() string { return p.Module + "/" + p.Method }
 
-// Pager is what history answers beside its rows. Total counts the rows that match, when asked with a recTotal of 0.
+// Pager is what history answers beside its rows: the question again (recorded: 07_history), and how many rows match in all,
+// when asked with a recTotal of 0.
 type Pager struct {
-	PageID Int `json:"pageID"`
-	Total  Int `json:"recTotal"`
+	GID    Text `json:"gid"`
+	Size   Int  `json:"recPerPage"`
+	PageID Int  `json:"pageID"`
+	Total  Int  `json:"recTotal"`
 }
 
 // Reason is the server's own words for a refusal. chat/message puts them into data: a list of {gid, messages}, or a
@@ -134,10 +138,45 @@ func decode(module, method string, data json.RawMessage, v any) error {
 	if len(d) == 0 || bytes.Equal(d, []byte("null")) || bytes.Equal(d, []byte("[]")) {
 		return nil
 	}
-	if err := json.Unmarshal(d, v); err != nil {
+	if swollen(d) {
+		return fmt.Errorf("decode %s/%s: more objects than a real answer of %d bytes has", module, method, len(d))
+	}
+	read := func(b []byte) error { return json.Unmarshal(b, v) }
+	if list, ok := v.(json.Unmarshaler); ok {
+		read = list.UnmarshalJSON // at once: Unmarshal would go over all of it twice before
+	}
+	if err := read(d); err != nil {
 		return fmt.Errorf("decode %s/%s: %w", module, method, err)
 	}
 	return nil
+}
+
+const (
+	// leanest is how many bytes of JSON an object has at least, on average: a department, the smallest one that comes in lists, has
+	// forty. Without it a list of objects without fields takes a hundred times as much memory as it has bytes.
+	leanest = 20
+	// few is how many objects may be as lean as they like.
+	few = 10_000
+)
+
+// swollen says that data would take far more memory than it has bytes.
+func swollen(data []byte) bool {
+	may := max(len(data)/leanest, few)
+	if bytes.Count(data, []byte("{")) <= may {
+		return false // the usual case, and quick
+	}
+	objects, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '"':
+			text = !text
+		case c == '\\' && text:
+			i++ // what follows means nothing of its own
+		case c == '{' && !text:
+			objects++
+		}
+	}
+	return objects > may
 }
 
 // ServerInfo is what an xxd tells of itself to who signs in (seed 004). APIScheme, ClientUpdate and Push are in its own form.

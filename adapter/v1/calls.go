@@ -152,10 +152,6 @@ func members(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 	return r, err
 }
 
-// refuseBack is what is said to who cannot come back: some 1.0 servers let nobody back into a chat who has left it, and say
-// success all the same.
-const refuseBack = "who has left a conversation of a 1.0 server cannot become a member again"
-
 // joinChat finds the chat inside the answer.
 func joinChat(c *Conn, ctx context.Context, p params) (legacy.Response, error) {
 	r, err := c.ask(ctx, "joinchat", p.text(0), p.at(1))
@@ -185,14 +181,16 @@ func addMember(c *Conn, ctx context.Context, p params) (legacy.Response, error) 
 	return mustHave(r, p.users(1))
 }
 
-// mustHave makes a refusal of a success after which none of the users is in the chat.
+// mustHave looks whether a success has made members of all the users: some 1.0 servers let nobody back into a chat who has
+// left it, and say success all the same. Nothing of the protocol tells them from the others. Where it has not, it is a
+// legacy.UnsupportedError, although the others are members now.
 func mustHave(r legacy.Response, users legacy.Users) (legacy.Response, error) {
 	var chat legacy.ChatRow
 	if err := r.Decode(&chat); err != nil {
 		return r, err
 	}
-	if len(users) > 0 && !slices.ContainsFunc(users, func(u legacy.UserID) bool { return slices.Contains(chat.Members, u) }) {
-		return legacy.Response{Result: legacy.Fail, Message: refuseBack}, nil
+	if slices.ContainsFunc(users, func(u legacy.UserID) bool { return !chat.Has(u) }) {
+		return legacy.Response{}, unsupported(noComingBack)
 	}
 	return r, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/wire"
 )
 
 const (
@@ -24,12 +25,6 @@ const (
 	// farewell is how long the server may take over a logout before we hang up on it: others hear of one who logs out, but not
 	// of one who is gone.
 	farewell = time.Second
-	// maxLine bounds what the server may say at once. Without it a server gone mad could fill our memory; the largest real
-	// lines, pages of 500 messages of 65,535 characters, stay below.
-	maxLine = 256 << 20
-	// maxPushes bounds what waits for Next. A reader that falls further behind loses the connection: a gap must be visible,
-	// and history repairs it.
-	maxPushes = 4096
 )
 
 // Conn is one user's connection, signed in. Its reader goroutine alone reads and closes it; everything else may be used from
@@ -45,16 +40,15 @@ type Conn struct {
 
 	challenged atomic.Int32 // sign-ins of ours that may end this connection, or did
 
-	turn  chan struct{} // holds one token while no call is under way
-	news  chan struct{} // holds one token when there may be pushes to read
-	done  chan struct{} // closed when the reader has ended
-	beats sync.WaitGroup
-	leave sync.Once
+	turn   wire.Turn // had while a call is under way
+	pushes *wire.Pushes
+	done   chan struct{} // closed when the reader has ended
+	beats  sync.WaitGroup
+	leave  sync.Once
 
 	mu      sync.Mutex
-	pushes  []legacy.Push // that wait for Next, oldest first
-	pending *pending      // the call under way, if there is one
-	cause   error         // why it ended; set once
+	pending *pending // the call under way, if there is one
+	cause   error    // why it ended; set once
 }
 
 // open connects.
@@ -65,9 +59,8 @@ func (s *Server) open(ctx context.Context) (*Conn, error) {
 	}
 	c := &Conn{
 		server: s, tcp: tcp, lines: bufio.NewReader(tcp),
-		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
+		turn: wire.NewTurn(), pushes: wire.NewPushes(&s.room), done: make(chan struct{}),
 	}
-	c.turn <- struct{}{}
 	return c, nil
 }
 
@@ -86,6 +79,7 @@ func (s *Server) connect(ctx context.Context, account, passwordMD5 string) (*Con
 		err = ctx.Err()
 	}
 	if err != nil {
+		c.pushes.Drop()
 		return nil, legacy.Welcome{}, errors.Join(err, c.tcp.Close())
 	}
 	return c, welcome, nil
@@ -110,14 +104,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 	}
 	c.user, c.sid, w.Server.Version = legacy.UserID(w.User.ID), a.SID, version
 	for listed := false; !listed; {
-		line, err := c.read()
-		if err != nil {
-			return w, err
-		}
-		if line[0] != '[' {
-			return w, c.surprise(line)
-		}
-		items, err := parsePushes(line)
+		items, err := c.firstNews()
 		if err != nil {
 			return w, err
 		}
@@ -135,7 +122,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 				}
 				w.Messages = append(w.Messages, rows...)
 			default:
-				c.pushes = append(c.pushes, news([]legacy.Push{p})...)
+				err = c.pushes.Put(news([]legacy.Push{p})...)
 			}
 			if err != nil {
 				return w, err
@@ -151,28 +138,51 @@ func (c *Conn) firstAnswer(method string) (a answer, err error) {
 	if err != nil {
 		return a, err
 	}
+	defer c.server.room.Give(len(line))
 	if err := json.Unmarshal(line, &a); err != nil || !strings.EqualFold(a.Method, method) {
 		return a, c.surprise(line)
 	}
 	return a, nil
 }
 
-// read reads one line.
-func (c *Conn) read() ([]byte, error) {
-	var line []byte
+// firstNews reads an array of pushes before there is a reader.
+func (c *Conn) firstNews() ([]legacy.Push, error) {
+	line, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	defer c.server.room.Give(len(line))
+	if line[0] != '[' {
+		return nil, c.surprise(line)
+	}
+	return parsePushes(line)
+}
+
+// read reads one line. Its length is to be given back to the server's room once nothing of it is needed any more.
+func (c *Conn) read() (line []byte, err error) {
+	defer func() {
+		if err != nil {
+			c.server.room.Give(len(line))
+			line = nil
+		}
+	}()
 	for {
 		part, err := c.lines.ReadSlice('\n')
+		if more := c.server.room.More(len(line), len(part)); more != nil {
+			return line, more
+		}
 		line = append(line, part...)
 		switch {
-		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
-			if err == io.EOF && len(line) > 0 {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
-		case len(line) > maxLine:
-			return nil, fmt.Errorf("a line of more than %d bytes", maxLine)
-		case err == nil:
-			if line = bytes.TrimSpace(line); len(line) > 0 {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == io.EOF && len(line) > 0:
+			return line, io.ErrUnexpectedEOF
+		case err != nil:
+			return line, err
+		default:
+			all := len(line)
+			line = bytes.TrimSpace(line)
+			c.server.room.Give(all - len(line))
+			if len(line) > 0 {
 				return line, nil
 			}
 		}
@@ -205,6 +215,7 @@ func (c *Conn) run() {
 		var line []byte
 		if line, err = c.read(); err == nil {
 			err = c.take(line)
+			c.server.room.Give(len(line))
 		}
 	}
 	c.end(err)
@@ -216,6 +227,7 @@ func (c *Conn) run() {
 		p.finish(result{err: c.cause})
 	}
 	c.mu.Unlock()
+	c.pushes.End(c.cause)
 	close(c.done)
 }
 
@@ -235,7 +247,7 @@ func (c *Conn) take(line []byte) error {
 		if err != nil {
 			return err
 		}
-		return c.put(news(items)...)
+		return c.pushes.Put(news(items)...)
 	}
 	var a answer
 	if err := json.Unmarshal(line, &a); err != nil {
@@ -248,7 +260,7 @@ func (c *Conn) take(line []byte) error {
 		return c.surprise(line)
 	}
 	if p.own { // the server pushes a message to everybody but the one who sent it
-		if err := c.put(ownNews(a)...); err != nil {
+		if err := c.pushes.Put(ownNews(a)...); err != nil {
 			return err
 		}
 	}
@@ -256,7 +268,7 @@ func (c *Conn) take(line []byte) error {
 	c.pending = nil
 	c.mu.Unlock()
 	p.finish(result{answer: a})
-	c.turn <- struct{}{}
+	c.turn.Give()
 	return nil
 }
 
@@ -280,61 +292,9 @@ func (c *Conn) surprise(line []byte) error {
 	return fmt.Errorf("the 1.0 server says something that is no answer: %.100q", line)
 }
 
-// put keeps news for Next.
-func (c *Conn) put(list ...legacy.Push) error {
-	if len(list) == 0 {
-		return nil
-	}
-	c.mu.Lock()
-	full := len(c.pushes)+len(list) > maxPushes
-	if !full {
-		c.pushes = append(c.pushes, list...)
-	}
-	c.mu.Unlock()
-	if full {
-		return fmt.Errorf("more than %d pushes wait unread", maxPushes)
-	}
-	select {
-	case c.news <- struct{}{}:
-	default: // it lies there already
-	}
-	return nil
-}
-
 // Next returns the next push, waiting for one if need be. One goroutine at a time. Once the connection is gone and all
 // pushes are read it returns the reason, every time.
-func (c *Conn) Next(ctx context.Context) (legacy.Push, error) {
-	for {
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		select {
-		case <-c.news:
-			continue
-		case <-ctx.Done():
-			return legacy.Push{}, ctx.Err()
-		case <-c.done:
-		}
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		return legacy.Push{}, c.cause
-	}
-}
-
-// get takes the oldest push, if there is one.
-func (c *Conn) get() (p legacy.Push, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.pushes) == 0 {
-		return p, false
-	}
-	p, c.pushes = c.pushes[0], c.pushes[1:]
-	if len(c.pushes) == 0 {
-		c.pushes = nil // an idle connection holds nothing
-	}
-	return p, true
-}
+func (c *Conn) Next(ctx context.Context) (legacy.Push, error) { return c.pushes.Next(ctx) }
 
 // beat keeps the session alive, and notices a server that is gone without a word.
 func (c *Conn) beat() {
@@ -352,12 +312,14 @@ func (c *Conn) beat() {
 	}
 }
 
-// Close logs the user out and hangs up, and waits until nothing of the connection is left. It may be called again.
+// Close logs the user out and hangs up, and waits until nothing of the connection is left. What nobody has read by then is gone. It may
+// be called again.
 func (c *Conn) Close() error {
 	c.end(legacy.ErrClosed)
 	c.leave.Do(c.logout)
 	<-c.done
 	c.beats.Wait()
+	c.pushes.Drop()
 	return nil
 }
 

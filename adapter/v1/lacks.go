@@ -10,6 +10,8 @@ const (
 	noExtensions = "extensions"
 	noTodos      = "todos"
 	noNotices    = "notices"
+	noComingBack = "way back into a conversation for whoever has left it"
+	noSystemEdit = "editing of the system conversation"
 	noFiles      = "files over its chat connection; set legacy.v1.files_url to the site that keeps them"
 )
 
@@ -22,7 +24,9 @@ func (s *Server) Lacks() map[model.Capability]error {
 		model.CapabilityDismiss:        unsupported(noDismissing),
 		model.CapabilityMute:           unsupported(noMuting),
 		model.CapabilityCategory:       unsupported(noCategories),
+		model.CapabilityEditSystem:     unsupported(noSystemEdit),
 		model.CapabilityProfile:        unsupported("profile but a user's name"),
+		model.CapabilityNotices:        unsupported(noNotices),
 		model.CapabilityExtensions:     unsupported(noExtensions),
 		model.CapabilityTodos:          unsupported(noTodos),
 		model.CapabilityApplicationAPI: unsupported(noNotices),

@@ -46,8 +46,9 @@ type Config struct {
 type Server struct {
 	addr               string
 	beat, stuck, stall time.Duration
-	site               *site    // nil where none is known
-	secret             [32]byte // of proofs
+	site               *site       // nil where none is known
+	secret             [32]byte    // of proofs
+	room               legacy.Room // of all connections
 
 	mu   sync.Mutex
 	live map[string]*Conn // the connection of each account, by its name in lower case
@@ -116,6 +117,7 @@ func (s *Server) Verify(ctx context.Context, account, passwordMD5 string) error 
 	if err != nil {
 		return fmt.Errorf("sign in to the 1.0 server: %w", err)
 	}
+	probe.pushes.Drop()
 	return probe.tcp.Close()
 }
 

@@ -8,17 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
-
-// maxAnswer bounds one answer. Without it a backend that went mad could fill our memory; the largest real ones, a page of
-// 500 messages of 65,535 bytes, stay below.
-const maxAnswer = 64 << 20
 
 // Config names a backend.
 type Config struct {
@@ -31,6 +26,7 @@ type Client struct {
 	url  string
 	key  legacy.Key
 	http *http.Client
+	room legacy.Room
 }
 
 // New makes a Client; it does not connect yet.
@@ -87,10 +83,11 @@ func (c *Client) Exchange(ctx context.Context, call legacy.Call) (legacy.Respons
 		return legacy.Response{}, nil, fmt.Errorf("%s: %w", call, err)
 	}
 	defer res.Body.Close()
-	sealed, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	sealed, err := c.room.ReadAll(res.Body)
 	if err != nil {
 		return legacy.Response{}, nil, fmt.Errorf("%s: read answer: %w", call, err)
 	}
+	defer c.room.Give(len(sealed))
 	return c.open(call, res.StatusCode, sealed)
 }
 
@@ -99,8 +96,6 @@ func (c *Client) open(call legacy.Call, status int, sealed []byte) (legacy.Respo
 	switch {
 	case status != http.StatusOK:
 		return legacy.Response{}, nil, fmt.Errorf("%s: backend answered status %d", call, status)
-	case len(sealed) > maxAnswer:
-		return legacy.Response{}, nil, fmt.Errorf("%s: answer over %d bytes", call, maxAnswer)
 	case len(sealed) == 0 && call.Method == "serverStart": // answered by the status alone (LEGACY)
 		return legacy.Response{Module: call.Module, Method: call.Method, Result: legacy.Success}, nil, nil
 	case len(sealed) == 0:

@@ -7,33 +7,44 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 )
 
-// A pending call waits between its own frame and the answer to a ping behind it, its fence. What xxd sends in between is
-// all that the call was going to cause: its answer, if the caller is among those who are told; a failure, which is told to
-// everybody, so that none having come means success; and other users' answers and failures of the same method.
+// A pending call waits between its own frame and the answer to a question behind it, its fence. What xxd sends in between
+// is all that the call was going to cause: its answer, if the caller is among those who are told; a failure, which is told
+// to everybody, so that none having come means success; and other users' answers and failures of the same method.
 //
 // An answer that can be nobody else's settles a call without its fence, which is then not sent at all: it costs xxd a call
 // of its own.
+//
+// Whatever a connection before this one still had under way is answered to this one (LEGACY, presence), for as long as xxd
+// reads what that one had sent. So a fence is known by a name of its own, an answer by what it says of its question, and
+// one that says nothing is not believed without a fence while the connection is young.
 type pending struct {
 	call    legacy.Call
 	method  string // as its answer names it
-	certain bool   // its answer is nobody else's: the caller alone is told, or it carries the call's own gid
+	certain bool   // its answer is nobody else's: it carries the call's own gid, or the caller alone is told
 	answers []legacy.Push
 	fails   []legacy.Push
 	failed  bool          // xxd got no answer for it from its backend
 	settled chan struct{} // closed once it is no longer pending
 	fence   *time.Timer   // sends the fence of a call whose certain answer does not come
+	name    string        // of its fence, once that is sent
+	empty   bool          // an answer to a message came that holds none
 	limit   *time.Timer   // once abandoned
 	done    chan result
 }
 
 // fenceAfter is how long a certain answer may take before the fence is sent; a failure sends it at once.
 const fenceAfter = 50 * time.Millisecond
+
+// young is how long answers to a connection before this one may come. Only a backend that takes longer for what was under
+// way could have a list, or a setting, of that long ago taken for one of now.
+const young = time.Minute
 
 type result struct {
 	r   legacy.Response
@@ -63,8 +74,10 @@ func (c *Conn) Call(ctx context.Context, call legacy.Call) (legacy.Response, err
 		return legacy.Response{}, fmt.Errorf("%s: %d bytes: %w", call, len(frame), errTooLarge)
 	}
 	p := &pending{call: call, method: answerName(call.Method), settled: make(chan struct{}), done: make(chan result, 1)}
-	_, message := p.draft()
-	p.certain = message || slices.Contains(callerOnly, p.method)
+	p.certain = slices.Contains(telling, p.method) || slices.Contains(callerOnly, p.method) && time.Since(c.begun) > young
+	if _, one := p.draft(); p.method == "message" && !one {
+		p.certain = false // the offline messages, or several
+	}
 	if err := c.send(ctx, p, frame); err != nil {
 		return legacy.Response{}, fmt.Errorf("%s: %w", call, err)
 	}
@@ -120,17 +133,10 @@ func (c *Conn) awaitAbandoned(ctx context.Context) error {
 
 // send writes a call, with its fence unless that can wait, and queues it where the reader looks for whom an answer is.
 func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
-	if err := ctx.Err(); err != nil {
-		return errors.Join(legacy.ErrNotSent, err)
+	if err := c.turn.Take(ctx, c.done, func() error { return c.cause }); err != nil {
+		return err
 	}
-	select {
-	case <-c.turn:
-	case <-ctx.Done():
-		return errors.Join(legacy.ErrNotSent, ctx.Err())
-	case <-c.done:
-		return errors.Join(legacy.ErrNotSent, c.cause)
-	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	if err := c.awaitAbandoned(ctx); err != nil {
 		return errors.Join(legacy.ErrNotSent, err)
 	}
@@ -141,39 +147,43 @@ func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
 	}
 	c.pending = append(c.pending, p)
 	frames := []any{frame}
-	switch {
-	case p.certain:
+	if p.certain {
 		p.fence = time.AfterFunc(fenceAfter, func() { c.sendFence(p) })
-	case p.method == "ping": // its own fence
-		c.fences = append(c.fences, p)
-	default:
-		c.fences = append(c.fences, p)
-		frames = append(frames, c.ping())
+	} else {
+		frames = append(frames, c.fence(p))
 	}
 	c.mu.Unlock()
 	return c.writeOrEnd(frames...)
 }
 
-func (c *Conn) ping() request {
-	return request{Module: "chat", Method: "ping", User: c.user, Version: clientVersion, Lang: lang}
+// fence makes the question behind a call: for the history of a chat that there is not, whose name the answer repeats
+// (recorded: 07_history). c.mu is held.
+func (c *Conn) fence(p *pending) request {
+	c.named++
+	p.name = c.nonce + strconv.FormatUint(c.named, 36)
+	c.fences = append(c.fences, p)
+	return request{Module: "chat", Method: "history", Params: []any{p.name, 1, 1, 0, false, 0}, User: c.user, Version: clientVersion, Lang: lang}
 }
 
-// sendFence sends the fence of a call that is still pending.
+// fenceName begins the name of every fence, of whatever connection.
+const fenceName = "xuangate-fence-"
+
+// sendFence sends the fence of a call that is still pending, once.
 func (c *Conn) sendFence(p *pending) {
 	select {
 	case <-c.turn:
 	case <-c.done:
 		return
 	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	c.mu.Lock()
-	if !slices.Contains(c.pending, p) {
+	if p.name != "" || !slices.Contains(c.pending, p) {
 		c.mu.Unlock()
 		return
 	}
-	c.fences = append(c.fences, p)
+	fence := c.fence(p)
 	c.mu.Unlock()
-	_ = c.writeOrEnd(c.ping())
+	_ = c.writeOrEnd(fence)
 }
 
 // writeOrEnd writes frames; when that fails the reader ends, and with it every call.
@@ -192,12 +202,16 @@ func (c *Conn) answer(f legacy.Push) (news bool) {
 	case method == "error":
 		c.unanswered()
 		return false
-	case method == "ping":
-		c.fenced()
+	case method == "history" && strings.HasPrefix(string(f.Pager.GID), fenceName):
+		c.fenced(string(f.Pager.GID))
 		return false
 	case f.Result == legacy.Fail:
 		c.mayHaveFailed(method, f)
 		return false // a failure is nobody's news
+	}
+	if method == "message" && !bytes.ContainsRune(f.Data, '{') {
+		c.hollow()
+		return false
 	}
 	p := c.first(func(p *pending) bool { return method == p.method && p.mine(f) })
 	if p == nil {
@@ -223,6 +237,18 @@ func (c *Conn) mayHaveFailed(method string, f legacy.Push) {
 	}
 }
 
+// hollow notes an answer without any message with every message that waits: one of them was lost, but it does not say which.
+func (c *Conn) hollow() {
+	for _, p := range c.pending {
+		if _, ok := p.draft(); ok {
+			p.empty = true
+			if p.fence != nil {
+				p.fence.Reset(0)
+			}
+		}
+	}
+}
+
 func (c *Conn) first(match func(*pending) bool) *pending {
 	if i := slices.IndexFunc(c.pending, match); i >= 0 {
 		return c.pending[i]
@@ -230,13 +256,15 @@ func (c *Conn) first(match func(*pending) bool) *pending {
 	return nil
 }
 
-// fenced takes the answer to the oldest fence: all that its call, and those before it, were going to cause has come.
-func (c *Conn) fenced() {
-	if len(c.fences) == 0 {
+// fenced takes the answer to a fence, if it is one of ours: all that its call, and those before it, were going to cause has
+// come.
+func (c *Conn) fenced(name string) {
+	i := slices.IndexFunc(c.fences, func(p *pending) bool { return p.name == name })
+	if i < 0 {
 		return
 	}
-	p := c.fences[0]
-	c.fences = c.fences[1:]
+	p := c.fences[i]
+	c.fences = c.fences[i+1:]
 	if slices.Contains(c.pending, p) { // else it was answered before its fence
 		c.settleUpTo(p)
 	}
@@ -252,15 +280,14 @@ func (c *Conn) unanswered() {
 	for _, p := range c.pending {
 		idle := !p.failed && len(p.answers)+len(p.fails) == 0
 		switch {
-		case idle && p.method != "ping":
+		case idle:
 			p.failed = true
 			if p.certain && !slices.Contains(c.fences, p) {
 				c.settleUpTo(p)
 			}
 			return
 		case len(c.fences) > 0 && c.fences[0] == p:
-			p.failed = p.failed || idle
-			c.fenced()
+			c.fenced(p.name)
 			return
 		}
 	}
@@ -275,11 +302,15 @@ func (c *Conn) settleUpTo(p *pending) {
 	c.pending = slices.Delete(c.pending, 0, n)
 }
 
-// callerOnly are the methods whose answer goes to the caller alone.
-var callerOnly = []string{
-	"getlist", "getpubliclist", "members", "star", "hide", "mute", "category", "history", "settings", "extensions",
-	"gettodoes", "upserttodo", "visit",
-}
+var (
+	// callerOnly are the methods whose answer goes to the caller alone.
+	callerOnly = []string{
+		"getlist", "getpubliclist", "members", "star", "hide", "mute", "category", "history", "settings", "extensions",
+		"gettodoes", "upserttodo", "visit", "ping",
+	}
+	// telling are those whose answer to the caller says which question it answers (recorded: 03_lists, 05_message, 07_history).
+	telling = []string{"message", "members", "star", "hide", "mute", "category", "history"}
+)
 
 // answerName is how an answer names a call's method.
 func answerName(method string) string {
@@ -304,11 +335,29 @@ func (p *pending) mine(f legacy.Push) bool {
 	case "create", "joinchat", "addmember", "changename", "changepublic", "setcommitters", "setadmin", "dismiss":
 		var row legacy.ChatRow
 		return f.Decode(&row) == nil && string(row.GID) == p.gid()
+	case "history":
+		params, _ := p.call.Params.([]any)
+		return len(params) > 2 && string(f.Pager.GID) == p.gid() && fmt.Sprint(f.Pager.Size, f.Pager.PageID) == fmt.Sprint(params[1], params[2])
+	case "members", "star", "hide", "mute", "category":
+		return p.about(f)
 	case "userchange":
 		var row legacy.UserRow
 		return f.Decode(&row) == nil && legacy.UserID(row.ID) == p.call.User
 	}
 	return true
+}
+
+// about says whether an answer to the caller names the chat of the call, or its chats. One without data is of a chat that
+// there is not (recorded: 03_lists), and says no more.
+func (p *pending) about(f legacy.Push) bool {
+	var about struct {
+		GID  legacy.Text   `json:"gid"`
+		GIDs []legacy.Text `json:"gids"`
+	}
+	if f.Decode(&about) != nil {
+		return false
+	}
+	return about.GID == "" && len(about.GIDs) == 0 || string(about.GID) == p.gid() || fmt.Sprint(about.GIDs) == p.gid()
 }
 
 // mayFail says whether a failure may be the call's own: a message's names its chat, or none where nothing was in the call
@@ -357,6 +406,8 @@ func (p *pending) settle() {
 	case p.failed:
 		p.fail(errors.New("xxd's backend did not answer"))
 		return
+	case len(p.answers) > 1 && slices.Contains(callerOnly, p.method):
+		r.Unsure = true // one is an earlier connection's
 	case len(p.answers) > 0 && (len(p.fails) == 0 || isMessage): // a message's gid is nobody else's
 		f := p.answers[len(p.answers)-1]
 		r.Data, r.Message = f.Data, f.Message
@@ -364,8 +415,11 @@ func (p *pending) settle() {
 	case len(p.fails) > 0:
 		f := p.fails[0]
 		r.Result, r.Data, r.Message, r.Unsure = f.Result, f.Data, f.Message, true
-	case p.method != "ping":
+	default:
 		r.Unsure = true // nothing failed, but nobody told us
+		if p.empty {
+			r.Data = json.RawMessage("[]")
+		}
 	}
 	p.finish(result{r: r})
 }

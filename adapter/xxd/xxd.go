@@ -22,6 +22,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
 )
 
 // Config names an xxd and how far it is trusted.
@@ -40,7 +42,7 @@ type Config struct {
 	Stall time.Duration
 }
 
-// Server is one xxd. It holds no connection and may be used from any goroutine.
+// Server is one xxd. It may be used from any goroutine.
 type Server struct {
 	base    *url.URL
 	name    string
@@ -49,6 +51,7 @@ type Server struct {
 	stall   time.Duration
 	tls     *tls.Config
 	http    *http.Client
+	room    legacy.Room // of all connections
 }
 
 // New checks a Config. It does not connect.

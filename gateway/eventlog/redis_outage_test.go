@@ -229,6 +229,39 @@ func TestRedisFailover(t *testing.T) {
 	onB.until("after")
 }
 
+// TestRedisSentinel has a master die with what its replica was not told, which sentinels then promote.
+func TestRedisSentinel(t *testing.T) {
+	w := redisd.StartWatched(t)
+	prefix := newPrefix()
+	a, b := node(t, w.Dial, prefix, nil), node(t, w.Dial, prefix, nil)
+	onA, onB := readerOf(t, a, 1), readerOf(t, b, 1)
+	say(t, a, "before", 1)
+	onA.until("before")
+	onB.until("before")
+	w.Replicated()
+
+	w.Replica.Pause()
+	require.NoError(t, w.Master.Client().ClientKillByFilter(t.Context(), "TYPE", "replica").Err()) // or it waits in the replica's socket
+	say(t, a, "not replicated", 1)
+	onB.until("not replicated")
+	w.Master.Kill()
+	w.Replica.Resume()
+	for i := range 5 { // to the user of both, whichever way the log goes on meanwhile
+		say(t, a, fmt.Sprint("meanwhile ", i), 1)
+	}
+	onA.until("meanwhile 4")
+	w.Promoted()
+	onA.until("reset")
+	onB.until("reset")
+	away(t, a, false)
+	away(t, b, false)
+	say(t, b, "after", 1)
+	onA.until("after")
+	onB.until("after")
+	kept := w.Replica.Client().HKeys(t.Context(), logKeys(prefix)[keyOnce]).Val()
+	require.Subset(t, kept, []string{"meanwhile 0", "meanwhile 1", "meanwhile 2", "meanwhile 3", "meanwhile 4", "after"}, "what was appended here meanwhile is appended there")
+}
+
 // snapshot is what a replica has that is not told what comes afterwards; restore makes it the master.
 func snapshot(t *testing.T, s *redisd.Server, prefix string) map[string]string {
 	keys := map[string]string{}

@@ -790,7 +790,7 @@ type ClientInterface interface {
 
 	// InviteMembersWithBody Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -799,7 +799,7 @@ type ClientInterface interface {
 
 	// InviteMembers Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1113,8 +1113,9 @@ type ClientInterface interface {
 
 	// SetStatusWithBody Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1124,8 +1125,9 @@ type ClientInterface interface {
 
 	// SetStatus Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -2635,7 +2637,7 @@ func (c *Client) InnerSetArchiveConversations(ctx context.Context, body InnerSet
 
 // InviteMembersWithBody Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2654,7 +2656,7 @@ func (c *Client) InviteMembersWithBody(ctx context.Context, contentType string, 
 
 // InviteMembers Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3298,8 +3300,9 @@ func (c *Client) SetConversationPublic(ctx context.Context, body SetConversation
 
 // SetStatusWithBody Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes any type of body and a specified content type.
@@ -3319,8 +3322,9 @@ func (c *Client) SetStatusWithBody(ctx context.Context, contentType string, body
 
 // SetStatus Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes a body of the `application/json` content type.
@@ -6663,7 +6667,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithBodyWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6672,7 +6676,7 @@ type ClientWithResponsesInterface interface {
 
 	// InviteMembersWithResponse Take users into a group
 	//
-	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+	// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -6998,8 +7002,9 @@ type ClientWithResponsesInterface interface {
 
 	// SetStatusWithBodyWithResponse Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -7009,8 +7014,9 @@ type ClientWithResponsesInterface interface {
 
 	// SetStatusWithResponse Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -11732,7 +11738,7 @@ func (c *ClientWithResponses) InnerSetArchiveConversationsWithResponse(ctx conte
 
 // InviteMembersWithBodyWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -11747,7 +11753,7 @@ func (c *ClientWithResponses) InviteMembersWithBodyWithResponse(ctx context.Cont
 
 // InviteMembersWithResponse Take users into a group
 //
-// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+// Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -12271,8 +12277,9 @@ func (c *ClientWithResponses) SetConversationPublicWithResponse(ctx context.Cont
 
 // SetStatusWithBodyWithResponse Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12288,8 +12295,9 @@ func (c *ClientWithResponses) SetStatusWithBodyWithResponse(ctx context.Context,
 
 // SetStatusWithResponse Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

@@ -17,9 +17,11 @@ const (
 	CapabilityBesideDesktopClients Capability = "beside_desktop_clients"
 	CapabilityCategory             Capability = "category"
 	CapabilityDismiss              Capability = "dismiss"
+	CapabilityEditSystem           Capability = "edit_system"
 	CapabilityExtensions           Capability = "extensions"
 	CapabilityFiles                Capability = "files"
 	CapabilityMute                 Capability = "mute"
+	CapabilityNotices              Capability = "notices"
 	CapabilityProfile              Capability = "profile"
 	CapabilityTodos                Capability = "todos"
 )
@@ -37,11 +39,15 @@ func (e Capability) Valid() bool {
 		return true
 	case CapabilityDismiss:
 		return true
+	case CapabilityEditSystem:
+		return true
 	case CapabilityExtensions:
 		return true
 	case CapabilityFiles:
 		return true
 	case CapabilityMute:
+		return true
+	case CapabilityNotices:
 		return true
 	case CapabilityProfile:
 		return true
@@ -599,7 +605,8 @@ type CallRequest struct {
 
 // Capability `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
 // `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
-// conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
+// conversations. `profile`: `/update_me` changes more than the name. `notices`: `notification` events come of what the site tells its users. `extensions`, `todos`: the operations on them.
+// `edit_system`: the system conversation can be renamed and have committers. A chat server of version 1.0 has none of these but `beside_desktop_clients` and, where they are set up, `files`.
 //
 // Example: act_for_any_user
 type Capability string
@@ -750,7 +757,7 @@ type Conversation struct {
 	// Example: []
 	Admins []Session `json:"Admins"`
 
-	// Category The category the caller has put it into; empty for none.
+	// Category The category the caller has put it into; empty for none. Version 1.0 knows no categories.
 	//
 	// Example:
 	Category string `json:"Category"`
@@ -790,7 +797,7 @@ type Conversation struct {
 	// Example: false
 	IsArchive bool `json:"IsArchive"`
 
-	// IsDelete Dismissed; it can still be read.
+	// IsDelete Dismissed; it can still be read. Version 1.0 knows no dismissing.
 	//
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
@@ -913,7 +920,7 @@ type ConversationBase struct {
 	// Example: alice
 	Creator string `json:"Creator"`
 
-	// IsDelete Dismissed; it can still be read.
+	// IsDelete Dismissed; it can still be read. Version 1.0 knows no dismissing.
 	//
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
@@ -1006,7 +1013,7 @@ type ConversationEvent struct {
 	// Example: true
 	IsArchive *bool `json:"IsArchive,omitempty"`
 
-	// IsDelete Dismissed; it can still be read.
+	// IsDelete Dismissed; it can still be read. Version 1.0 knows no dismissing.
 	//
 	// Example: false
 	IsDelete bool `json:"IsDelete"`
@@ -1931,7 +1938,7 @@ type Me struct {
 	// Example:
 	Avatar string `json:"Avatar"`
 
-	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	// Deleted The account is deleted. Only /get_users by sessions tells of such; a chat server of version 1.0 does not, and they are left out.
 	//
 	// Example: false
 	Deleted bool `json:"Deleted,omitempty,omitzero"`
@@ -1961,7 +1968,7 @@ type Me struct {
 	// Example:
 	Phone string `json:"Phone"`
 
-	// QQ QQ number or empty.
+	// QQ QQ number or empty; always empty where the chat server is of version 1.0.
 	//
 	// Example:
 	QQ string `json:"QQ"`
@@ -3488,7 +3495,7 @@ type User struct {
 	// Example:
 	Avatar string `json:"Avatar"`
 
-	// Deleted The account is deleted. Only /get_users by sessions tells of such.
+	// Deleted The account is deleted. Only /get_users by sessions tells of such; a chat server of version 1.0 does not, and they are left out.
 	//
 	// Example: false
 	Deleted bool `json:"Deleted,omitempty,omitzero"`
@@ -3518,7 +3525,7 @@ type User struct {
 	// Example:
 	Phone string `json:"Phone"`
 
-	// QQ QQ number or empty.
+	// QQ QQ number or empty; always empty where the chat server is of version 1.0.
 	//
 	// Example:
 	QQ string `json:"QQ"`
@@ -3583,12 +3590,12 @@ type UserAnswer struct {
 
 // Users Users, and what their Role and Dept mean.
 type Users struct {
-	// Departments The departments, by number.
+	// Departments The departments, by number. Empty where the chat server is of version 1.0, whose numbers stay unnamed.
 	//
 	// Example: [{"Dept":101,"Name":"研发部","Order":10,"Parent":0}]
 	Departments []Department `json:"Departments"`
 
-	// Roles What a user may be, by code.
+	// Roles What a user may be, by code. Empty where the chat server is of version 1.0, whose codes stay unnamed.
 	//
 	// Example: [{"Name":"研发","Role":"dev"}]
 	Roles []Role `json:"Roles"`

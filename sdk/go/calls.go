@@ -100,8 +100,8 @@ func (c caller) once(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("xuangate: the answer of %s is larger than %d bytes", c.operation(r), maxAnswer)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
-	if c.operation(r) == "/openapi.json" && resp.StatusCode == http.StatusOK {
-		return resp, nil // the one answer without an envelope
+	if resp.StatusCode == http.StatusOK && c.bare(r, resp) {
+		return resp, nil
 	}
 	if e := refusal(resp, body); e != nil {
 		return nil, e
@@ -110,6 +110,12 @@ func (c caller) once(r *http.Request) (*http.Response, error) {
 		resp.Header.Set("Content-Type", "application/json") // it is; the generated client asks
 	}
 	return resp, nil
+}
+
+// bare says that a good answer to a call has no envelope: the API's description, and files.
+func (c *Client) bare(r *http.Request, resp *http.Response) bool {
+	op := c.operation(r)
+	return op == "/openapi.json" || strings.HasPrefix(op, "/files/") && resp.Header.Get("X-Request-Id") != "" // which every answer of the gateway has
 }
 
 // again says whether a call that failed is worth another try, and when.

@@ -184,6 +184,19 @@ func TestDownload(t *testing.T) {
 	})
 }
 
+func TestFilesByTheirOperations(t *testing.T) {
+	c := (&fileServer{content: []byte("PNG"), etag: `"1"`}).start(t)
+	got, err := c.API().GetFileWithResponse(t.Context(), "AQZ")
+	require.NoError(t, err)
+	require.Equal(t, "PNG", string(got.Body))
+	require.Equal(t, "image/png", got.HTTPResponse.Header.Get("Content-Type"))
+	head, err := c.API().HeadFileWithResponse(t.Context(), "AQZ")
+	require.NoError(t, err)
+	require.Equal(t, "3", head.HTTPResponse.Header.Get("Content-Length"))
+	_, err = c.API().GetFileWithResponse(t.Context(), "nosuch")
+	require.ErrorIs(t, err, ErrNotFound)
+}
+
 var errFull = errors.New("disk full")
 
 type full struct{}

@@ -34,6 +34,7 @@ func runBetween(places string) (string, func(), error) {
 		return "", nil, err
 	}
 	c := node.Default()
+	c.Limits = node.Limits{TokenBurst: 1, AddressBurst: 1, SignInBurst: 1, AccountBurst: 1, AcceptBurst: 1} // no limits: all clients are one address
 	c.Legacy.Mode = "inline"
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = p.Legacy, xuanxuan.DefaultKey
 	c.Legacy.XXD.URL, c.Legacy.XXD.Insecure = "https://"+p.XXD, true
@@ -65,28 +66,57 @@ func freePort(b testing.TB) string {
 	}
 }
 
+// realService is how long the real backend takes for a message: 4.3 to 4.8 ms, medians of a PHP server on two cores that was asked
+// directly (LEGACY), where the reference takes some 0.4. By it ratios can be told as a real site would have them. It is the
+// shortest that was measured; beside a busy xxd a message took 8 ms.
+const realService = 4500 * time.Microsecond
+
 // BenchmarkInline tells how long it takes until another desktop hears a message, in mode inline over natively (ratios of the
-// medians): from a desktop (target at most 1.1), and from the web (1.15).
+// medians): from a desktop (target at most 1.1), and from the web (1.15). The targets are for real servers, whose backend is ten
+// times slower than the reference: so there is each ratio with the reference as it is, and with a backend that takes as long
+// as the real one.
 func BenchmarkInline(b *testing.B) {
-	natives := run(b, "xxd", run(b, "legacy", "").Addr)
-	p := between{Legacy: run(b, "legacy", "").Addr, Backend: freePort(b), XXD: freePort(b)}
-	gateway := run(b, "between", p.String())
-	ours := run(b, "behind", p.String())
-	native, _ := newPair(b, natives)
-	through, hears := newPair(b, ours)
-	web := newWebSpeaker(b, gateway, hears)
-	var n, d, w []time.Duration
+	fast, slow := newRivals(b, ""), newRivals(b, realService.String())
 	for range b.N {
 		for range 5 { // in turns, so that all meet the machine in the same state
-			n, d, w = append(n, echoed(b, native)...), append(d, echoed(b, through)...), append(w, echoed(b, web)...)
+			fast.run(b)
 		}
+		slow.run(b)
 	}
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(median(n), "µs-native")
-	b.ReportMetric(median(d), "µs-desktop")
-	b.ReportMetric(median(w), "µs-web")
-	b.ReportMetric(median(d)/median(n), "x-desktop")
-	b.ReportMetric(median(w)/median(n), "x-web")
+	fast.report(b, "")
+	slow.report(b, "-at-4.5ms")
+}
+
+// rivals are a chat server as it is, and one behind a gateway.
+type rivals struct {
+	native, through, web func(content string) (time.Time, error)
+	n, d, w              []time.Duration
+}
+
+func newRivals(b *testing.B, slowness string) *rivals {
+	natives := run(b, "xxd", run(b, "legacy", slowness).Addr)
+	p := between{Legacy: run(b, "legacy", slowness).Addr, Backend: freePort(b), XXD: freePort(b)}
+	gateway := run(b, "between", p.String())
+	ours := run(b, "behind", p.String())
+	r := &rivals{}
+	var hears func(string) (time.Time, error)
+	r.native, _ = newPair(b, natives)
+	r.through, hears = newPair(b, ours)
+	r.web = newWebSpeaker(b, gateway, hears)
+	return r
+}
+
+func (r *rivals) run(b *testing.B) {
+	r.n, r.d, r.w = append(r.n, echoed(b, r.native)...), append(r.d, echoed(b, r.through)...), append(r.w, echoed(b, r.web)...)
+}
+
+func (r *rivals) report(b *testing.B, at string) {
+	b.ReportMetric(median(r.n), "µs-native"+at)
+	b.ReportMetric(median(r.d), "µs-desktop"+at)
+	b.ReportMetric(median(r.w), "µs-web"+at)
+	b.ReportMetric(median(r.d)/median(r.n), "x-desktop"+at)
+	b.ReportMetric(median(r.w)/median(r.n), "x-web"+at)
 }
 
 const pairGroup = "pair"

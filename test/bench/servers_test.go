@@ -29,10 +29,17 @@ import (
 
 // A role is what this binary is when started as a server: it returns its address and what ends it.
 var roles = map[string]func(legacyURL string) (addr string, stop func(), err error){
-	"legacy": func(string) (string, func(), error) {
+	"legacy": func(slowness string) (string, func(), error) {
 		s, err := xuanxuan.Start(context.Background(), xuanxuan.Options{Users: population()}, "127.0.0.1:0")
 		if err != nil {
 			return "", nil, err
+		}
+		if slowness != "" {
+			d, err := time.ParseDuration(slowness)
+			if err != nil {
+				return "", nil, errors.Join(err, s.Close())
+			}
+			s.SetFaults(xuanxuan.Fault{Delay: d})
 		}
 		return s.URL(), func() { _ = s.Close() }, nil
 	},

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -101,11 +102,15 @@ func (in *round) build(k kind) {
 	t := in.t
 	in.kind = k
 	xxb := freeAddr(t)
-	in.xxb = launch(t, "xxb", instructions{Role: "xxb", Addr: xxb, Data: filepath.Join(t.TempDir(), "xxb.db")})
+	data := instructions{Role: "xxb", Addr: xxb, Data: filepath.Join(t.TempDir(), "xxb.db")}
+	if in.kind.mode == "v1" {
+		data.Role, data.ChatAddr = "v1", freeAddr(t)
+	}
+	in.xxb = launch(t, data.Role, data)
 	in.backend = "http://" + xxb + xuanxuan.Path
 	in.site = &site{http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
 	t.Cleanup(in.site.http.CloseIdleConnections)
-	in.behind = in.backend
+	in.behind = cmp.Or(data.ChatAddr, in.backend)
 	if in.kind.mode == "xxd" {
 		addr := freeAddr(t)
 		in.xxd = launch(t, "xxd", instructions{Role: "xxd", Addr: addr, ChatAddr: freeAddr(t), Backend: in.backend})
@@ -169,6 +174,11 @@ func (in *round) play() verdict {
 		}
 		return true
 	})
+	for _, w := range in.writers {
+		for _, c := range w.conflicts {
+			in.t.Logf("%s", c)
+		}
+	}
 	in.t.Logf("all heard after %s", time.Since(begun).Round(time.Second))
 	hangUp()
 	_ = ears.Wait()

@@ -74,6 +74,12 @@ func (d *desktop) listen() {
 	}
 }
 
+func (d *desktop) has(content string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.heard[content]
+}
+
 // say sends a message until it is answered as stored, as a client does that is told of a time-out.
 func (d *desktop) say(ctx context.Context, content string) error {
 	for ctx.Err() == nil {
@@ -94,6 +100,124 @@ func (d *desktop) say(ctx context.Context, content string) error {
 	return ctx.Err()
 }
 
+// A talk is what goes on between desktops of an xxd and web users while the gateways in between are killed: alice speaks on a
+// desktop and carol on the web, bob listens on a desktop and carol at a stream.
+type talk struct {
+	t          *testing.T
+	behind     *xuanxuan.Server
+	alice, bob *desktop
+	carol      *writer
+	reader     *reader
+
+	over               atomic.Bool
+	speakers, listener sync.WaitGroup
+	hush               context.CancelFunc
+
+	mu       sync.Mutex
+	said     []string
+	answered time.Time // when the last message of alice's was
+}
+
+// newTalk begins to talk in front of a backend; of the nodes' APIs the writer uses the first, and the reader the last.
+func newTalk(t *testing.T, behind *xuanxuan.Server, x *xuanxuan.XXD, nodes ...string) *talk {
+	k := &talk{t: t, behind: behind, alice: newDesktop(t, x, "alice"), bob: newDesktop(t, x, "bob")}
+	_, err := k.alice.conn.Call(t.Context(), legacy.Chat(k.alice.user, "create", room, room, legacy.TypeGroup, []legacy.UserID{4, 5, 6}, 0, false))
+	require.NoError(t, err)
+	as := func(account string, platform int, node string) *client {
+		web := &site{nodes: []string{"http://" + node}, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
+		t.Cleanup(web.http.CloseIdleConnections)
+		return &client{site: web, account: account, platform: platform, rand: rand.New(rand.NewPCG(1, 0))}
+	}
+	k.carol = newWriter(as("carol", 1, nodes[0]))
+	k.carol.rooms = []string{room}
+	k.reader = newReader(as("carol", 2, nodes[len(nodes)-1]), model.ProtocolSse, []string{room})
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+	listening, hush := context.WithCancel(ctx)
+	k.hush = hush
+	k.listener.Go(func() { k.reader.listens(listening) })
+	t.Cleanup(func() {
+		stop()
+		k.over.Store(true)
+		k.speakers.Wait()
+		k.listener.Wait()
+	})
+	require.Eventually(t, k.reader.begun, settled, 10*time.Millisecond)
+	k.speak("desktop", func(content string) error {
+		err := k.alice.say(ctx, content)
+		k.mu.Lock()
+		k.answered = time.Now()
+		k.mu.Unlock()
+		return err
+	})
+	k.speak("web", func(content string) error { return k.carol.say(ctx, room, content) })
+	return k
+}
+
+func (k *talk) speak(name string, say func(string) error) {
+	k.speakers.Go(func() {
+		for i := 0; !k.over.Load(); i++ {
+			content := fmt.Sprint(name, " ", i)
+			if err := say(content); err != nil {
+				k.t.Errorf("%s: %v", content, err)
+				return
+			}
+			k.mu.Lock()
+			k.said = append(k.said, content)
+			k.mu.Unlock()
+		}
+	})
+}
+
+// goOn waits until some more has been said.
+func (k *talk) goOn() {
+	soFar := func() int {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return len(k.said)
+	}
+	before := soFar()
+	require.Eventually(k.t, func() bool { return soFar() > before+20 }, settled, time.Millisecond)
+}
+
+// answeredAfter is how long after a moment a desktop was answered for the first time.
+func (k *talk) answeredAfter(at time.Time) time.Duration {
+	var answered time.Time
+	require.Eventually(k.t, func() bool {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		answered = k.answered
+		return answered.After(at)
+	}, settled, time.Millisecond)
+	return answered.Sub(at)
+}
+
+// ends stops talking and judges: the desktops are there still, each message is stored once, and the web has all of them. It
+// returns how many there were, and how many of them bob's desktop was not told.
+func (k *talk) ends() (all, missed int) {
+	k.over.Store(true)
+	k.speakers.Wait()
+	for _, d := range []*desktop{k.alice, k.bob} {
+		select {
+		case <-d.done:
+			k.t.Error("a desktop's connection has ended")
+		default:
+		}
+	}
+	stored := history(k.t, k.behind)
+	for _, content := range k.said {
+		require.Equal(k.t, 1, stored[content], "%s is stored once", content)
+		require.Eventually(k.t, func() bool { return k.reader.knows(content) }, settled, 10*time.Millisecond, "%s on the web", content)
+	}
+	k.hush()
+	k.listener.Wait()
+	for _, content := range k.said {
+		if !k.bob.has(content) {
+			missed++
+		}
+	}
+	return len(k.said), missed
+}
+
 // TestKilledBetween kills the gateway under load, and starts it again at once: the desktops stay connected, every message is
 // stored once, and who listens on the web misses none.
 func TestKilledBetween(t *testing.T) {
@@ -110,83 +234,15 @@ func TestKilledBetween(t *testing.T) {
 	x, err := xuanxuan.StartXXD(t.Context(), xuanxuan.XXDOptions{Backend: "http://" + backend + xuanxuan.Path, Listener: place}, "")
 	require.NoError(t, err)
 	defer func() { require.NoError(t, x.Close()) }()
-	alice, bob := newDesktop(t, x, "alice"), newDesktop(t, x, "bob")
-	_, err = alice.conn.Call(t.Context(), legacy.Chat(alice.user, "create", room, room, legacy.TypeGroup, []legacy.UserID{4, 5, 6}, 0, false))
-	require.NoError(t, err)
-
-	web := &site{nodes: []string{"http://" + api}, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	defer web.http.CloseIdleConnections()
-	as := func(account string, platform int) *client {
-		return &client{site: web, account: account, platform: platform, rand: rand.New(rand.NewPCG(1, 0))}
-	}
-	carol := newWriter(as("carol", 1))
-	carol.rooms = []string{room}
-	reader := newReader(as("carol", 2), model.ProtocolSse, []string{room})
-
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer stop()
-	listening, hush := context.WithCancel(ctx)
-	var listener, speakers sync.WaitGroup
-	listener.Go(func() { reader.listens(listening) })
-	defer listener.Wait()
-	defer hush()
-	require.Eventually(t, reader.begun, settled, 10*time.Millisecond)
-
-	var over atomic.Bool
-	var mu sync.Mutex
-	var said []string
-	speak := func(name string, say func(string) error) {
-		speakers.Go(func() {
-			for i := 0; !over.Load(); i++ {
-				content := fmt.Sprint(name, " ", i)
-				if err := say(content); err != nil {
-					t.Errorf("%s: %v", content, err)
-					return
-				}
-				mu.Lock()
-				said = append(said, content)
-				mu.Unlock()
-			}
-		})
-	}
-	speak("desktop", func(content string) error { return alice.say(ctx, content) })
-	speak("web", func(content string) error { return carol.say(ctx, room, content) })
-	heardSoFar := func() int {
-		mu.Lock()
-		defer mu.Unlock()
-		return len(said)
-	}
+	k := newTalk(t, behind, x, api)
 	for range *kills {
-		before := heardSoFar()
-		require.Eventually(t, func() bool { return heardSoFar() > before+20 }, settled, time.Millisecond)
+		k.goOn()
 		gate.signal(syscall.SIGKILL)
 		gate.wait()
 		require.NoError(t, gate.start())
 	}
-	over.Store(true)
-	speakers.Wait()
-
-	for _, d := range []*desktop{alice, bob} {
-		select {
-		case <-d.done:
-			t.Error("a desktop's connection has ended")
-		default:
-		}
-	}
-	stored := history(t, behind)
-	for _, content := range said {
-		require.Equal(t, 1, stored[content], "%s is stored once", content)
-		require.Eventually(t, func() bool { return reader.knows(content) }, settled, 10*time.Millisecond, "%s on the web", content)
-	}
-	missed := 0
-	bob.mu.Lock()
-	for _, content := range said {
-		if !bob.heard[content] {
-			missed++
-		}
-	}
-	bob.mu.Unlock()
-	t.Logf("%d kills, %d messages; %d of them a desktop finds in the history alone; %d resets on the web", *kills, len(said), missed, reader.resets)
+	all, missed := k.ends()
+	t.Logf("%d kills, %d messages; %d of them a desktop finds in the history alone; %d resets on the web", *kills, all, missed, k.reader.resets)
 }
 
 // history counts what the backend has in the room, by content.

@@ -19,7 +19,7 @@ import (
 
 // A role is what this binary is when it is started as a server: it serves until ctx ends, and calls ready once it does.
 var roles = map[string]func(ctx context.Context, in instructions, ready func()) error{
-	"xxb": runXXB, "xxd": runXXD, "node": runNode,
+	"xxb": runXXB, "xxd": runXXD, "v1": runV1, "node": runNode,
 }
 
 // instructions are what a server is told on its start.
@@ -27,12 +27,12 @@ type instructions struct {
 	Role string
 	Addr string // where it listens, the same after each restart
 
-	Data     string // xxb: the file of its database
+	Data     string // xxb and v1: the file of its database
 	Backend  string // xxd: the address of its backend; node in mode inline: where xxds find theirs
-	ChatAddr string // xxd: where its websockets are
+	ChatAddr string // xxd: where its websockets are; v1: where its users sign in, Addr being that of an xxb with the same database
 
-	Mode   string   // node: xxb, xxd or inline
-	Legacy string   // node: the URL of the chat server
+	Mode   string   // node: xxb, xxd, inline or v1
+	Legacy string   // node: the URL of the chat server, or the address of one of 1.0
 	Beside string   // node: in mode inline, that of the xxd
 	Inner  string   // node: where /inner listens
 	Redis  []string // node: addresses of the Redis that nodes share, if they do

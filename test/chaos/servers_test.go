@@ -3,6 +3,7 @@ package chaos
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"sync/atomic"
@@ -37,6 +38,20 @@ func runXXD(ctx context.Context, in instructions, ready func()) error {
 	return s.Close()
 }
 
+func runV1(ctx context.Context, in instructions, ready func()) error {
+	s, err := xuanxuan.Start(ctx, xuanxuan.Options{File: in.Data}, in.Addr)
+	if err != nil {
+		return err
+	}
+	v, err := xuanxuan.StartV1(ctx, s.Backend, xuanxuan.V1Options{}, in.ChatAddr)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	ready()
+	<-ctx.Done()
+	return errors.Join(v.Close(), s.Close())
+}
+
 const secretKey = "chaos-secret-key-of-32-characters"
 
 func runNode(ctx context.Context, in instructions, ready func()) error {
@@ -49,6 +64,7 @@ func runNode(ctx context.Context, in instructions, ready func()) error {
 	c.Node.AdvertiseURL = "http://" + in.Addr
 	c.Legacy.Mode = in.Mode
 	c.Legacy.XXB.URL, c.Legacy.XXB.Key = in.Legacy, xuanxuan.DefaultKey
+	c.Legacy.V1.Addr = in.Legacy
 	c.Legacy.XXD.URL = cmp.Or(in.Beside, in.Legacy)
 	c.Legacy.Inline.Listen = cmp.Or(in.Backend, c.Legacy.Inline.Listen)
 	c.Legacy.Timeout, c.Legacy.Poll = 2*time.Second, time.Second

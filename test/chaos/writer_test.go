@@ -19,6 +19,8 @@ type writer struct {
 	mu    sync.Mutex
 	said  map[string]model.MsgId // by content
 	tries int
+
+	conflicts []string // what was said when a message had to be sent under another id; whoever reads them waits for run
 }
 
 func newWriter(c *client) *writer {
@@ -70,5 +72,6 @@ func (w *writer) say(ctx context.Context, room, content string) error {
 		if err == nil || !errors.As(err, &refused) || refused.code != model.Conflict {
 			return err
 		}
+		w.conflicts = append(w.conflicts, fmt.Sprintf("%s at %s: %s", content, time.Now().Format("15:04:05.000"), refused.text))
 	}
 }

@@ -171,6 +171,28 @@ func (c *client) heard(method string) (list []frame) {
 	return list
 }
 
+// first is closed when a frame of a method has come, or the connection has ended.
+func (c *client) first(method string) <-chan struct{} {
+	come := make(chan struct{})
+	go func() {
+		defer close(come)
+		for {
+			c.mu.Lock()
+			more := c.more
+			c.mu.Unlock()
+			if len(c.heard(method)) > 0 {
+				return
+			}
+			select {
+			case <-more:
+			case <-c.done:
+				return
+			}
+		}
+	}()
+	return come
+}
+
 // expect waits for the nth frame of a method.
 func (c *client) expect(method string, n int) frame {
 	c.t.Helper()

@@ -76,11 +76,16 @@ func wsStream(ctx context.Context, u *user, after string) <-chan model.MsgData {
 		defer stop()
 		defer conn.Close()
 		for {
-			var m model.MsgData
-			if conn.ReadJSON(&m) != nil {
+			_, text, err := conn.ReadMessage()
+			if err != nil {
 				return
 			}
-			if m.MsgId != "" {
+			if err := u.w.answers.holdTold(text, false); err != nil {
+				_ = u.w.answers.note(err)
+				return
+			}
+			var m model.MsgData
+			if json.Unmarshal(text, &m) == nil && m.MsgId != "" {
 				out <- m
 			}
 		}

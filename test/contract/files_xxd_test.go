@@ -33,7 +33,10 @@ func (d *desk) opens(content string) string {
 }
 
 func TestDesktopAndWebUsersOpenOneAnothersFiles(t *testing.T) {
-	w := start(t, "xxd")
+	inModes(t, []string{"xxd", "inline"}, openOneAnothersFiles)
+}
+
+func openOneAnothersFiles(t *testing.T, w *world) {
 	alice, carol := w.signIn("alice"), w.desk("carol")
 	team := get[model.ConversationRef](alice, "/create_conversation", object{"conversation_type": 0, "name": "team", "members": []string{"6"}}).ConversationId
 

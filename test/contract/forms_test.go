@@ -133,3 +133,49 @@ func kept(t *testing.T, dir string) []string {
 	}))
 	return list
 }
+
+func TestFormsThatAreNone(t *testing.T) {
+	inEachMode(t, func(t *testing.T, w *world) {
+		alice := w.signIn("alice")
+		team := alice.group("team")
+		conversation, text := field("conversation_id", team), func() part { return attached("a.txt", strings.NewReader("x")) }
+		for _, c := range []struct {
+			rule  string
+			parts []part
+			want  string
+		}{
+			{"no file", []part{conversation}, "file: is missing"},
+			{"nothing", nil, "file: is missing"},
+			{"a file that is a field", []part{field("conversation_id", team), field("file", "x")}, "file: has no name"},
+			{"a file of zero bytes", []part{field("conversation_id", team), attached("a.txt", strings.NewReader(""))}, "file: is empty"},
+			{"the file first", []part{text(), field("conversation_id", team)}, "conversation_id: must come before file"},
+			{"two files", []part{field("conversation_id", team), text(), text()}, "file: must be the only one, and the last part"},
+			{"a field behind the file", []part{field("conversation_id", team), text(), field("x", "y")}, "file: must be the only one, and the last part"},
+			{"the conversation twice", []part{field("conversation_id", team), field("conversation_id", team), text()}, "conversation_id: stands in the form twice"},
+			{"a field that nobody knows", []part{field("gid", team), text()}, `body: has an unknown field "gid"`},
+			{"a conversation without end", []part{field("conversation_id", strings.Repeat("x", 1<<20)), text()}, "conversation_id: longer than 1024 bytes"},
+		} {
+			require.Contains(t, alice.refused(model.InvalidParameter, c.parts...), c.want, c.rule)
+		}
+		for media, want := range map[string]int{
+			"application/json": http.StatusUnsupportedMediaType, "": http.StatusUnsupportedMediaType, "multipart/mixed; boundary=x": http.StatusUnsupportedMediaType,
+			"multipart/form-data": http.StatusBadRequest, "multipart/form-data; boundary=x": http.StatusBadRequest,
+		} {
+			a, err := alice.sendsBody(strings.NewReader("no form"), media)
+			require.NoError(t, err)
+			require.Equal(t, model.InvalidParameter, a.Code, media)
+			require.Equal(t, want, a.Status, media)
+		}
+		broken, media := form(field("conversation_id", team), text())
+		raw, err := io.ReadAll(broken)
+		require.NoError(t, err)
+		a, err := alice.sendsBody(bytes.NewReader(raw[:len(raw)-10]), media)
+		require.NoError(t, err)
+		require.Equal(t, model.InvalidParameter, a.Code)
+		require.Contains(t, a.Error, "no form to its end")
+		a, err = alice.sendsBody(strings.NewReader("--b\r\nX-Long: "+strings.Repeat("x", 1<<20)), "multipart/form-data; boundary=b")
+		require.NoError(t, err)
+		require.Contains(t, a.Error, "more than 65536 bytes beside the file")
+		require.Empty(t, kept(t, w.files), "nothing is left of any")
+	})
+}

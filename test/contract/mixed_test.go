@@ -53,7 +53,8 @@ func TestWebAndDesktopHearEachOther(t *testing.T) {
 		require.Contains(t, contents(alice.last30(team)), "from the desktop")
 	})
 	t.Run("changes to a conversation, either way", func(t *testing.T) {
-		alice.post("/set_conversation_name", object{"conversation_id": team, "name": "renamed"})
+		alice.ok("/rename_conversation", object{"conversation_id": team, "name": "renamed"})
+		require.Contains(t, bobDesk.expect("changename", 1).text, `"renamed"`)
 		at := alice.here()
 		bobDesk.call("changename", team, "by the desktop")
 		alice.until(at, func(list []event) bool {

@@ -6,23 +6,36 @@ import "slices"
 // them, but for what stands in this file.
 var modes = []string{"xxb", "xxd", "inline", "v1"}
 
-// lacks is what the server behind a mode does not have. An operation that needs it answers 10007; TestWhatA10ServerLacks has
-// the list. A promise about such a thing is made by inEachModeWith, or where has says yes. Beside these:
-//
-//   - coming back: some 1.0 servers let nobody back into a group who has left it, and say that they did. Nothing of their
-//     protocol tells them from the others, so this is found out by trying, and answered 10006.
-//   - editing of the system conversation: it has no name and no committers there (seed 001: those of a group may be changed);
-//     10006.
-//   - directory: a user's row has the codes of his department and his role, and no call tells what they are called, nor who is
-//     gone. /get_users has much else to tell, so it answers, with Departments and Roles empty.
+// lacks is what the server behind a mode does not have. An operation that needs it answers 10007, always or where it does;
+// TestWhatA10ServerLacks has the list. A promise about such a thing is made by inEachModeWith, or where has says yes.
 var lacks = map[string][]string{
 	"v1": {
-		"mute", "category", "dismiss", "notices", "extensions", "todos", "profile",
-		"directory", "coming back", "editing of the system conversation",
+		"mute", "category", "dismiss", "notices", "extensions", "todos", "profile", "coming back", "editing of the system conversation",
 	},
 }
 
+// absent are the fields that are always empty in mode v1, by schema of the description, with the reason.
+// TestWhichFieldsA10ServerLacks compares what is told in both.
+var absent = map[string]string{
+	"Users.Roles":               "a user has the code of his role, and no call tells what codes mean",
+	"Role.Role":                 "as Users.Roles",
+	"Role.Name":                 "as Users.Roles",
+	"Users.Departments":         "a user has the number of his department, and no call tells what departments there are",
+	"Department.Dept":           "as Users.Departments",
+	"Department.Name":           "as Users.Departments",
+	"Department.Parent":         "as Users.Departments",
+	"Department.Order":          "as Users.Departments",
+	"User.QQ":                   "no row of a user has it",
+	"User.Deleted":              "the list of users is without those who are gone, and there is no other way to ask for one",
+	"ConversationBase.IsDelete": "there is no dismissing",
+	"Conversation.Category":     "there are no categories",
+	"ServerInfo.MaxFrame":       "lines have no limit of their own",
+}
+
 func (w *world) has(what string) bool { return !slices.Contains(lacks[w.mode], what) }
+
+// tells says whether a field of the description ever holds something.
+func (w *world) tells(field string) bool { return w.mode != "v1" || absent[field] == "" }
 
 // linked says that each user is signed in to the legacy server by himself. Then what the gateway can do for one whose
 // password it never had is little, a wrong password and a locked account are not told apart, and calls queue up behind one

@@ -42,7 +42,7 @@ func TestListingUsers(t *testing.T) {
 		all := get[model.Users](alice, "/get_users", object{})
 		require.Len(t, all.Users, len(xuanxuan.DemoUsers()))
 		require.Equal(t, "admin", all.Users[0].Account)
-		if w.has("directory") {
+		if w.tells("Users.Roles") {
 			require.Contains(t, all.Roles, model.Role{Role: "dev", Name: "研发"})
 			require.Equal(t, []model.Department{{Dept: 101, Name: "研发部", Order: 10}, {Dept: 102, Name: "测试部", Parent: 101, Order: 20}}, all.Departments)
 		}
@@ -50,11 +50,11 @@ func TestListingUsers(t *testing.T) {
 		some := get[model.Users](alice, "/get_users", object{"sessions": []string{"5", "4", "99"}})
 		require.Len(t, some.Users, 2)
 		require.Equal(t, "alice", some.Users[0].Account)
-		require.Equal(t, w.has("directory"), len(some.Departments) > 0)
+		require.Equal(t, w.tells("Users.Departments"), len(some.Departments) > 0)
 
 		require.NoError(t, w.legacy.DeleteUser(t.Context(), 7))
 		alice.fails(model.InvalidParameter, "/get_users", object{"sessions": []string{"x"}})
-		if !w.has("directory") {
+		if !w.tells("User.Deleted") {
 			return
 		}
 		require.Eventually(t, func() bool {

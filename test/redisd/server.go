@@ -1,5 +1,5 @@
-// Package redisd starts real redis-server processes on loopback for tests: a single one, or a cluster of three masters with
-// a replica each. All of them end with the test that started them.
+// Package redisd starts real redis-server processes on loopback for tests: a single one, a cluster of three masters with
+// a replica each, or a master with a replica and three sentinels. All of them end with the test that started them.
 package redisd
 
 import (

@@ -152,7 +152,7 @@ func (b *Backend) serveCall(w http.ResponseWriter, req *http.Request) {
 	}
 	r := parse(plain)
 	r.baseURL = "http://" + req.Host
-	b.calls.count(r.name(), methods[r.name()] != nil)
+	b.calls.count(r.counted(), methods[r.name()] != nil)
 	fault := b.faults.take(r)
 	r.trouble = fault.trouble()
 	fault.spoil(w, req, func(w http.ResponseWriter) { b.reply(context.WithoutCancel(req.Context()), w, r) })

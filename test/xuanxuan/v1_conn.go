@@ -122,6 +122,9 @@ func (d *V1) answer(ctx context.Context, c *v1Conn, first byte) (more bool) {
 	}
 	text := appendJSON(nil, append(a.fields, member{"sid", r.sid}, member{"module", r.module}, member{"method", r.method}))
 	switch {
+	case fault.Raw != nil:
+		_ = fault.Raw(c.conn)
+		return false
 	case fault.Garbage != nil:
 		text = fault.Garbage
 	case fault.Half:

@@ -2,6 +2,7 @@ package xuanxuan
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,10 @@ type V1Fault struct {
 	CarryOut bool          // with Cut: it is carried out all the same
 	Garbage  []byte        // this line instead of the answer; the request is carried out
 	Half     bool          // half of the answer, and the connection breaks
+
+	// Raw writes instead of the answer, as a hostile server would, until that fails or ends; the connection breaks behind it, and
+	// all other requests wait meanwhile. The request is carried out.
+	Raw func(io.Writer) error
 }
 
 // SetFaults replaces all faults; without arguments the server is well again, and requests that are held up go on. The first

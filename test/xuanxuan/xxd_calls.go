@@ -68,8 +68,8 @@ func (x *XXD) handle(ctx context.Context, c *client, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	if !x.faults.meet(ctx, c, method) {
-		return errHangUp
+	if handle, err := x.faults.meet(ctx, c, method, x.key); err != nil || !handle {
+		return err
 	}
 	switch module + "." + method { // in these spellings only; the backend is not so strict
 	case "chat.login":

@@ -149,6 +149,10 @@ func (x *XXD) flush(c *client) bool {
 		if !c.gate.pass(c.gone) {
 			return false
 		}
+		if f.raw != nil {
+			_ = f.raw(c.conn.NetConn())
+			return false
+		}
 		if c.conn.SetWriteDeadline(x.writeBy()) != nil || c.conn.WriteMessage(websocket.BinaryMessage, f.sealed) != nil {
 			x.noteUnsent(c, f)
 			return false

@@ -2,10 +2,13 @@ package xuanxuan
 
 import (
 	"context"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/xuangate/xuangate/adapter/legacy"
 )
 
 // An XXDFault makes trouble for some frames. The zero value makes none.
@@ -18,6 +21,10 @@ type XXDFault struct {
 	Delay    time.Duration // before the frame is handled, and so before all behind it; ends early when the connection does
 	Cut      bool          // the connection breaks when the frame has arrived, which is not handled
 	CarryOut bool          // with Cut: it is handled all the same
+
+	// What a hostile server does instead of handling the frame.
+	Instead [][]byte              // it says these, each sealed as a frame of its own
+	Raw     func(io.Writer) error // it writes past the websocket's framing until that fails or ends, and the connection breaks
 
 	// Lose is for frames of the server instead: they do not reach the user. Those of his login reach him always.
 	Lose bool
@@ -66,8 +73,8 @@ func (f *xxdFaults) take(user int64, method string, lose bool) XXDFault {
 // loses tells whether a frame does not reach a user.
 func (f *xxdFaults) loses(user int64, method string) bool { return f.take(user, method, true).Lose }
 
-// meet makes the trouble for a client's frame. It returns false if the frame is not to be handled.
-func (f *xxdFaults) meet(ctx context.Context, c *client, method string) bool {
+// meet makes the trouble for a client's frame, and says whether it is to be handled. With an error the connection is done for.
+func (f *xxdFaults) meet(ctx context.Context, c *client, method string, key legacy.Key) (handle bool, err error) {
 	fault := f.take(c.user.Load(), method, false)
 	if fault.Delay > 0 {
 		late := time.NewTimer(fault.Delay)
@@ -78,10 +85,22 @@ func (f *xxdFaults) meet(ctx context.Context, c *client, method string) bool {
 		case <-ctx.Done():
 		}
 	}
+	for _, plain := range fault.Instead {
+		_ = c.say(frame{plain: plain, sealed: key.Seal(plain)}) // whoever does not read is thrown out
+	}
+	if fault.Raw != nil {
+		_ = c.say(frame{raw: fault.Raw})
+	}
+	if fault.Instead != nil || fault.Raw != nil {
+		return false, nil
+	}
 	if fault.Cut {
 		c.drop()
 	}
-	return !fault.Cut || fault.CarryOut
+	if !fault.Cut || fault.CarryOut {
+		return true, nil
+	}
+	return false, errHangUp
 }
 
 // Drop breaks the connection that a user's frames go to, as a network does. It returns false if there is none.

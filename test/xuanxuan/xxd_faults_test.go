@@ -1,6 +1,7 @@
 package xuanxuan
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -127,4 +128,22 @@ func TestXXDStats(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return x.Stats() == XXDStats{Connections: 3, Online: 2, Accepted: 4, Logins: 3, FramesIn: 5, FramesOut: 18 + 3 + 2 + 2}
 	}, patience, time.Millisecond, "%+v", x.Stats())
+}
+
+func TestHostileXXD(t *testing.T) {
+	_, x, alice, bob, _ := newChat(t)
+	x.SetFaults(XXDFault{User: 4, Method: "members", Times: 1, Instead: [][]byte{[]byte(`{"module":"chat","method":"one"}`), []byte(`{"module":"chat","method":"two"}`)}})
+	alice.call("members", "g")
+	alice.expect("one")
+	alice.expect("two")
+	alice.call("members", "g")
+	alice.expect("members")
+
+	x.SetFaults(XXDFault{User: 4, Method: "members", Times: 1, Raw: func(w io.Writer) error {
+		_, err := w.Write([]byte{0x82, 5, 'h', 'a'})
+		return err
+	}})
+	alice.call("members", "g")
+	alice.dropped()
+	bob.expect("logout")
 }

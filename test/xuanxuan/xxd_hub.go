@@ -2,6 +2,7 @@ package xuanxuan
 
 import (
 	"errors"
+	"io"
 	"slices"
 	"sync"
 )
@@ -11,7 +12,8 @@ type frame struct {
 	method string // lower case, "" where it is unknown; faults go by it
 	plain  []byte
 	sealed []byte
-	last   bool // the connection breaks when it is written
+	last   bool                  // the connection breaks when it is written
+	raw    func(io.Writer) error // writes instead of it, as a hostile server would; the connection breaks behind it
 }
 
 // errClosedQueue is what xxd dies of: "send on closed channel".

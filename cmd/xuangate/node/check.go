@@ -74,6 +74,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if files.Fault {
 		found = append(found, files)
 	}
+	found = append(found, expiringAt(ctx, "legacy.xxb.url", c.Legacy.XXB.URL, c.Legacy.Timeout)...)
 	skew, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout)
 	if err != nil {
 		return append(found, Finding{true, "legacy.xxb.url: " + err.Error()})
@@ -88,6 +89,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if !files.Fault {
 		found = append(found, files)
 	}
+	found = append(found, c.checkTimezone(ctx)...)
 	return append(found, skewed("legacy.xxb.url: the chat server's clock", skew)...)
 }
 
@@ -170,7 +172,7 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 	if err := server.Probe(ctx); err != nil {
 		return []Finding{{true, c.Legacy.XXD.unproven(err, c.Legacy.Timeout)}}
 	}
-	found := []Finding{{false, "legacy.xxd: the chat server answers"}}
+	found := append([]Finding{{false, "legacy.xxd: the chat server answers"}}, expiringAt(ctx, "legacy.xxd.url", c.Legacy.XXD.URL, c.Legacy.Timeout)...)
 	for _, risk := range c.Legacy.XXD.risks() {
 		found = append(found, Finding{false, risk})
 	}
@@ -229,7 +231,10 @@ var noOperator = Finding{false, "inner.operator_password: is not set; /inner wor
 // fingerprint, for that is what to compare and to set.
 func (x XXD) unproven(err error, timeout time.Duration) string {
 	untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	_, ended := expired(err)
 	switch {
+	case ended:
+		return "legacy.xxd.url: " + unreachable(err, timeout).Error()
 	case errors.Is(err, xxd.ErrCertificate):
 		return "legacy.xxd.fingerprint: " + unreachable(err, timeout).Error()
 	case !ok:
@@ -275,6 +280,9 @@ func reach(ctx context.Context, page string, timeout time.Duration) (skew time.D
 func unreachable(err error, timeout time.Duration) error {
 	var dns *net.DNSError
 	var ask *url.Error
+	if end, is := expired(err); is {
+		return fmt.Errorf("its certificate ended on %s; renew it", end.UTC().Format(time.DateOnly))
+	}
 	switch {
 	case errors.As(err, &dns):
 		return fmt.Errorf("no such host: %s", dns.Name)

@@ -22,6 +22,10 @@ import (
 // flushTimeout is how long the last news of web users may take on their way to the desktops when the node ends.
 const flushTimeout = time.Second
 
+// handover is how long a node that ends goes on telling others that it is not the chat servers' backend any more: as long as they
+// may take to notice.
+const handover = 100 * time.Millisecond
+
 // sites are the chat servers whose backend the node is: legacy.xxd's, and the others.
 func (i Inline) sites(first XXD) ([]inline.Site, error) {
 	list := []inline.Site{{XXD: first.server()}}
@@ -44,8 +48,20 @@ func (i Inline) sites(first XXD) ([]inline.Site, error) {
 	return list, nil
 }
 
+// advertised is where other nodes find the backend that chat servers see; "" where that is not known.
+func (i Inline) advertised() string {
+	host, port, err := net.SplitHostPort(i.Listen)
+	switch {
+	case i.AdvertiseURL != "":
+		return strings.TrimSuffix(i.AdvertiseURL, "/")
+	case err != nil || host == "" || net.ParseIP(host).IsUnspecified():
+		return ""
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // between makes the backend that chat servers see, and has the adapter ask through it. hear is told what desktops do.
-func (c Config) between(a *adapter.Config, hear func(context.Context, adapter.News) error) (*inline.Server, error) {
+func (c Config) between(a *adapter.Config, shared *stores, hear func(context.Context, adapter.News) error) (*inline.Server, error) {
 	key, err := legacy.NewKey(string(c.Legacy.XXB.Key))
 	if err != nil {
 		return nil, fmt.Errorf("legacy.xxb.key: %w", err)
@@ -59,7 +75,8 @@ func (c Config) between(a *adapter.Config, hear func(context.Context, adapter.Ne
 		return nil, fmt.Errorf("legacy.inline.others: %w", err)
 	}
 	server, err := inline.New(inline.Config{
-		Backend: xxb.Config{URL: c.Legacy.XXB.URL, Key: key}, Sites: sites, Uncured: uncured, Hear: hear, Log: a.Log,
+		Backend: xxb.Config{URL: c.Legacy.XXB.URL, Key: key}, Sites: sites, Uncured: uncured, MaxOnline: c.Legacy.Inline.MaxOnline, Hear: hear, Log: a.Log,
+		Claims: shared.active, Shared: shared.repair,
 	})
 	if err != nil {
 		return nil, err
@@ -74,7 +91,9 @@ type backdoor struct {
 	server   *inline.Server
 	listener net.Listener
 	http     *http.Server
+	shared   bool // with other nodes
 	stop     context.CancelFunc
+	lead     sync.WaitGroup // what the server does by itself
 	done     sync.WaitGroup
 }
 
@@ -85,13 +104,13 @@ func (c Config) openBackdoor(ctx context.Context, server *inline.Server, log *sl
 		return nil, err
 	}
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
-	b := &backdoor{server: server, listener: listener, http: newServer(server, log), stop: stop}
+	b := &backdoor{server: server, listener: listener, http: newServer(server, log), shared: c.Redis.shared(), stop: stop}
 	b.done.Go(func() {
 		if err := b.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			down(fmt.Errorf("serve %s: %w", listener.Addr(), err))
 		}
 	})
-	b.done.Go(func() { server.Run(life) })
+	b.lead.Go(func() { server.Run(life) })
 	return b, nil
 }
 
@@ -101,6 +120,11 @@ func (b *backdoor) close() {
 	defer cancel()
 	b.server.Drain(limit)
 	b.stop()
+	b.lead.Wait()
+	if b.shared { // the others learn first who acts now
+		wait := time.NewTimer(handover)
+		<-wait.C
+	}
 	if b.http.Shutdown(limit) != nil {
 		_ = b.http.Close() // what still goes on has had its time
 	}

@@ -40,8 +40,17 @@ func newRoad(t *testing.T) *road {
 
 // linked starts a node that signs users in to x and shares r with others, who reach it.
 func linked(t *testing.T, r *redisd.Server, x *xuanxuan.XXD, set func(*node.Config)) (*running, *road) {
+	return reached(t, r, beside(x), set)
+}
+
+// near starts a node that shares r with others, who reach it.
+func near(t *testing.T, r *redisd.Server, c node.Config) *running {
+	n, _ := reached(t, r, c, nil)
+	return n
+}
+
+func reached(t *testing.T, r *redisd.Server, c node.Config, set func(*node.Config)) (*running, *road) {
 	way := newRoad(t)
-	c := beside(x)
 	c.SecretKey = "a secret key of 32 characters xx"
 	c.Redis.Addr = []string{r.Addr}
 	c.Node.AdvertiseURL = way.URL

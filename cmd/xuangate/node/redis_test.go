@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/redisd"
@@ -207,6 +208,58 @@ func TestConversationsOfNodes(t *testing.T) {
 			for !strings.Contains(next(t, stream, "data"), `"Name":"`+name+`"`) {
 			}
 		}
+	})
+}
+
+func TestUsersOfNodes(t *testing.T) {
+	r, s := redisd.Start(t), backend(t)
+	a, b := run(t, on(r, s)), run(t, on(r, s))
+	alice, bob := a.signIn(t, "alice"), b.signIn(t, "bob")
+	group := a.group(t, alice, "5")
+
+	t.Run("what somebody chose to be seen as at one node is shown by another", func(t *testing.T) {
+		must[model.User](t, post(t, a.api+"/set_status", bearer(alice), map[string]any{"status": "busy"}))
+		require.NotEmpty(t, next(t, b.listen(t, alice), "id"))
+		seen := must[model.Users](t, post(t, b.api+"/get_users", bearer(bob), map[string]any{"sessions": []string{"4"}}))
+		require.Equal(t, "busy", seen.Users[0].Status)
+	})
+
+	t.Run("a client_msg_id that was used for a picture at one node is not used again at another", func(t *testing.T) {
+		send := func(n *running, content string) answer {
+			return post(t, n.api+"/send_msg", bearer(alice), map[string]any{"conversation_id": group, "type": 3, "content": content, "client_msg_id": "once"})
+		}
+		first := must[model.SentMsg](t, send(a, `{"name":"one"}`))
+		for range 2 {
+			refused := send(b, `{"name":"two"}`)
+			require.Equal(t, model.Conflict, refused.Code)
+			require.Contains(t, refused.Error, "client_msg_id")
+		}
+		require.Equal(t, first, must[model.SentMsg](t, send(b, `{"name":"one"}`)), "a repetition")
+	})
+
+	t.Run("settings are saved at one node at a time", func(t *testing.T) {
+		other := claims.NewRedis(r.Client(), "xuangate", "another node")
+		lane, err := other.Take(t.Context(), "lane:settings of 4", time.Minute)
+		require.NoError(t, err)
+		saved := make(chan answer, 1)
+		go func() {
+			got, err := ask(t.Context(), b.api+"/save_settings", bearer(alice), map[string]any{"settings": map[string]any{"theme": "dark"}})
+			if err != nil {
+				got.Error = err.Error()
+			}
+			saved <- got
+		}()
+		asked := r.Calls("hmget")
+		redisd.Until(t, "it has asked for its turn again and again", func(context.Context) error {
+			if n := r.Calls("hmget") - asked; n < 20 {
+				return fmt.Errorf("%d times", n)
+			}
+			return nil
+		})
+		require.Empty(t, saved)
+		require.NoError(t, other.Release(t.Context(), lane))
+		got := <-saved
+		require.Equal(t, model.OK, got.Code, got.Error)
 	})
 }
 

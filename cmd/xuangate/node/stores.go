@@ -11,6 +11,7 @@ import (
 
 	"github.com/xuangate/xuangate/adapter"
 	"github.com/xuangate/xuangate/adapter/claims"
+	"github.com/xuangate/xuangate/adapter/inline"
 	"github.com/xuangate/xuangate/gateway"
 	"github.com/xuangate/xuangate/gateway/eventlog"
 	"github.com/xuangate/xuangate/gateway/login"
@@ -28,6 +29,8 @@ type stores struct {
 	away   func() error   // why what is shared cannot be reached; nil where nothing is shared
 
 	leases *gateway.Leases
+	active adapter.Claims  // to be the chat servers' backend in mode inline; nil elsewhere
+	repair *inline.Shared  // what the next one is to know there
 	log    *eventlog.Redis // events, where it is shared
 	client redis.UniversalClient
 }
@@ -54,14 +57,21 @@ func (c Config) stores(log *slog.Logger) (*stores, error) {
 	shared := claims.NewRedis(client, c.Redis.Prefix, holder)
 	leases := gateway.NewLeases(client, c.Redis.Prefix, name)
 	var nodes *gateway.Nodes
-	if c.Legacy.Mode != "xxb" {
+	var active adapter.Claims
+	var repair *inline.Shared
+	switch c.Legacy.Mode {
+	case "xxb":
+	case "inline":
+		active = claims.NewRedis(client, c.Redis.Prefix, gateway.NodeName(name, c.Legacy.Inline.advertised()))
+		repair = inline.NewShared(client, c.Redis.Prefix)
+	default:
 		leases = nil // a user is at the node that holds the link
 		if nodes, err = gateway.NewNodes(holder, string(c.SecretKey)); err != nil {
 			return nil, errors.Join(err, client.Close())
 		}
 	}
 	guard := login.NewGuard(login.NewRedisStandings(client, c.Redis.Prefix))
-	return &stores{guard: guard, claims: shared, nodes: nodes, leases: leases, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
+	return &stores{guard: guard, claims: shared, nodes: nodes, leases: leases, active: active, repair: repair, name: name + ".", events: events, logins: logins, away: events.Away, log: events, client: client}, nil
 }
 
 // watch adds what is to be known of Redis to a State, where there is one.

@@ -155,6 +155,12 @@ func (x XXB) validate(f *faults) {
 
 func (i Inline) validate(f *faults, first XXD) {
 	f.address("legacy.inline.listen", i.Listen)
+	if i.MaxOnline < 0 {
+		f.add("legacy.inline.max_online", "is %d, want 0 or more", i.MaxOnline)
+	}
+	if i.AdvertiseURL != "" {
+		f.web("legacy.inline.advertise_url", i.AdvertiseURL, "this node", "http://10.0.0.7:8082")
+	}
 	if _, err := inline.ParseFaults(i.Uncured); err != nil {
 		f.add("legacy.inline.uncured", "%s", err)
 	}

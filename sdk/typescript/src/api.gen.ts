@@ -121,8 +121,9 @@ export interface paths {
         put?: never;
         /**
          * Be seen as online, away or busy
-         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-         *     offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+         *     offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+         *     this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
          *     (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
          */
         post: operations["setStatus"];
@@ -550,7 +551,7 @@ export interface paths {
         put?: never;
         /**
          * Take users into a group
-         * @description Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001).
+         * @description Any member may. Sessions that are members already are passed over. All must be known users, or nobody is added (10001). Some chat servers of version 1.0 let nobody back into a group who has left it; that is 10007, and the others are members.
          */
         post: operations["inviteMembers"];
         delete?: never;
@@ -1495,7 +1496,7 @@ export interface components {
              */
             Phone: string;
             /**
-             * @description QQ number or empty.
+             * @description QQ number or empty; always empty where the chat server is of version 1.0.
              * @example
              */
             QQ: string;
@@ -1505,7 +1506,7 @@ export interface components {
              */
             Site: string;
             /**
-             * @description The account is deleted. Only /get_users by sessions tells of such.
+             * @description The account is deleted. Only /get_users by sessions tells of such; a chat server of version 1.0 does not, and they are left out.
              * @example false
              */
             Deleted?: boolean;
@@ -1546,7 +1547,7 @@ export interface components {
              */
             Users: components["schemas"]["User"][];
             /**
-             * @description What a user may be, by code.
+             * @description What a user may be, by code. Empty where the chat server is of version 1.0, whose codes stay unnamed.
              * @example [
              *       {
              *         "Role": "dev",
@@ -1556,7 +1557,7 @@ export interface components {
              */
             Roles: components["schemas"]["Role"][];
             /**
-             * @description The departments, by number.
+             * @description The departments, by number. Empty where the chat server is of version 1.0, whose numbers stay unnamed.
              * @example [
              *       {
              *         "Dept": 101,
@@ -2201,11 +2202,12 @@ export interface components {
         /**
          * @description `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
          *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
-         *     conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them. A chat server of version 1.0 has none of the last eight.
+         *     conversations. `profile`: `/update_me` changes more than the name. `notices`: `notification` events come of what the site tells its users. `extensions`, `todos`: the operations on them.
+         *     `edit_system`: the system conversation can be renamed and have committers. A chat server of version 1.0 has none of these but `beside_desktop_clients` and, where they are set up, `files`.
          * @example act_for_any_user
          * @enum {string}
          */
-        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api" | "files" | "dismiss" | "mute" | "category" | "profile" | "extensions" | "todos";
+        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api" | "files" | "dismiss" | "mute" | "category" | "profile" | "notices" | "extensions" | "todos" | "edit_system";
         /** @description Whom the token is for; exactly one of `session` and `account`. */
         GetTokenRequest: {
             session?: components["schemas"]["Session"];
@@ -2540,7 +2542,7 @@ export interface components {
             LastMsgID: string;
             LastSendTime: components["schemas"]["Time"];
             /**
-             * @description Dismissed; it can still be read.
+             * @description Dismissed; it can still be read. Version 1.0 knows no dismissing.
              * @example false
              */
             IsDelete: boolean;
@@ -2609,7 +2611,7 @@ export interface components {
              */
             IsMute: boolean;
             /**
-             * @description The category the caller has put it into; empty for none.
+             * @description The category the caller has put it into; empty for none. Version 1.0 knows no categories.
              * @example
              */
             Category: string;
