@@ -144,10 +144,10 @@ func TestWhatA10ServerCannotDo(t *testing.T) {
 		defer func() { require.NoError(t, older.Close()) }()
 		server, err := v1.New(v1.Config{Addr: older.Addr()})
 		require.NoError(t, err)
-		bob, _, err := server.Dial(t.Context(), "bob", md5)
+		carol, _, err := server.Dial(t.Context(), "carol", md5) // who is not at the other one, which would tell her what this one is to tell
 		require.NoError(t, err)
-		defer bob.Close()
-		_, err = bob.Call(t.Context(), legacy.Chat(0, "setcommitters", "team", "4"))
+		defer carol.Close()
+		_, err = carol.Call(t.Context(), legacy.Chat(0, "setcommitters", "team", "4"))
 		var lacks *legacy.UnsupportedError
 		require.ErrorAs(t, err, &lacks)
 	})

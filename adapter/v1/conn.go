@@ -100,7 +100,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 		return w, legacy.ErrPassword // one sentence for a wrong password and for a locked account
 	}
 	if err := json.Unmarshal(a.Data, &w.User); err != nil || w.User.ID <= 0 || a.SID == "" {
-		return w, fmt.Errorf("a login's answer that names no user: %.100q", a.Data)
+		return w, errors.New("a login's answer that names no user")
 	}
 	c.user, c.sid, w.Server.Version = legacy.UserID(w.User.ID), a.SID, version
 	for listed := false; !listed; {
@@ -288,6 +288,9 @@ func (c *Conn) surprise(line []byte) error {
 	var a answer
 	if json.Unmarshal(line, &a) == nil && a.Method != "" {
 		return fmt.Errorf("the 1.0 server answers %s/%s, which was not asked", a.Module, a.Method)
+	}
+	if line[0] == '{' || line[0] == '[' { // of a session's secret, and of what people write
+		return fmt.Errorf("the 1.0 server says something that is no answer: %d bytes of broken JSON", len(line))
 	}
 	return fmt.Errorf("the 1.0 server says something that is no answer: %.100q", line)
 }

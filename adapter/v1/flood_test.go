@@ -81,3 +81,10 @@ func TestAConnectionGivesBackItsRoom(t *testing.T) {
 	require.NoError(t, bob.Close()) // with what nobody has read
 	require.NoError(t, s.room.Take(4*legacy.MaxAnswer))
 }
+
+func TestWhatIsBrokenIsNotShown(t *testing.T) {
+	for _, line := range []string{`{"result":"success","sid":"secret`, `[{"method":"message","data":{"content":"secret`} {
+		require.NotContains(t, new(Conn).surprise([]byte(line)).Error(), "secret")
+	}
+	require.ErrorContains(t, new(Conn).surprise([]byte("220 smtp.example.com")), "smtp")
+}
