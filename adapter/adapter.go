@@ -60,8 +60,8 @@ type Config struct {
 	// Calls are what internal systems may call by name, as module/method; each must pass CheckCall.
 	Calls []string
 
-	// Secrets keep users' passwords for Upstreams, sealed under SecretKey; with an empty key nobody can open them after this
-	// process.
+	// Secrets keep users' passwords for Upstreams, and the statuses that users chose, sealed under SecretKey; with an empty key nobody
+	// can open them after this process. For a Caller they may be left out: then statuses are known here alone.
 	Secrets Secrets
 	// SecretKey also signs the ids of files: without it those of an earlier process are unknown.
 	SecretKey string
@@ -151,13 +151,14 @@ type Adapter struct {
 	dropped atomic.Int64 // pushes whose recipients could not be told
 	unknown sync.Map     // kinds of pushes that were noted
 
-	users   *users
-	looks   *looks
-	chats   *chats
-	lanes   *lanes
-	lookups chan struct{} // of last messages that are under way
-	sent    *sentDrafts
-	doubts  *doubts
+	users    *users
+	looks    *looks
+	chats    *chats
+	lanes    *lanes
+	lookups  chan struct{} // of last messages that are under way
+	zoneTold sync.Once     // that legacy.timezone is wrong
+	sent     *sentDrafts
+	doubts   *doubts
 }
 
 // New makes an Adapter. It asks legacy nothing; Run does the work that goes on by itself.
@@ -203,15 +204,19 @@ func New(c Config) (*Adapter, error) {
 		}
 		a.calls[strings.ToLower(name)] = true
 	}
-	if c.Upstreams != nil {
-		links, err := newLinks(a, c)
-		if err != nil {
+	var keeps *vault
+	if c.Secrets.Keep != nil {
+		var err error
+		if keeps, err = newVault(c.SecretKey, c.Secrets); err != nil {
 			return nil, fmt.Errorf("adapter: %w", err)
 		}
+	}
+	if c.Upstreams != nil {
+		links := newLinks(a, c, keeps)
 		a.links, a.caller, a.depot = links, links, links
 	}
 	a.users = &users{load: a.loadUsers, tell: a.userChanged}
-	a.looks = newLooks()
+	a.looks = newLooks(keeps)
 	a.chats = newChats()
 	a.lanes = newLanes()
 	if a.links == nil { // over links the order is that in which each is told

@@ -211,3 +211,11 @@ func (c *chats) getLast(gid legacy.ChatGID, as stamp) (legacy.MessageRow, bool) 
 	l, ok := c.last[gid]
 	return l.row, ok && as != stamp{} && l.as == as
 }
+
+// lastIf is the chat's newest message if it has that id.
+func (c *chats) lastIf(gid legacy.ChatGID, id legacy.Int) (row legacy.MessageRow, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	row = c.last[gid].row
+	return row, id > 0 && row.ID == id
+}

@@ -10,6 +10,9 @@
 // it missed (gap.go). The translation above is the same, and speaks the calls of 2.x alone: a server of another version is an
 // Upstream that rewrites them, and says by a legacy.UnsupportedError what it cannot do.
 //
+// Where several nodes stand before one server, each user's link stands at one of them, by a claim (links_claims.go): the others take over
+// what a node leaves behind that dies (links_abandoned.go) or ends (links_handover.go), and a call goes over a link wherever it is.
+//
 // In mode inline desktop clients go through us too (adapter/inline): what they do is overheard (overheard.go), and what is asked
 // here is told to them by the Caller.
 //
@@ -17,5 +20,5 @@
 // ids of files are signed (fileid.go), hold for the members of one chat, and no message goes out that names a file its sender
 // may not read (filecontent.go).
 //
-// An Adapter stores nothing but caches that may be lost.
+// An Adapter stores nothing but caches that may be lost; what must outlive it of a user is sealed and given away (vault.go).
 package adapter

@@ -68,6 +68,7 @@ func (k *link) fill(ctx context.Context, up Upstream, welcome legacy.Welcome) (e
 	events := a.noticeEvents(k.owed.Notices, to)
 	for _, row := range rows {
 		gid := spelt(chats, legacy.ChatGID(row.CGID))
+		a.compareZone(gid, row)
 		a.chats.mark(gid, legacy.MessageID(row.ID))
 		k.saw(row.Date.Unix(a.zone))
 		events = append(events, messageEvent(a.message(gid, row), gid, row, Recipients{Users: to}))

@@ -9,9 +9,12 @@ import (
 )
 
 const (
-	// laneLease is how long one node may have a lane. A node that dies in it keeps the others out for as long; a send that
-	// takes longer may be overtaken, and its message is told as late.
+	// laneLease is for how long a node has a lane after it last said so. A node that dies in it keeps the others out for as long; one
+	// that stands still for longer may be overtaken, and its message is told as late.
 	laneLease = 5 * time.Second
+	// laneRenewal leaves two renewals to fail. Without any a message to a slow server, whose sender tries again at another node, is
+	// sent twice at once, and legacy stores it twice.
+	laneRenewal = laneLease / 3
 	// Between these two a node asks again for a lane that another has.
 	laneAgainFirst, laneAgainLast = 2 * time.Millisecond, 20 * time.Millisecond
 	// laneTimeout is how long the claims may take to answer. Without it a store that hangs holds up every send.
@@ -90,7 +93,8 @@ func (l *lanes) claim(ctx context.Context, key string) (release func(), err erro
 			if c.Former != c.Holder && l.passed != nil {
 				l.passed(key)
 			}
-			return func() { l.release(ctx, c) }, nil
+			renewed := l.renew(ctx, c)
+			return func() { renewed(); l.release(ctx, c) }, nil
 		case ctx.Err() != nil:
 			return release, ctx.Err()
 		case !errors.Is(err, ErrHeld):
@@ -100,6 +104,26 @@ func (l *lanes) claim(ctx context.Context, key string) (release func(), err erro
 			return release, nil
 		case !pause(ctx, laneAgainFirst+rand.N(laneAgainLast-laneAgainFirst)):
 			return release, ctx.Err()
+		}
+	}
+}
+
+// renew keeps a claim until stop is called.
+func (l *lanes) renew(ctx context.Context, c Claim) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	first := time.AfterFunc(laneRenewal, func() { // most lanes are left before
+		defer close(ended)
+		for more := true; more; more = pause(ctx, laneRenewal) {
+			limit, cancel := context.WithTimeout(ctx, laneTimeout)
+			_ = l.claims.Renew(limit, c, laneLease) // the next one may work
+			cancel()
+		}
+	})
+	return func() {
+		cancel()
+		if !first.Stop() {
+			<-ended
 		}
 	}
 }

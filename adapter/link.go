@@ -221,13 +221,13 @@ func (k *link) ask(ctx context.Context, up Upstream, c legacy.Call) (legacy.Resp
 // show has the user seen as he chose: signing in has set him online.
 func (k *link) show(ctx context.Context, up Upstream) {
 	a := k.links.a
-	status := a.looks.of(k.user)
-	if status == string(model.StatusOnline) {
-		return
-	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	if _, err := k.ask(ctx, up, legacy.Chat(k.user, "userchange", map[string]string{"status": status})); err != nil {
+	status := a.looks.of(ctx, k.user)
+	if status == model.StatusOnline {
+		return
+	}
+	if _, err := k.ask(ctx, up, legacy.Chat(k.user, "userchange", map[string]string{"status": string(status)})); err != nil {
 		a.log.WarnContext(ctx, "could not show a user as he chose", "session", k.user.String(), "error", err)
 	}
 }

@@ -41,13 +41,12 @@ type links struct {
 	under   map[legacy.UserID]int // requests and calls under way
 }
 
-func newLinks(a *Adapter, c Config) (*links, error) {
-	vault, err := newVault(c.SecretKey, c.Secrets)
+func newLinks(a *Adapter, c Config, vault *vault) *links {
 	return &links{
 		a: a, ups: *c.Upstreams, vault: vault, idle: cmp.Or(c.LinkIdle, 10*time.Minute), reclaim: c.Reclaim, operator: c.OperatorPassword,
 		doors: newLanes(), queue: newQueue(cmp.Or(c.SignIns, 10)), running: make(chan struct{}), byUser: map[legacy.UserID]*link{},
 		under: map[legacy.UserID]int{}, elsewhere: c.Elsewhere,
-	}, err
+	}
 }
 
 // run lets links live until ctx ends, and waits for the last of them.

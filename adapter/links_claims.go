@@ -189,6 +189,7 @@ func (k *link) ours(ctx context.Context, err error) error {
 		case errors.Is(held, ErrLost):
 			return errClaimLost
 		}
+		k.turn(model.UpstreamBackoff, nil)
 		if !pause(ctx, laneTimeout) {
 			return err
 		}

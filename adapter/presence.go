@@ -17,7 +17,7 @@ func (a *Adapter) ComeOnline(ctx context.Context, u legacy.UserID) ([]Event, err
 		return a.links.comeOnline(ctx, u)
 	}
 	ctx = context.WithoutCancel(ctx) // half of it done would lose what waited
-	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": a.looks.of(u)}))
+	r, err := a.call(ctx, op, legacy.Chat(u, "userchange", map[string]string{"status": string(a.looks.of(ctx, u))}))
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +85,7 @@ func (a *Adapter) waitingMessages(ctx context.Context, u legacy.UserID) ([]Event
 	events := make([]Event, len(rows))
 	for i, row := range rows {
 		gid := a.spelling(ctx, u, legacy.ChatGID(row.CGID))
+		a.compareZone(gid, row)
 		events[i] = messageEvent(a.message(gid, row), gid, row, Recipients{Users: []legacy.UserID{u}})
 	}
 	return events, nil

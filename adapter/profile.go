@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/gen/model"
@@ -68,15 +67,17 @@ func (a *Adapter) fitsProfile(op, field, value string) error {
 	return nil
 }
 
-// ChooseStatus notes what u is to be seen as from now on. ShowStatus shows it to those who are online; where presence comes
-// from streams, only while u has one, or legacy would keep nothing for him.
-func (a *Adapter) ChooseStatus(u legacy.UserID, status model.SetStatusRequestStatus) {
-	a.looks.choose(u, string(status))
+// ChooseStatus notes what u is to be seen as from now on, at whatever node. ShowStatus shows it to those who are online; where presence
+// comes from streams, only while u has one, or legacy would keep nothing for him.
+func (a *Adapter) ChooseStatus(ctx context.Context, u legacy.UserID, status model.SetStatusRequestStatus) {
+	if err := a.looks.choose(ctx, u, status); err != nil {
+		a.log.WarnContext(ctx, "could not keep what a user chose to be seen as; other nodes do not know of it", "session", u.String(), "error", err)
+	}
 }
 
 // ShowStatus has u, who is online, seen as he chose, and tells everybody.
 func (a *Adapter) ShowStatus(ctx context.Context, u legacy.UserID) (model.User, error) {
-	row, err := a.changeUser(ctx, "set status", u, map[string]string{"status": a.looks.of(u)})
+	row, err := a.changeUser(ctx, "set status", u, map[string]string{"status": string(a.looks.of(ctx, u))})
 	return facadeUser(row), err
 }
 
@@ -133,33 +134,4 @@ func keeps(row legacy.UserRow, field, sent string) (kept string, same bool) {
 		"qq": row.QQ, "site": row.Site, "status": row.Status,
 	}[field])
 	return kept, kept == sent
-}
-
-// looks are what users chose to be seen as, where it is not online. The choice outlives connections: who is busy stays so
-// when a train passes a tunnel. Legacy forgets it as soon as a user goes offline; so do we, when we restart.
-type looks struct {
-	mu     sync.Mutex
-	chosen map[legacy.UserID]string
-}
-
-func newLooks() *looks { return &looks{chosen: map[legacy.UserID]string{}} }
-
-func (l *looks) choose(u legacy.UserID, status string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if status == string(model.StatusOnline) {
-		delete(l.chosen, u)
-		return
-	}
-	l.chosen[u] = status
-}
-
-// of is what u is to be seen as while he is online.
-func (l *looks) of(u legacy.UserID) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if status, ok := l.chosen[u]; ok {
-		return status
-	}
-	return string(model.StatusOnline)
 }

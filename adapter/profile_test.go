@@ -55,7 +55,7 @@ func TestGoldenUsers(t *testing.T) {
 		"set_status": {
 			map[string]string{"userchange": frame("userchange", userJSON(map[string]any{"status": "busy"}))},
 			func(ctx context.Context, a *Adapter) (any, error) {
-				a.ChooseStatus(4, model.StatusBusy)
+				a.ChooseStatus(ctx, 4, model.StatusBusy)
 				return a.ShowStatus(ctx, 4)
 			},
 		},

@@ -63,34 +63,34 @@ func TestBreaker(t *testing.T) {
 			require.Positive(t, b.refused.Load())
 		})
 	})
-	t.Run("one slow method is no outage, two are", func(t *testing.T) {
-		b := newBreaker(false)
-		for range 100 {
-			call(t, b, 4, "history", slow)
-		}
-		require.False(t, isOpen(t, b))
-		call(t, b, 4, "getlist", slow)
-		require.True(t, isOpen(t, b))
-	})
-	t.Run("an answer in between begins anew, and a refusal is one", func(t *testing.T) {
-		b := newBreaker(false)
-		for range 100 {
-			call(t, b, 4, "history", slow)
-			call(t, b, 4, "getlist", slow)
-			call(t, b, 4, "getlist", nil)
-		}
-		require.False(t, isOpen(t, b))
-	})
-	t.Run("one user's connection speaks for him alone", func(t *testing.T) {
-		b := newBreaker(true)
-		for range 100 {
-			call(t, b, 4, "history", slow)
-			call(t, b, 4, "getlist", gone)
-		}
-		require.False(t, isOpen(t, b))
-		call(t, b, 5, "getlist", slow)
-		require.True(t, isOpen(t, b))
-	})
+	type asked struct {
+		user   legacy.UserID
+		method string
+		err    error
+	}
+	for name, c := range map[string]struct {
+		perUser bool
+		again   []asked // which trips nothing, however often
+		then    []asked // which does, if there is any
+	}{
+		"one slow method is no outage, two are":                  {false, []asked{{4, "history", slow}}, []asked{{4, "getlist", slow}}},
+		"an answer in between begins anew, and a refusal is one": {false, []asked{{4, "history", slow}, {4, "getlist", slow}, {4, "getlist", nil}}, nil},
+		"one user's connection speaks for him alone":             {true, []asked{{4, "history", slow}, {4, "getlist", gone}}, []asked{{5, "getlist", slow}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBreaker(c.perUser)
+			for range 100 {
+				for _, a := range c.again {
+					call(t, b, a.user, a.method, a.err)
+				}
+			}
+			require.False(t, isOpen(t, b))
+			for _, a := range c.then {
+				call(t, b, a.user, a.method, a.err)
+				require.True(t, isOpen(t, b))
+			}
+		})
+	}
 	t.Run("who gives up, or never asked, says nothing", func(t *testing.T) {
 		b := newBreaker(false)
 		for _, err := range []error{context.Canceled, legacy.ErrNotSent, legacy.ErrKicked, refuse("x", model.Unsupported, "no"), &legacy.TooLargeError{}} {

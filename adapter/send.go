@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,9 +39,6 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 	if err != nil {
 		return "", err
 	}
-	if r.ClientMsgId != "" && !a.sent.same(d) {
-		return "", refuse(op, model.Conflict, "client_msg_id: another message was sent under it")
-	}
 	leave, err := a.lanes.enter(ctx, string(d.CGID))
 	if err != nil {
 		return "", noAnswer(op, err)
@@ -48,6 +46,11 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 	defer leave()
 	if chat, err = a.renewed(ctx, op, u, chat); err != nil {
 		return "", err
+	}
+	if r.ClientMsgId != "" {
+		if err := a.unused(ctx, op, d); err != nil {
+			return "", err
+		}
 	}
 	// From here on it is seen through, whoever gives up: what is stored must be told.
 	row, heard, err := a.store(context.WithoutCancel(ctx), op, d)
@@ -60,6 +63,25 @@ func (a *Adapter) send(ctx context.Context, op string, u legacy.UserID, chat leg
 	}
 	m, err := a.stored(context.WithoutCancel(ctx), chat, row)
 	return m.MsgId, err
+}
+
+// unused refuses a draft whose gid was sent with other content. Its lane is ours.
+func (a *Adapter) unused(ctx context.Context, op string, d legacy.DraftRow) error {
+	known, same := a.sent.same(d)
+	if !same {
+		return errReused(op)
+	}
+	if known || a.claims == nil || !overwritten(d) {
+		return nil
+	}
+	_, found, err := a.look(ctx, op, d) // another node may have sent it
+	if err != nil {
+		a.sent.forget(d.GID)
+	}
+	if found && err != nil {
+		return errReused(op)
+	}
+	return err
 }
 
 // renewed is a chat as it is now that its lane is ours: another node may have changed it since it was looked up.
@@ -223,9 +245,16 @@ func messageEvent(m model.MsgData, gid legacy.ChatGID, row legacy.MessageRow, to
 // maxSentDrafts bounds the memory of what was sent under a client_msg_id.
 const maxSentDrafts = 10000
 
-// sentDrafts remembers what was sent under which gid lately. Legacy answers a repeated gid with the stored row, but for
-// images and files it puts the new content in its place (recorded: 05_message), so a repetition must be told from
-// another message before it goes out.
+// overwritten says whether legacy takes the content of a gid that comes again in place of what it has: it does of images and files,
+// and answers the stored row for all else (recorded: 05_message).
+func overwritten(d legacy.DraftRow) bool { return d.ContentType == "image" || d.ContentType == "file" }
+
+func errReused(op string) error {
+	return refuse(op, model.Conflict, "client_msg_id: another message was sent under it")
+}
+
+// sentDrafts remembers what was sent under which gid lately at this node, so that a repetition is told from another message before it
+// goes out; see overwritten.
 type sentDrafts struct {
 	mu    sync.Mutex
 	sums  map[legacy.MessageGID][sha256.Size]byte
@@ -236,13 +265,13 @@ func newSentDrafts() *sentDrafts {
 	return &sentDrafts{sums: map[legacy.MessageGID][sha256.Size]byte{}}
 }
 
-// same keeps a draft, and says whether its gid was unused or carried the same content.
-func (s *sentDrafts) same(d legacy.DraftRow) bool {
+// same keeps a draft, and says whether its gid was known, and if so, carried the same content.
+func (s *sentDrafts) same(d legacy.DraftRow) (known, same bool) {
 	sum := sha256.Sum256([]byte(d.ContentType + "\x00" + d.Content))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old, ok := s.sums[d.GID]; ok {
-		return old == sum
+		return true, old == sum
 	}
 	s.sums[d.GID] = sum
 	s.order = append(s.order, d.GID)
@@ -250,5 +279,13 @@ func (s *sentDrafts) same(d legacy.DraftRow) bool {
 		delete(s.sums, s.order[0])
 		s.order = s.order[1:]
 	}
-	return true
+	return false, true
+}
+
+// forget has a gid be unknown again, for its draft was not sent.
+func (s *sentDrafts) forget(gid legacy.MessageGID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sums, gid)
+	s.order = slices.DeleteFunc(s.order, func(other legacy.MessageGID) bool { return other == gid })
 }

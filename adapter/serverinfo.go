@@ -59,7 +59,7 @@ func (a *Adapter) fileLimit(ctx context.Context, op string, u legacy.UserID) (in
 func (a *Adapter) capabilities(files bool) []model.Capability {
 	list := []model.Capability{
 		model.CapabilityDismiss, model.CapabilityMute, model.CapabilityCategory, model.CapabilityProfile, model.CapabilityExtensions,
-		model.CapabilityTodos, model.CapabilityEditSystem,
+		model.CapabilityTodos, model.CapabilityNotices, model.CapabilityEditSystem,
 	}
 	if files {
 		list = append(list, model.CapabilityFiles)

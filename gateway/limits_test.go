@@ -140,16 +140,16 @@ func TestLimitsOverHTTP(t *testing.T) {
 	t.Run("each refusal is counted under its limit", func(t *testing.T) {
 		w := limited(t, LimitsConfig{
 			Token: Rate{PerSecond: 0.01, Burst: 1}, Address: Rate{PerSecond: 0.01, Burst: 4},
-			SignIn: Rate{PerSecond: 0.01, Burst: 2}, Account: Rate{PerSecond: 0.01, Burst: 1},
+			SignIn: Rate{PerSecond: 0.01, Burst: 3}, Account: Rate{PerSecond: 0.01, Burst: 1},
 		})
 		token := w.signIn(alice, 1)
 		for range 5 {
 			from(w, "192.0.2.1", "/get_joined_conversation", token, nil) // one is answered, then the token has no more, then the address
 		}
-		for _, account := range []string{"alice", "alice", "bob"} { // one is answered, then the account has no more, then all sign-ins
+		for _, account := range []string{"alice", "alice", "alice", "bob"} { // one is answered, then the account has no more, then all sign-ins
 			from(w, "192.0.2.2", "/login", "", map[string]any{"account": account, "password": "123456"})
 		}
-		require.Equal(t, map[string]float64{"token_rate": 3, "address_rate": 1, "account_rate": 1, "sign_in_rate": 1}, w.hits(t))
+		require.Equal(t, map[string]float64{"token_rate": 3, "address_rate": 1, "account_rate": 2, "sign_in_rate": 1}, w.hits(t))
 	})
 	t.Run("so are wrong passwords that are kept from the chat server", func(t *testing.T) {
 		w := newWorld(t, nil)

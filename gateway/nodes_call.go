@@ -33,7 +33,8 @@ type toldCall struct {
 
 // A told answer is what came of it: the chat server's answer, or that there is none, and then whether nothing was sent.
 type toldAnswer struct {
-	Answer  legacy.Response `json:"answer"`
+	Answer  legacy.Response `json:"answer"`         // but for the two below
+	Data    json.RawMessage `json:"data,omitempty"` // no data, and null, are two things
 	Unsure  bool            `json:"unsure,omitempty"`
 	NotSent bool            `json:"not_sent,omitempty"`
 }
@@ -55,9 +56,7 @@ func (n *Nodes) Call(ctx context.Context, holder string, c legacy.Call) (legacy.
 		}
 	}
 	if answer.Code == model.OK {
-		if told.Answer.Unsure = told.Unsure; string(told.Answer.Data) == "null" {
-			told.Answer.Data = nil
-		}
+		told.Answer.Data, told.Answer.Unsure = told.Data, told.Unsure
 		return told.Answer, nil
 	}
 	e := &adapter.Error{Code: answer.Code, Op: "call at another node", Text: answer.Error}
@@ -87,7 +86,9 @@ func (s *Server) callFor(c echo.Context) error {
 	call.User = u
 	r, err := s.legacy.CallHere(ctx, call)
 	if err == nil {
-		return c.JSON(http.StatusOK, map[string]any{"code": model.OK, "data": toldAnswer{Answer: r, Unsure: r.Unsure}})
+		told := toldAnswer{Answer: r, Data: r.Data, Unsure: r.Unsure}
+		told.Answer.Data = nil
+		return c.JSON(http.StatusOK, map[string]any{"code": model.OK, "data": told})
 	}
 	recordOf(ctx).err = err
 	p := newProblem(err)

@@ -10,7 +10,7 @@ import (
 // choose has u seen as status from now on: at once where u is online, else from when he comes online. Shown after he has gone,
 // he would be online for good in legacy, so going waits for it.
 func (p *presence) choose(ctx context.Context, u legacy.UserID, status model.SetStatusRequestStatus) (model.User, error) {
-	p.legacy.ChooseStatus(u, status)
+	p.legacy.ChooseStatus(ctx, u, status)
 	if p.legacy.OnlineByLink() {
 		return p.legacy.ShowStatus(ctx, u)
 	}

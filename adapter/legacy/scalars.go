@@ -102,6 +102,12 @@ func (d Date) Unix(zone *time.Location) int64 {
 	return max(d.unix, 0)
 }
 
+// Wiped gives the seconds of a date that was corrupted to before 1970: it is the beginning of all dates in the server's zone (LEGACY).
+func (d Date) Wiped() (unix int64, is bool) { return d.unix, d.unix < 0 }
+
+// Local says that the date came as local time, and so means what the zone makes of it.
+func (d Date) Local() bool { return d.text != "" }
+
 // Users is a list of user ids: [4,"5"] here, [{"id":4}] in 1.0, [] or {} when empty.
 type Users []UserID
 

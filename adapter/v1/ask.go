@@ -71,20 +71,13 @@ func (c *Conn) exchange(ctx context.Context, p *pending) (legacy.Response, error
 
 // send writes a call when it is its turn.
 func (c *Conn) send(ctx context.Context, p *pending) error {
-	if err := ctx.Err(); err != nil {
-		return errors.Join(legacy.ErrNotSent, err)
-	}
-	select {
-	case <-c.turn:
-	case <-ctx.Done():
-		return errors.Join(legacy.ErrNotSent, ctx.Err())
-	case <-c.done:
-		return errors.Join(legacy.ErrNotSent, c.cause)
+	if err := c.turn.Take(ctx, c.done, func() error { return c.cause }); err != nil {
+		return err
 	}
 	c.mu.Lock()
 	if c.cause != nil {
 		defer c.mu.Unlock()
-		c.turn <- struct{}{}
+		c.turn.Give()
 		return errors.Join(legacy.ErrNotSent, c.cause)
 	}
 	c.pending = p

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/wire"
 )
 
 const (
@@ -24,9 +25,6 @@ const (
 	// farewell is how long the server may take over a logout before we hang up on it: others hear of one who logs out, but not
 	// of one who is gone.
 	farewell = time.Second
-	// maxPushes bounds what waits for Next. A reader that falls further behind loses the connection: a gap must be visible,
-	// and history repairs it.
-	maxPushes = 4096
 )
 
 // Conn is one user's connection, signed in. Its reader goroutine alone reads and closes it; everything else may be used from
@@ -42,16 +40,15 @@ type Conn struct {
 
 	challenged atomic.Int32 // sign-ins of ours that may end this connection, or did
 
-	turn  chan struct{} // holds one token while no call is under way
-	news  chan struct{} // holds one token when there may be pushes to read
-	done  chan struct{} // closed when the reader has ended
-	beats sync.WaitGroup
-	leave sync.Once
+	turn   wire.Turn // had while a call is under way
+	pushes *wire.Pushes
+	done   chan struct{} // closed when the reader has ended
+	beats  sync.WaitGroup
+	leave  sync.Once
 
 	mu      sync.Mutex
-	pushes  []legacy.Push // that wait for Next, oldest first
-	pending *pending      // the call under way, if there is one
-	cause   error         // why it ended; set once
+	pending *pending // the call under way, if there is one
+	cause   error    // why it ended; set once
 }
 
 // open connects.
@@ -62,9 +59,8 @@ func (s *Server) open(ctx context.Context) (*Conn, error) {
 	}
 	c := &Conn{
 		server: s, tcp: tcp, lines: bufio.NewReader(tcp),
-		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
+		turn: wire.NewTurn(), pushes: wire.NewPushes(&s.room), done: make(chan struct{}),
 	}
-	c.turn <- struct{}{}
 	return c, nil
 }
 
@@ -83,7 +79,7 @@ func (s *Server) connect(ctx context.Context, account, passwordMD5 string) (*Con
 		err = ctx.Err()
 	}
 	if err != nil {
-		c.drop()
+		c.pushes.Drop()
 		return nil, legacy.Welcome{}, errors.Join(err, c.tcp.Close())
 	}
 	return c, welcome, nil
@@ -126,7 +122,7 @@ func (c *Conn) signIn(account, passwordMD5 string) (w legacy.Welcome, err error)
 				}
 				w.Messages = append(w.Messages, rows...)
 			default:
-				err = c.put(news([]legacy.Push{p})...)
+				err = c.pushes.Put(news([]legacy.Push{p})...)
 			}
 			if err != nil {
 				return w, err
@@ -231,6 +227,7 @@ func (c *Conn) run() {
 		p.finish(result{err: c.cause})
 	}
 	c.mu.Unlock()
+	c.pushes.End(c.cause)
 	close(c.done)
 }
 
@@ -250,7 +247,7 @@ func (c *Conn) take(line []byte) error {
 		if err != nil {
 			return err
 		}
-		return c.put(news(items)...)
+		return c.pushes.Put(news(items)...)
 	}
 	var a answer
 	if err := json.Unmarshal(line, &a); err != nil {
@@ -263,7 +260,7 @@ func (c *Conn) take(line []byte) error {
 		return c.surprise(line)
 	}
 	if p.own { // the server pushes a message to everybody but the one who sent it
-		if err := c.put(ownNews(a)...); err != nil {
+		if err := c.pushes.Put(ownNews(a)...); err != nil {
 			return err
 		}
 	}
@@ -271,7 +268,7 @@ func (c *Conn) take(line []byte) error {
 	c.pending = nil
 	c.mu.Unlock()
 	p.finish(result{answer: a})
-	c.turn <- struct{}{}
+	c.turn.Give()
 	return nil
 }
 
@@ -295,85 +292,9 @@ func (c *Conn) surprise(line []byte) error {
 	return fmt.Errorf("the 1.0 server says something that is no answer: %.100q", line)
 }
 
-// put keeps news for Next.
-func (c *Conn) put(list ...legacy.Push) error {
-	if len(list) == 0 {
-		return nil
-	}
-	if err := c.keep(list); err != nil {
-		return err
-	}
-	select {
-	case c.news <- struct{}{}:
-	default: // it lies there already
-	}
-	return nil
-}
-
-// keep has pushes wait for Next, all or none of them.
-func (c *Conn) keep(list []legacy.Push) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.pushes)+len(list) > maxPushes {
-		return fmt.Errorf("more than %d pushes wait unread", maxPushes)
-	}
-	if err := c.server.room.Take(sizeOf(list)); err != nil {
-		return err
-	}
-	c.pushes = append(c.pushes, list...)
-	return nil
-}
-
-func sizeOf(list []legacy.Push) (n int) {
-	for _, p := range list {
-		n += len(p.Data)
-	}
-	return n
-}
-
-// drop forgets what waits for Next.
-func (c *Conn) drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.server.room.Give(sizeOf(c.pushes))
-	c.pushes = nil
-}
-
 // Next returns the next push, waiting for one if need be. One goroutine at a time. Once the connection is gone and all
 // pushes are read it returns the reason, every time.
-func (c *Conn) Next(ctx context.Context) (legacy.Push, error) {
-	for {
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		select {
-		case <-c.news:
-			continue
-		case <-ctx.Done():
-			return legacy.Push{}, ctx.Err()
-		case <-c.done:
-		}
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		return legacy.Push{}, c.cause
-	}
-}
-
-// get takes the oldest push, if there is one.
-func (c *Conn) get() (p legacy.Push, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.pushes) == 0 {
-		return p, false
-	}
-	p, c.pushes = c.pushes[0], c.pushes[1:]
-	c.server.room.Give(len(p.Data))
-	if len(c.pushes) == 0 {
-		c.pushes = nil // an idle connection holds nothing
-	}
-	return p, true
-}
+func (c *Conn) Next(ctx context.Context) (legacy.Push, error) { return c.pushes.Next(ctx) }
 
 // beat keeps the session alive, and notices a server that is gone without a word.
 func (c *Conn) beat() {
@@ -398,7 +319,7 @@ func (c *Conn) Close() error {
 	c.leave.Do(c.logout)
 	<-c.done
 	c.beats.Wait()
-	c.drop()
+	c.pushes.Drop()
 	return nil
 }
 

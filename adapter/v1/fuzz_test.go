@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/wire"
 )
 
 // FuzzContents: what is written is read as itself, whatever it looks like.
@@ -42,7 +43,8 @@ func FuzzLines(f *testing.F) {
 			return // no line
 		}
 		p := &pending{own: true, request: request{Module: "chat", Method: "message"}, done: make(chan result, 1)}
-		c := &Conn{server: &Server{}, sid: "s", turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}), pending: p}
+		s := &Server{}
+		c := &Conn{server: s, sid: "s", turn: make(chan struct{}, 1), pushes: wire.NewPushes(&s.room), done: make(chan struct{}), pending: p}
 		if err := c.take(line); err != nil {
 			require.NotEmpty(t, err.Error())
 			require.NotNil(t, c.pending, "the answer may still be due")

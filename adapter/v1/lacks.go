@@ -26,6 +26,7 @@ func (s *Server) Lacks() map[model.Capability]error {
 		model.CapabilityCategory:       unsupported(noCategories),
 		model.CapabilityEditSystem:     unsupported(noSystemEdit),
 		model.CapabilityProfile:        unsupported("profile but a user's name"),
+		model.CapabilityNotices:        unsupported(noNotices),
 		model.CapabilityExtensions:     unsupported(noExtensions),
 		model.CapabilityTodos:          unsupported(noTodos),
 		model.CapabilityApplicationAPI: unsupported(noNotices),

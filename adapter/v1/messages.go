@@ -83,7 +83,7 @@ func (c *Conn) find(ctx context.Context, d legacy.DraftRow) ([]row, error) {
 			if err != nil {
 				return nil, err
 			}
-			return []row{one}, c.put(legacy.Push{Module: "chat", Method: "message", Result: legacy.Success, Data: data})
+			return []row{one}, c.pushes.Put(legacy.Push{Module: "chat", Method: "message", Result: legacy.Success, Data: data})
 		}
 		if len(rows) < findPage {
 			break

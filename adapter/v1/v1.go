@@ -117,7 +117,7 @@ func (s *Server) Verify(ctx context.Context, account, passwordMD5 string) error 
 	if err != nil {
 		return fmt.Errorf("sign in to the 1.0 server: %w", err)
 	}
-	probe.drop()
+	probe.pushes.Drop()
 	return probe.tcp.Close()
 }
 

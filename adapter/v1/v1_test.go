@@ -259,8 +259,11 @@ func TestEnds(t *testing.T) {
 		} {
 			s, alice, _ := team(t)
 			s.old.SetFaults(fault)
-			_, err := alice.Call(t.Context(), legacy.Chat(0, "members", "team"))
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			_, err := alice.Call(ctx, legacy.Chat(0, "members", "team"))
 			require.Error(t, err)
+			require.NotErrorIs(t, err, context.DeadlineExceeded, "%+v", fault)
 			require.NotErrorIs(t, err, legacy.ErrNotSent)
 			require.Error(t, end(t, alice))
 			require.NoError(t, alice.Close())

@@ -17,15 +17,13 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/xuangate/xuangate/adapter/legacy"
+	"github.com/xuangate/xuangate/adapter/wire"
 )
 
 const (
 	// loginTimeout bounds the way from the dial to the sixth login frame, five backend calls in series.
 	loginTimeout = 15 * time.Second
 	writeTimeout = 10 * time.Second
-	// maxPushes bounds what waits for Next. A reader that falls further behind loses the connection: a gap must be
-	// visible, and history repairs it.
-	maxPushes = 4096
 )
 
 // Conn is one user's websocket to xxd, signed in. Its reader goroutine alone reads and closes it; everything else may be
@@ -40,17 +38,16 @@ type Conn struct {
 	begun time.Time // when its user was signed in
 	nonce string    // begins the names of its fences
 
-	turn chan struct{} // holds one token while nobody writes
-	news chan struct{} // holds one token when there may be pushes to read
-	done chan struct{} // closed when the reader has ended
+	turn   wire.Turn // had while somebody writes
+	pushes *wire.Pushes
+	done   chan struct{} // closed when the reader has ended
 
 	mu        sync.Mutex
-	pushes    []legacy.Push // that wait for Next, oldest first
-	abandoned *pending      // the last call that nobody waits for any more
-	pending   []*pending    // in the order in which they were written
-	fences    []*pending    // whose fence was sent and not answered, in the order in which they were written
-	named     uint64        // fences so far
-	cause     error         // why it ended; set once
+	abandoned *pending   // the last call that nobody waits for any more
+	pending   []*pending // in the order in which they were written
+	fences    []*pending // whose fence was sent and not answered, in the order in which they were written
+	named     uint64     // fences so far
+	cause     error      // why it ended; set once
 }
 
 // Dial signs a user in, who must have no other connection: xxd would kick that one out. It checks the password first,
@@ -68,17 +65,16 @@ func (s *Server) Dial(ctx context.Context, account, passwordMD5 string) (*Conn, 
 	}
 	c := &Conn{
 		ws: ws, room: &s.room, key: key, quiet: s.silence, files: Files{server: s, token: string(info.Token), limit: int64(info.UploadFileSize)},
-		turn: make(chan struct{}, 1), news: make(chan struct{}, 1), done: make(chan struct{}),
+		turn: wire.NewTurn(), pushes: wire.NewPushes(&s.room), done: make(chan struct{}),
 		nonce: fenceName + rand.Text()[:12] + "-",
 	}
-	c.turn <- struct{}{}
 	stop := context.AfterFunc(ctx, func() { _ = ws.Close() })
 	welcome, err := c.signIn(s.name, account, passwordMD5)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		c.drop()
+		c.pushes.Drop()
 		return nil, legacy.Welcome{}, errors.Join(fmt.Errorf("sign in to xxd: %w", err), ws.Close())
 	}
 	welcome.Server = info.ServerInfo
@@ -169,7 +165,7 @@ func (c *Conn) expect(method string) (legacy.Push, error) {
 		case m == "kickoff" && p.Message != "":
 			return p, legacy.ErrKicked
 		case p.Result != legacy.Fail:
-			if err := c.keep(p); err != nil { // xxd itself queues 256 for one connection
+			if err := c.pushes.Put(p); err != nil { // xxd itself queues 256 for one connection
 				return p, err
 			}
 		}
@@ -229,6 +225,7 @@ func (c *Conn) run() {
 	}
 	c.pending = nil
 	c.mu.Unlock()
+	c.pushes.End(c.cause)
 	close(c.done)
 }
 
@@ -249,83 +246,18 @@ func (c *Conn) take(p legacy.Push) error {
 		}
 		return nil // "Illegal Requset.": somebody's bad call, told to everybody
 	}
-	if err := c.put(p); err != nil {
-		return err
-	}
-	select {
-	case c.news <- struct{}{}:
-	default: // it lies there already
-	}
-	return nil
-}
-
-// put gives a frame to the call whose answer it is, and keeps it for Next where it is news.
-func (c *Conn) put(p legacy.Push) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.answer(p) {
+	news := c.answer(p)
+	c.mu.Unlock()
+	if !news {
 		return nil
 	}
-	return c.keep(p)
-}
-
-// keep has a push wait for Next. c.mu is held, or nobody else has the connection yet.
-func (c *Conn) keep(p legacy.Push) error {
-	if len(c.pushes) == maxPushes {
-		return fmt.Errorf("%d pushes wait unread", maxPushes)
-	}
-	if err := c.room.Take(len(p.Data)); err != nil {
-		return err
-	}
-	c.pushes = append(c.pushes, p)
-	return nil
-}
-
-// drop forgets what waits for Next.
-func (c *Conn) drop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, p := range c.pushes {
-		c.room.Give(len(p.Data))
-	}
-	c.pushes = nil
+	return c.pushes.Put(p)
 }
 
 // Next returns the next push in the order in which xxd sent it, waiting for one if need be. One goroutine at a time. Once
 // the connection is gone and all pushes are read it returns the reason, every time.
-func (c *Conn) Next(ctx context.Context) (legacy.Push, error) {
-	for {
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		select {
-		case <-c.news:
-			continue
-		case <-ctx.Done():
-			return legacy.Push{}, ctx.Err()
-		case <-c.done:
-		}
-		if p, ok := c.get(); ok {
-			return p, nil
-		}
-		return legacy.Push{}, c.cause
-	}
-}
-
-// get takes the oldest push, if there is one.
-func (c *Conn) get() (p legacy.Push, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.pushes) == 0 {
-		return p, false
-	}
-	p, c.pushes = c.pushes[0], c.pushes[1:]
-	c.room.Give(len(p.Data))
-	if len(c.pushes) == 0 {
-		c.pushes = nil // an idle connection holds nothing
-	}
-	return p, true
-}
+func (c *Conn) Next(ctx context.Context) (legacy.Push, error) { return c.pushes.Next(ctx) }
 
 // Close hangs up, which logs the user out, and waits for the reader. What nobody has read by then is gone. It may be called again.
 func (c *Conn) Close() error {
@@ -333,7 +265,7 @@ func (c *Conn) Close() error {
 	_ = c.ws.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(websocket.CloseNormalClosure, ""), time.Now().Add(time.Second))
 	_ = c.ws.Close()
 	<-c.done
-	c.drop()
+	c.pushes.Drop()
 	return nil
 }
 

@@ -133,17 +133,10 @@ func (c *Conn) awaitAbandoned(ctx context.Context) error {
 
 // send writes a call, with its fence unless that can wait, and queues it where the reader looks for whom an answer is.
 func (c *Conn) send(ctx context.Context, p *pending, frame []byte) error {
-	if err := ctx.Err(); err != nil {
-		return errors.Join(legacy.ErrNotSent, err)
+	if err := c.turn.Take(ctx, c.done, func() error { return c.cause }); err != nil {
+		return err
 	}
-	select {
-	case <-c.turn:
-	case <-ctx.Done():
-		return errors.Join(legacy.ErrNotSent, ctx.Err())
-	case <-c.done:
-		return errors.Join(legacy.ErrNotSent, c.cause)
-	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	if err := c.awaitAbandoned(ctx); err != nil {
 		return errors.Join(legacy.ErrNotSent, err)
 	}
@@ -182,7 +175,7 @@ func (c *Conn) sendFence(p *pending) {
 	case <-c.done:
 		return
 	}
-	defer func() { c.turn <- struct{}{} }()
+	defer c.turn.Give()
 	c.mu.Lock()
 	if p.name != "" || !slices.Contains(c.pending, p) {
 		c.mu.Unlock()

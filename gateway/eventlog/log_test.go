@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -297,91 +296,6 @@ func testLoss(t *testing.T, make func(t *testing.T, size int) Log) {
 	})
 }
 
-func testWatch(t *testing.T, make func(t *testing.T, size int) Log) {
-	t.Run("each entry of the user, and each for all, wakes all who watch", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		first, second, other := watchOf(t, l, 1), watchOf(t, l, 1), watchOf(t, l, 2)
-		for range 3 {
-			l.append(text("x"), 1)
-			first.woken(t)
-			second.woken(t)
-		}
-		other.asleep(t)
-		l.append(text("x"))
-		first.woken(t)
-		other.woken(t)
-	})
-
-	t.Run("who wants messages only is not woken by what is none", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		woken := 0
-		t.Cleanup(l.Watch(1, false, func() { woken++ }))
-		l.append(text("a notification"), 1)
-		l.append(text("a notification"))
-		require.Zero(t, woken)
-		every := watchOf(t, l, 1)
-		for _, e := range []adapter.Event{message("c", 1, "", 1), {Kind: model.EventKindReset, To: adapter.Recipients{All: true}}} {
-			_, err := l.Append(t.Context(), e)
-			require.NoError(t, err)
-			every.woken(t)
-		}
-	})
-
-	t.Run("what is not added wakes nobody", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		l.once("g", "x", 1)
-		w := watchOf(t, l, 1)
-		l.once("g", "x", 1)
-		w.asleep(t)
-	})
-
-	t.Run("once stopped it is not woken, the others are", func(t *testing.T) {
-		l := newFixture(t, make(t, 100))
-		stays := watchOf(t, l, 1)
-		woken := false
-		stop := l.Watch(1, true, func() { woken = true })
-		stop()
-		stop()
-		l.append(text("x"), 1)
-		stays.woken(t)
-		require.False(t, woken)
-	})
-}
-
-// bell rings when a watch wakes.
-type bell chan struct{}
-
-func watchOf(t *testing.T, l Log, u legacy.UserID) bell {
-	b := make(bell, 1)
-	t.Cleanup(l.Watch(u, true, func() {
-		select {
-		case b <- struct{}{}:
-		default:
-		}
-	}))
-	return b
-}
-
-func (b bell) woken(t *testing.T) {
-	t.Helper()
-	select {
-	case <-b:
-	case <-time.After(10 * time.Second):
-		t.Fatal("not woken")
-	}
-}
-
-// asleep asserts that nothing has woken it. A log that wakes late is given no time to: that would be slow, and waking
-// without need is allowed, only wasteful.
-func (b bell) asleep(t *testing.T) {
-	t.Helper()
-	select {
-	case <-b:
-		t.Fatal("woken without need")
-	default:
-	}
-}
-
 func testConcurrency(t *testing.T, make func(t *testing.T, size int) Log) {
 	t.Run("many readers and writers at once: each reader has each entry once, in order", func(t *testing.T) {
 		const users, writers, each = 8, 4, 200
@@ -433,62 +347,4 @@ func testConcurrency(t *testing.T, make func(t *testing.T, size int) Log) {
 			}
 		}
 	})
-}
-
-// fixture is a Log with the calls of a test in short.
-type fixture struct {
-	Log
-	t *testing.T
-}
-
-func newFixture(t *testing.T, l Log) fixture { return fixture{Log: l, t: t} }
-
-func (f fixture) end() Position {
-	at, err := f.End(f.t.Context())
-	require.NoError(f.t, err)
-	return at
-}
-
-// append adds an event for users, or for all when none is named.
-func (f fixture) append(data model.Notification, users ...legacy.UserID) Position {
-	at, err := f.Append(f.t.Context(), event(data, adapter.Recipients{All: len(users) == 0, Users: users}))
-	require.NoError(f.t, err)
-	return at
-}
-
-func (f fixture) once(once, content string, users ...legacy.UserID) Position {
-	e := event(text(content), adapter.Recipients{All: len(users) == 0, Users: users})
-	e.Once = once
-	at, err := f.Append(f.t.Context(), e)
-	require.NoError(f.t, err)
-	return at
-}
-
-func (f fixture) read(u legacy.UserID, after Position) (list []string) {
-	f.t.Helper()
-	entries, _, err := f.Read(f.t.Context(), u, after, 1000)
-	require.NoError(f.t, err)
-	for _, e := range entries {
-		list = append(list, content(f.t, e))
-	}
-	return list
-}
-
-func content(t *testing.T, e *Entry) string {
-	var data struct{ Content string }
-	require.NoError(t, json.Unmarshal(e.Append(nil, false), &data))
-	return data.Content
-}
-
-func text(content string) model.Notification { return model.Notification{Id: "n", Content: content} }
-
-func event(data model.Notification, to adapter.Recipients) adapter.Event {
-	return adapter.Event{Kind: model.EventKindNotification, To: to, Data: data}
-}
-
-func message(chat legacy.ChatGID, id legacy.MessageID, content string, users ...legacy.UserID) adapter.Event {
-	return adapter.Event{
-		Kind: model.EventKindMessage, To: adapter.Recipients{Users: users}, Chat: chat, ID: id,
-		Data: model.MsgData{MsgId: fmt.Sprint(id), ConversationID: string(chat), FromSession: "4", SendTime: 1698119710000000, Type: 1, Content: content},
-	}
 }

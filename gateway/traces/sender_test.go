@@ -174,7 +174,6 @@ func TestCollectors(t *testing.T) {
 	})
 	for name, answer := range map[string]http.HandlerFunc{
 		"one that wants another key":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
-		"one that sends us on elsewhere": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
 		"one that hangs up": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {
@@ -190,6 +189,15 @@ func TestCollectors(t *testing.T) {
 			require.EqualValues(t, 1, lost)
 		})
 	}
+	t.Run("one that sends us on elsewhere is not followed: the headers hold a key", func(t *testing.T) {
+		to, elsewhere := collector.Start(t), collector.Start(t)
+		to.Instead(func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+r.URL.Path, http.StatusTemporaryRedirect)
+		})
+		_, lost := end(t, sending(t, to.URL, 1))
+		require.EqualValues(t, 1, lost)
+		require.Empty(t, elsewhere.Headers())
+	})
 	t.Run("one that never answers is left", func(t *testing.T) {
 		to, asked, leave := collector.Start(t), make(chan struct{}, 10), make(chan struct{})
 		defer close(leave)

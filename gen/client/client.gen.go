@@ -1113,8 +1113,9 @@ type ClientInterface interface {
 
 	// SetStatusWithBody Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes any type of body and a specified content type.
@@ -1124,8 +1125,9 @@ type ClientInterface interface {
 
 	// SetStatus Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -3298,8 +3300,9 @@ func (c *Client) SetConversationPublic(ctx context.Context, body SetConversation
 
 // SetStatusWithBody Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes any type of body and a specified content type.
@@ -3319,8 +3322,9 @@ func (c *Client) SetStatusWithBody(ctx context.Context, contentType string, body
 
 // SetStatus Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes a body of the `application/json` content type.
@@ -6998,8 +7002,9 @@ type ClientWithResponsesInterface interface {
 
 	// SetStatusWithBodyWithResponse Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -7009,8 +7014,9 @@ type ClientWithResponsesInterface interface {
 
 	// SetStatusWithResponse Be seen as online, away or busy
 	//
-	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-	// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+	// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+	// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+	// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 	// (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
@@ -12271,8 +12277,9 @@ func (c *ClientWithResponses) SetConversationPublicWithResponse(ctx context.Cont
 
 // SetStatusWithBodyWithResponse Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
@@ -12288,8 +12295,9 @@ func (c *ClientWithResponses) SetStatusWithBodyWithResponse(ctx context.Context,
 
 // SetStatusWithResponse Be seen as online, away or busy
 //
-// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-// offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+// Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+// offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+// this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
 // (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).

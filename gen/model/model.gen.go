@@ -21,6 +21,7 @@ const (
 	CapabilityExtensions           Capability = "extensions"
 	CapabilityFiles                Capability = "files"
 	CapabilityMute                 Capability = "mute"
+	CapabilityNotices              Capability = "notices"
 	CapabilityProfile              Capability = "profile"
 	CapabilityTodos                Capability = "todos"
 )
@@ -45,6 +46,8 @@ func (e Capability) Valid() bool {
 	case CapabilityFiles:
 		return true
 	case CapabilityMute:
+		return true
+	case CapabilityNotices:
 		return true
 	case CapabilityProfile:
 		return true
@@ -602,7 +605,7 @@ type CallRequest struct {
 
 // Capability `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
 // `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
-// conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them.
+// conversations. `profile`: `/update_me` changes more than the name. `notices`: `notification` events come of what the site tells its users. `extensions`, `todos`: the operations on them.
 // `edit_system`: the system conversation can be renamed and have committers. A chat server of version 1.0 has none of these but `beside_desktop_clients` and, where they are set up, `files`.
 //
 // Example: act_for_any_user

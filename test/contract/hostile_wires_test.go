@@ -173,4 +173,3 @@ func TestAHostile10Server(t *testing.T) {
 		w.v1.SetFaults(fault)
 	}, func() { w.v1.SetFaults() })
 }
-

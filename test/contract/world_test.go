@@ -118,7 +118,9 @@ func start(t *testing.T, mode string, changes ...func(*site)) *world {
 		c.Legacy.XXD = node.XXD{URL: "https://" + reserved.Addr().String(), Insecure: true, Device: "desktop", LinkIdle: time.Minute, OnKickoff: "yield"}
 		c.Legacy.Inline.Listen = "127.0.0.1:0"
 	}
-	c.LogTo = io.Discard
+	if c.LogTo == nil {
+		c.LogTo = io.Discard
+	}
 	ready := make(chan node.Addresses, 1)
 	c.Ready = func(a node.Addresses) { ready <- a }
 

@@ -26,7 +26,17 @@ func scanChat(rows *sql.Rows) (c chat, err error) {
 	return c, err
 }
 
+// chatObject is a chat as 2.x answers it: unset dates are 0.
 func (b *Backend) chatObject(c chat) object {
+	return append(b.chatFields(c),
+		member{"editedDate", b.unixOrZero(c.edited)},
+		member{"lastActiveTime", b.unixOrZero(c.active)},
+		member{"dismissDate", b.unixOrZero(c.ended)},
+	)
+}
+
+// chatFields are those that are the same in every version.
+func (b *Backend) chatFields(c chat) object {
 	return object{
 		{"id", c.id},
 		{"gid", c.gid},
@@ -39,9 +49,6 @@ func (b *Backend) chatObject(c chat) object {
 		{"createdBy", c.createdBy},
 		{"createdDate", b.unix(c.created)},
 		{"editedBy", c.editedBy},
-		{"editedDate", b.unixOrZero(c.edited)},
-		{"lastActiveTime", b.unixOrZero(c.active)},
-		{"dismissDate", b.unixOrZero(c.ended)},
 	}
 }
 

@@ -73,8 +73,7 @@ func pagingNumber(v any) (int64, error) {
 // history pages through a chat's messages, newest first by id. Nobody's membership is checked; without a gid it goes
 // through the messages of everybody, notices included (recorded: 07_history, 17_notify_and_60s_ticks).
 func (b *Backend) history(ctx context.Context, r *request) (*answer, error) {
-	wanted := r.param(0, "")
-	gid, err := toString(wanted)
+	gid, err := toString(r.param(0, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -82,27 +81,36 @@ func (b *Backend) history(ctx context.Context, r *request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	data, pager, err := b.historyPage(ctx, r, gid, since, b.live)
+	if err != nil {
+		return nil, err
+	}
+	return r.success().set("users", []any{r.param(6, int64(0))}).set("data", data).set("pager", pager), nil
+}
+
+// historyPage is what history answers: a page of messages, as show writes one, and the pager.
+func (b *Backend) historyPage(ctx context.Context, r *request, gid, since string, show func(message) object) ([]object, object, error) {
+	wanted := r.param(0, "")
 	where, args := historyWhere(truthy(wanted), key(gid), since)
 	p, err := newPager(r.param(1, int64(pageSize)), r.param(2, int64(1)), r.param(3, int64(0)), func() (int64, error) {
 		n, _, err := selectRow(ctx, b.store, column[int64], `SELECT count(*) FROM im_message m WHERE `+where, args...)
 		return n, err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rows, err := selectRows(ctx, b.store, scanMessage,
 		`SELECT `+messageColumns+` FROM im_message m WHERE `+where+` ORDER BY m.id DESC LIMIT ? OFFSET ?`, append(args, p.limit, p.skipped)...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	data := make([]object, len(rows))
 	for i, m := range rows {
-		data[i] = b.live(m)
+		data[i] = show(m)
 	}
-	pager := object{
+	return data, object{
 		{"recPerPage", p.perPage}, {"pageID", p.page}, {"recTotal", p.total}, {"gid", wanted}, {"continued", r.param(4, false)},
-	}
-	return r.success().set("users", []any{r.param(6, int64(0))}).set("data", data).set("pager", pager), nil
+	}, nil
 }
 
 func historyWhere(oneChat bool, gid, since string) (where string, args []any) {

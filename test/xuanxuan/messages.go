@@ -177,6 +177,11 @@ func (b *Backend) createMessages(ctx context.Context, r *request, list []any, se
 		}
 		ids, chats = append(ids, id), append(chats, key(cgid))
 	}
+	return b.created(ctx, ids, chats)
+}
+
+// created notes that something was said in some chats, and returns the messages, newest first.
+func (b *Backend) created(ctx context.Context, ids []int64, chats []string) ([]message, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}

@@ -41,9 +41,6 @@ type V1 struct {
 	faults    v1Faults
 	stats     v1Counters
 
-	stop context.CancelCauseFunc // ends everything, with the reason
-	done chan struct{}           // closed when nothing is left of it
-
 	thread  sync.Mutex   // whoever holds it has the one thread
 	waiting atomic.Int64 // connections that have something to say and wait for the thread
 	// What follows is the thread's.
@@ -52,10 +49,8 @@ type V1 struct {
 	last     [2]string         // module and method of the request before; what cannot be read repeats them
 	due      int64             // requests still to be served before the queue is emptied
 
-	mu     sync.Mutex
-	closed bool
-	crash  error
-	conns  map[*v1Conn]struct{}
+	life  // mu guards conns as well
+	conns map[*v1Conn]struct{}
 }
 
 // StartV1 starts a 1.0 server on addr, such as "127.0.0.1:0", on the tables of b, which must outlive it. Everybody is
@@ -65,7 +60,7 @@ func StartV1(ctx context.Context, b *Backend, o V1Options, addr string) (*V1, er
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &V1{
-		options: o, backend: b, done: make(chan struct{}),
+		options: o, backend: b, life: life{done: make(chan struct{})},
 		sessions: map[string]*user{}, online: map[int64]*v1Conn{}, conns: map[*v1Conn]struct{}{},
 	}
 	if err := d.open(ctx, addr); err != nil {
@@ -153,23 +148,6 @@ func (d *V1) accept(ctx context.Context, serving *sync.WaitGroup) {
 	}
 }
 
-// fall ends the server as PHP dies of a fatal error. It returns at once.
-func (d *V1) fall(reason error) {
-	d.mu.Lock()
-	if d.crash == nil && !d.closed {
-		d.crash = reason
-	}
-	d.mu.Unlock()
-	d.stop(reason)
-}
-
-// Err returns why the server died, nil while it did not.
-func (d *V1) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.crash
-}
-
 // Close ends the server as a kill does: connections break, and nobody is logged out. It returns when nothing of it runs any
 // more, with the reason if it had died. It may be called again.
 func (d *V1) Close() error {
@@ -178,12 +156,6 @@ func (d *V1) Close() error {
 		err = errors.Join(err, os.RemoveAll(d.uploads))
 	}
 	return err
-}
-
-func (d *V1) end() error {
-	d.stop(errClosed)
-	<-d.done
-	return d.Err()
 }
 
 // Restart ends the server, dead or not, and starts another one in its place, on the same ports and tables.

@@ -8,21 +8,10 @@ import (
 
 // v1Chat is a chat as 1.0 answers it: unset dates are "", and nothing is ever dismissed.
 func (d *V1) v1Chat(c chat) object {
-	return object{
-		{"id", c.id},
-		{"gid", c.gid},
-		{"name", c.name},
-		{"type", c.kind},
-		{"admins", c.admins},
-		{"committers", c.committers},
-		{"subject", c.subject},
-		{"public", c.public},
-		{"createdBy", c.createdBy},
-		{"createdDate", d.backend.unix(c.created)},
-		{"editedBy", c.editedBy},
-		{"editedDate", d.dateOrNothing(c.edited)},
-		{"lastActiveTime", d.dateOrNothing(c.active)},
-	}
+	return append(d.backend.chatFields(c),
+		member{"editedDate", d.dateOrNothing(c.edited)},
+		member{"lastActiveTime", d.dateOrNothing(c.active)},
+	)
 }
 
 func (d *V1) dateOrNothing(stored string) any {

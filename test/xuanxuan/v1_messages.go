@@ -136,15 +136,7 @@ func (d *V1) createMessages(ctx context.Context, r *v1Request, list []any) ([]me
 			ids = append(ids, id)
 		}
 	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	if _, err := b.store.exec(ctx, `UPDATE im_chat SET lastActiveTime = ? WHERE gid IN (SELECT value FROM json_each(?))`,
-		b.date(b.now()), set(chats)); err != nil {
-		return nil, err
-	}
-	return selectRows(ctx, b.store, scanMessage,
-		`SELECT `+messageColumns+` FROM im_message m WHERE m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id DESC`, set(ids))
+	return b.created(ctx, ids, chats)
 }
 
 // storeMessage returns the id of the row, or 0 where the message was lost: a field that the table does not have makes the
@@ -179,30 +171,10 @@ func (d *V1) storeMessage(ctx context.Context, r *v1Request, in object) (int64, 
 
 // history pages through a chat's messages as in 2.x, but from no date on.
 func (d *V1) history(ctx context.Context, r *v1Request) (*answer, error) {
-	wanted := r.param(0, "")
-	gid, err := toString(wanted)
+	gid, err := toString(r.param(0, ""))
 	if err != nil {
 		return nil, err
 	}
-	b := d.backend
-	where, args := historyWhere(truthy(wanted), key(gid), "")
-	p, err := newPager(r.param(1, int64(pageSize)), r.param(2, int64(1)), r.param(3, int64(0)), func() (int64, error) {
-		n, _, err := selectRow(ctx, b.store, column[int64], `SELECT count(*) FROM im_message m WHERE `+where, args...)
-		return n, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	rows, err := selectRows(ctx, b.store, scanMessage,
-		`SELECT `+messageColumns+` FROM im_message m WHERE `+where+` ORDER BY m.id DESC LIMIT ? OFFSET ?`, append(args, p.limit, p.skipped)...)
-	if err != nil {
-		return nil, err
-	}
-	data := make([]object, len(rows))
-	for i, m := range rows {
-		data[i] = d.v1Message(m)
-	}
-	return r.success().set("data", data).set("pager", object{
-		{"recPerPage", p.perPage}, {"pageID", p.page}, {"recTotal", p.total}, {"gid", wanted}, {"continued", r.param(4, false)},
-	}), nil
+	data, pager, err := d.backend.historyPage(ctx, r.request, gid, "", d.v1Message)
+	return r.success().set("data", data).set("pager", pager), err
 }

@@ -39,13 +39,8 @@ type XXD struct {
 
 	commonListener, chatListener net.Listener
 
-	stop context.CancelCauseFunc // ends all requests, connections and ticks, with the reason
-	done chan struct{}           // closed when nothing is left of them
-
-	// mu guards closed and crash. A request counts into inFlight while mu is held, so none is added once run waits.
-	mu       sync.Mutex
-	closed   bool
-	crash    error
+	life
+	// A request counts into inFlight while mu is held, so none is added once run waits.
 	inFlight sync.WaitGroup
 }
 
@@ -64,7 +59,7 @@ func StartXXD(ctx context.Context, o XXDOptions, addr string) (*XXD, error) {
 }
 
 func startXXD(ctx context.Context, o XXDOptions, addr string, h heritage) (_ *XXD, err error) {
-	x := &XXD{options: o, heritage: h, done: make(chan struct{})}
+	x := &XXD{options: o, heritage: h, life: life{done: make(chan struct{})}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start xxd: %w", err), x.discard())
@@ -209,30 +204,6 @@ func (x *XXD) counted(h http.Handler) http.Handler {
 	})
 }
 
-// fall ends the xxd as a crash does. It returns at once.
-func (x *XXD) fall(reason error) {
-	x.mu.Lock()
-	if x.crash == nil && !x.closed {
-		x.crash = reason
-	}
-	x.mu.Unlock()
-	x.stop(reason)
-}
-
-// Err returns why the xxd crashed, nil while it did not. A client that signs in twice on one connection does that to
-// the real one.
-func (x *XXD) Err() error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.crash
-}
-
-// Done is closed when nothing of the xxd runs any more, closed or crashed.
-func (x *XXD) Done() <-chan struct{} { return x.done }
-
-// errClosed is why a closed xxd ended.
-var errClosed = errors.New("xxd closed")
-
 // Close ends the xxd as a kill does: connections break without a close frame, and nobody is logged out in the backend.
 // It returns when nothing of it runs any more, with the crash if it had crashed. It may be called again.
 func (x *XXD) Close() error {
@@ -241,12 +212,6 @@ func (x *XXD) Close() error {
 		err = errors.Join(err, os.RemoveAll(x.uploads))
 	}
 	return err
-}
-
-func (x *XXD) end() error {
-	x.stop(errClosed)
-	<-x.done
-	return x.Err()
 }
 
 // Restart ends the xxd, crashed or not, and starts another one in its place, on the same ports, with the same

@@ -8,10 +8,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -46,6 +49,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	}
 	found = append(found, c.TLS.check("tls")...)
 	found = append(found, c.Inner.TLS.check("inner.tls")...)
+	found = append(found, c.Log.check()...)
 	found = append(found, c.Trace.check(ctx)...)
 	var unset faults
 	if c.Legacy.validate(&unset); len(unset) > 0 {
@@ -70,6 +74,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if files.Fault {
 		found = append(found, files)
 	}
+	found = append(found, expiringAt(ctx, "legacy.xxb.url", c.Legacy.XXB.URL, c.Legacy.Timeout)...)
 	skew, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout)
 	if err != nil {
 		return append(found, Finding{true, "legacy.xxb.url: " + err.Error()})
@@ -84,6 +89,7 @@ func Check(ctx context.Context, c Config) (found []Finding) {
 	if !files.Fault {
 		found = append(found, files)
 	}
+	found = append(found, c.checkTimezone(ctx)...)
 	return append(found, skewed("legacy.xxb.url: the chat server's clock", skew)...)
 }
 
@@ -97,6 +103,23 @@ func skewed(whose string, ahead time.Duration) []Finding {
 		side = "behind"
 	}
 	return []Finding{{false, fmt.Sprintf("%s is %s %s ours; let NTP set both", whose, ahead.Abs().Round(10*time.Second), side)}}
+}
+
+// check tries whether the audit log can be written; it makes no file.
+func (l Log) check() []Finding {
+	if l.AuditFile == "" {
+		return nil
+	}
+	file, err := os.OpenFile(l.AuditFile, os.O_APPEND|os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) { // it is to be made
+		_, err = os.Stat(filepath.Dir(l.AuditFile))
+	} else if err == nil {
+		err = file.Close()
+	}
+	if err != nil {
+		return []Finding{{true, "log.audit_file: " + err.Error()}}
+	}
+	return nil
 }
 
 // checkFolder tries the directory of files.
@@ -149,7 +172,7 @@ func (c Config) checkXXD(ctx context.Context) []Finding {
 	if err := server.Probe(ctx); err != nil {
 		return []Finding{{true, c.Legacy.XXD.unproven(err, c.Legacy.Timeout)}}
 	}
-	found := []Finding{{false, "legacy.xxd: the chat server answers"}}
+	found := append([]Finding{{false, "legacy.xxd: the chat server answers"}}, expiringAt(ctx, "legacy.xxd.url", c.Legacy.XXD.URL, c.Legacy.Timeout)...)
 	for _, risk := range c.Legacy.XXD.risks() {
 		found = append(found, Finding{false, risk})
 	}
@@ -208,7 +231,10 @@ var noOperator = Finding{false, "inner.operator_password: is not set; /inner wor
 // fingerprint, for that is what to compare and to set.
 func (x XXD) unproven(err error, timeout time.Duration) string {
 	untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	_, ended := expired(err)
 	switch {
+	case ended:
+		return "legacy.xxd.url: " + unreachable(err, timeout).Error()
 	case errors.Is(err, xxd.ErrCertificate):
 		return "legacy.xxd.fingerprint: " + unreachable(err, timeout).Error()
 	case !ok:
@@ -254,6 +280,9 @@ func reach(ctx context.Context, page string, timeout time.Duration) (skew time.D
 func unreachable(err error, timeout time.Duration) error {
 	var dns *net.DNSError
 	var ask *url.Error
+	if end, is := expired(err); is {
+		return fmt.Errorf("its certificate ended on %s; renew it", end.UTC().Format(time.DateOnly))
+	}
 	switch {
 	case errors.As(err, &dns):
 		return fmt.Errorf("no such host: %s", dns.Name)

@@ -17,12 +17,14 @@ import (
 // checkInline tries the backend, the chat servers, and whether their calls come to us: of a chat server that calls its backend
 // directly desktops hear nothing of web users.
 func (c Config) checkInline(ctx context.Context) (found []Finding) {
+	found = expiringAt(ctx, "legacy.xxb.url", c.Legacy.XXB.URL, c.Legacy.Timeout)
 	if _, err := reach(ctx, c.Legacy.XXB.URL, c.Legacy.Timeout); err != nil {
-		return []Finding{{true, "legacy.xxb.url: " + err.Error()}}
+		return append(found, Finding{true, "legacy.xxb.url: " + err.Error()})
 	}
 	if fault := c.ask(ctx); fault != "" {
-		return []Finding{{true, fault}}
+		return append(found, Finding{true, fault})
 	}
+	found = append(found, c.checkTimezone(ctx)...)
 	found = append(found, Finding{false, "legacy.xxb: the backend answers, and knows the operator"})
 	sites, err := c.Legacy.Inline.sites(c.Legacy.XXD)
 	key, keyErr := legacy.NewKey(string(c.Legacy.XXB.Key))
@@ -34,6 +36,7 @@ func (c Config) checkInline(ctx context.Context) (found []Finding) {
 		if i > 0 {
 			setting = "legacy.inline.others: " + at.Name
 		}
+		found = append(found, expiringAt(ctx, setting, at.XXD.URL, c.Legacy.Timeout)...)
 		found = append(found, c.checkCaller(ctx, setting, at, key)...)
 	}
 	for _, risk := range c.Legacy.XXD.risks() {

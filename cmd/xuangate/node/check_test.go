@@ -78,18 +78,19 @@ func TestCheck(t *testing.T) {
 	}
 	t.Run("a good server brings no fault, and a word on its mode", func(t *testing.T) {
 		found := node.Check(t.Context(), before(s))
-		require.Len(t, found, 3)
+		require.Len(t, found, 4)
 		for _, f := range found {
 			require.False(t, f.Fault, f.Text)
 		}
 		require.Contains(t, found[1].Text, "must be the only chat server")
 		require.Contains(t, found[2].Text, "files.dir: is not set")
+		require.Contains(t, found[3].Text, "legacy.timezone: is Asia/Shanghai; ")
 	})
 	t.Run("a directory for files is tried, and left as it was", func(t *testing.T) {
 		c := before(s)
 		c.Files.Dir = t.TempDir()
 		found := node.Check(t.Context(), c)
-		require.Len(t, found, 3)
+		require.Len(t, found, 4)
 		require.Equal(t, "files.dir: files can be kept there", found[2].Text)
 		require.False(t, found[2].Fault)
 		require.NoError(t, filepath.WalkDir(c.Files.Dir, func(name string, entry fs.DirEntry, err error) error {
@@ -114,8 +115,8 @@ func TestCheck(t *testing.T) {
 			s.ServeHTTP(w, r)
 		})
 		found := node.Check(t.Context(), c)
-		require.Len(t, found, 4)
-		require.Contains(t, found[3].Text, "clock is 1h0m0s behind ours")
+		require.Len(t, found, 5)
+		require.Contains(t, found[4].Text, "clock is 1h0m0s behind ours")
 	})
 	t.Run("a slow database is told apart from a wrong address", func(t *testing.T) {
 		c := before(s)

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
-	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
@@ -92,13 +91,6 @@ func TestCheckTheSiteOfV1(t *testing.T) {
 func TestRunV1(t *testing.T) {
 	_, c := old(t)
 	n := run(t, c)
-	alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
-	stream := n.listen(t, bob)
-	next(t, stream, "id") // the stream has begun
-	group := must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(alice),
-		model.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
-	sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
-		model.SendMsgRequest{ConversationId: group.ConversationId, Type: 0, Content: "大家好"}))
-	require.Contains(t, next(t, stream, "data"), `"MsgId":"`+sent.MsgID+`"`)
+	n.talks(t)
 	n.stop(t)
 }

@@ -125,15 +125,7 @@ func TestCheckXXD(t *testing.T) {
 func TestRunXXD(t *testing.T) {
 	t.Run("a message goes from one user through xxd to another's stream", func(t *testing.T) {
 		n := run(t, beside(front(t, backend(t))))
-		alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
-		stream := n.listen(t, bob)
-		next(t, stream, "id") // the stream has begun
-
-		group := must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(alice),
-			model.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
-		sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
-			model.SendMsgRequest{ConversationId: group.ConversationId, Type: 1, Content: "大家好"}))
-		require.Contains(t, next(t, stream, "data"), `"MsgId":"`+sent.MsgID+`"`)
+		n.talks(t)
 		n.stop(t)
 	})
 	t.Run("inner gives tokens of those who are signed in, and tells how for others", func(t *testing.T) {

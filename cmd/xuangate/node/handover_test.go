@@ -16,11 +16,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/adapter/legacy"
 	"github.com/xuangate/xuangate/adapter/xxd"
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/redisd"
+	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
 // An upload is one that goes on for as long as the test likes.
@@ -124,6 +126,7 @@ func TestHandOver(t *testing.T) {
 	defer desk.Close()
 	b, _ := linked(t, r, x, func(c *node.Config) { c.LogTo = said })
 
+	must[model.User](t, post(t, a.api+"/set_status", bearer(alice), map[string]any{"status": "away"}))
 	speak := func(content string) { speaks(t, desk, 7, group, content) }
 	stream := a.listen(t, bob)
 	next(t, stream, "id")
@@ -138,6 +141,8 @@ func TestHandOver(t *testing.T) {
 	said.logs(t, linkedNow("5"))
 	t.Logf("bob was without a link for %s at most", time.Since(gone).Round(time.Millisecond))
 	said.logs(t, linkedNow("4"))
+	seen := must[model.Users](t, post(t, b.api+"/get_users", bearer(bob), map[string]any{"sessions": []string{"4"}}))
+	require.Equal(t, "away", seen.Users[0].Status, "as she chose")
 	speak("linked elsewhere")
 
 	// All the while the call under way is carried out where it came to.
@@ -195,4 +200,26 @@ func TestInnerOfNodes(t *testing.T) {
 	// What the other node cannot do is told as it tells it.
 	refused := post(t, a.inner+"/inner/send_msg", inner, map[string]any{"conversation_id": group, "type": 1, "content": strings.Repeat("x", 30_000)})
 	require.Equal(t, model.TooLarge, refused.Code, refused.Error)
+}
+
+// TestALostClaim has a node lose alice's link to another, as one does that stood still for longer than its lease, when her connection
+// breaks: it must not sign her in again, which would kick her out at the other.
+func TestALostClaim(t *testing.T) {
+	r := redisd.Start(t)
+	x := front(t, backend(t))
+	said := &record{}
+	a, _ := linked(t, r, x, func(c *node.Config) { c.LogTo = said })
+	alice := a.signIn(t, "alice")
+	require.NoError(t, r.Client().Del(t.Context(), "{xuangate:claim}:link:alice").Err())
+	_, err := claims.NewRedis(r.Client(), "xuangate", "another node").Take(t.Context(), "link:alice", time.Hour)
+	require.NoError(t, err)
+	x.SetFaults(xuanxuan.XXDFault{User: 4, Cut: true, Times: 1})
+	redisd.Until(t, "the node knows", func(context.Context) error {
+		if got := post(t, a.api+"/get_conversations", bearer(alice), struct{}{}); !strings.Contains(got.Error, "another node holds") {
+			return fmt.Errorf("%d %s", got.Code, got.Error)
+		}
+		return nil
+	})
+	require.Equal(t, 1, strings.Count(said.String(), linkedNow("4")))
+	require.NotContains(t, said.String(), "msg=audit event=kick", "her tokens live")
 }

@@ -152,23 +152,29 @@ func next(t *testing.T, stream *bufio.Scanner, field string) string {
 	return ""
 }
 
+// talks has alice say something in a new group, and bob hear it.
+func (n *running) talks(t *testing.T) {
+	t.Helper()
+	alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
+	stream := n.listen(t, bob)
+	next(t, stream, "id") // the stream has begun
+
+	group := must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(alice),
+		model.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
+	sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
+		model.SendMsgRequest{ConversationId: group.ConversationId, Type: 1, Content: "大家好"}))
+
+	var heard model.MsgData
+	require.NoError(t, json.Unmarshal([]byte(next(t, stream, "data")), &heard))
+	require.Equal(t, sent.MsgID, heard.MsgId)
+	require.Equal(t, "大家好", heard.Content)
+	require.Equal(t, "4", heard.FromSession)
+}
+
 func TestRun(t *testing.T) {
 	t.Run("a message goes from one user through the chat server to another's stream", func(t *testing.T) {
 		n := run(t, before(backend(t)))
-		alice, bob := n.signIn(t, "alice"), n.signIn(t, "bob")
-		stream := n.listen(t, bob)
-		next(t, stream, "id") // the stream has begun
-
-		group := must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(alice),
-			model.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
-		sent := must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(alice),
-			model.SendMsgRequest{ConversationId: group.ConversationId, Type: 1, Content: "大家好"}))
-
-		var heard model.MsgData
-		require.NoError(t, json.Unmarshal([]byte(next(t, stream, "data")), &heard))
-		require.Equal(t, sent.MsgID, heard.MsgId)
-		require.Equal(t, "大家好", heard.Content)
-		require.Equal(t, "4", heard.FromSession)
+		n.talks(t)
 		n.stop(t)
 	})
 	t.Run("inner stands on its own listener, behind its key", func(t *testing.T) {

@@ -2,23 +2,26 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
+	common "github.com/prometheus/common/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gateway/metrics"
-	api "github.com/xuangate/xuangate/gen/model"
+	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/xuanxuan"
 )
 
@@ -29,7 +32,7 @@ func scrape(t *testing.T, ops string) map[string]*dto.MetricFamily {
 	require.NoError(t, err)
 	defer res.Body.Close()
 	require.Equal(t, http.StatusOK, res.StatusCode)
-	parser := expfmt.NewTextParser(model.UTF8Validation)
+	parser := expfmt.NewTextParser(common.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(res.Body)
 	require.NoError(t, err)
 	return families
@@ -60,9 +63,9 @@ func TestOps(t *testing.T) {
 	bob := n.signIn(t, "bob")
 	stream := n.listen(t, bob)
 	next(t, stream, "id")
-	room := must[api.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(n.signIn(t, "alice")),
-		api.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
-	must[api.SentMsg](t, post(t, n.api+"/send_msg", bearer(bob), api.SendMsgRequest{ConversationId: room.ConversationId, Type: 1, Content: "hi"}))
+	room := must[model.ConversationRef](t, post(t, n.api+"/create_conversation", bearer(n.signIn(t, "alice")),
+		model.CreateConversationRequest{Name: "周报", Members: []string{"5"}}))
+	must[model.SentMsg](t, post(t, n.api+"/send_msg", bearer(bob), model.SendMsgRequest{ConversationId: room.ConversationId, Type: 1, Content: "hi"}))
 	next(t, stream, "data")
 
 	families := scrape(t, n.ops)
@@ -148,29 +151,41 @@ func TestOpsShowsWhatProtects(t *testing.T) {
 
 func TestOpsOutlivesTheDrain(t *testing.T) {
 	s := backend(t)
-	c := before(s)
-	c.Ops.Addr = "127.0.0.1:0"
-	n := run(t, c)
-	asked := make(chan struct{})
-	result := n.hold(t, s, patience/10)
-	n.end()
-	go func() {
-		defer close(asked)
-		for { // until the node is draining
-			res, err := http.Get(n.ops + "/readyz")
-			if err != nil {
-				return
-			}
-			_ = res.Body.Close()
-			if res.StatusCode == http.StatusServiceUnavailable {
-				asked <- struct{}{}
-				return
-			}
+	var holding atomic.Bool
+	held, release := make(chan struct{}, 1), make(chan struct{})
+	way := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if holding.CompareAndSwap(true, false) { // one call waits until the test has seen what it is about
+			held <- struct{}{}
+			<-release
 		}
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(way.Close)
+	c := before(s)
+	c.Legacy.XXB.URL, c.Ops.Addr = way.URL+"/xuanxuan.php", "127.0.0.1:0"
+	c.Drain, c.Legacy.Timeout = patience, patience // the request is not to be cut meanwhile
+	n := run(t, c)
+	alice := n.signIn(t, "alice")
+	holding.Store(true)
+	result := make(chan error, 1)
+	go func() {
+		a, err := ask(t.Context(), n.api+"/get_joined_conversation", bearer(alice), struct{}{})
+		if err == nil && a.Code != model.OK {
+			err = errors.New(a.Error)
+		}
+		result <- err
 	}()
-	_, drained := <-asked
-	require.True(t, drained, "the node is seen to drain")
-	<-result
+	<-held
+	n.end()
+	require.Eventually(t, func() bool {
+		res, err := http.Get(n.ops + "/readyz")
+		require.NoError(t, err, "it listens while the node drains")
+		require.NoError(t, res.Body.Close())
+		return res.StatusCode == http.StatusServiceUnavailable
+	}, patience, time.Millisecond)
+	require.Contains(t, scrape(t, n.ops), "xuangate_streams")
+	close(release)
+	require.NoError(t, <-result)
 	require.NoError(t, <-n.ended)
 }
 

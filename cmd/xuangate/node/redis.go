@@ -138,16 +138,22 @@ func (r Redis) check(ctx context.Context) []Finding {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, 5*redisTimeout)
 	defer cancel()
+	var found []Finding
+	for _, addr := range r.Addr {
+		if r.TLS {
+			found = append(found, expiring(ctx, "redis.addr: "+addr, addr, redisTimeout)...)
+		}
+	}
 	info, err := client.InfoMap(ctx, "server", "memory").Result()
 	if err != nil {
-		return []Finding{{true, "redis.addr: " + r.unreachable(err).Error()}}
+		return append(found, Finding{true, "redis.addr: " + r.unreachable(err).Error()})
 	}
 	version := info["Server"]["redis_version"]
 	major, _, _ := strings.Cut(version, ".")
 	if n, err := strconv.Atoi(major); err != nil || n < redisVersion {
-		return []Finding{{true, fmt.Sprintf("redis.addr: Redis is version %q, want %d or newer", version, redisVersion)}}
+		return append(found, Finding{true, fmt.Sprintf("redis.addr: Redis is version %q, want %d or newer", version, redisVersion)})
 	}
-	found := []Finding{{false, "redis.addr: Redis answers, version " + version}}
+	found = append(found, Finding{false, "redis.addr: Redis answers, version " + version})
 	if policy := info["Memory"]["maxmemory_policy"]; policy != "noeviction" && info["Memory"]["maxmemory"] != "0" {
 		found = append(found, Finding{false, "redis.addr: Redis throws keys away when its memory is full (maxmemory-policy " + policy +
 			"), so users may be signed out and events lost; set noeviction"})

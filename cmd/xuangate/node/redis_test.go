@@ -6,15 +6,22 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/xuangate/xuangate/adapter/claims"
 	"github.com/xuangate/xuangate/cmd/xuangate/node"
 	"github.com/xuangate/xuangate/gen/model"
 	"github.com/xuangate/xuangate/test/redisd"
@@ -204,6 +211,106 @@ func TestConversationsOfNodes(t *testing.T) {
 	})
 }
 
+func TestUsersOfNodes(t *testing.T) {
+	r, s := redisd.Start(t), backend(t)
+	a, b := run(t, on(r, s)), run(t, on(r, s))
+	alice, bob := a.signIn(t, "alice"), b.signIn(t, "bob")
+	group := a.group(t, alice, "5")
+
+	t.Run("what somebody chose to be seen as at one node is shown by another", func(t *testing.T) {
+		must[model.User](t, post(t, a.api+"/set_status", bearer(alice), map[string]any{"status": "busy"}))
+		require.NotEmpty(t, next(t, b.listen(t, alice), "id"))
+		seen := must[model.Users](t, post(t, b.api+"/get_users", bearer(bob), map[string]any{"sessions": []string{"4"}}))
+		require.Equal(t, "busy", seen.Users[0].Status)
+	})
+
+	t.Run("a client_msg_id that was used for a picture at one node is not used again at another", func(t *testing.T) {
+		send := func(n *running, content string) answer {
+			return post(t, n.api+"/send_msg", bearer(alice), map[string]any{"conversation_id": group, "type": 3, "content": content, "client_msg_id": "once"})
+		}
+		first := must[model.SentMsg](t, send(a, `{"name":"one"}`))
+		for range 2 {
+			refused := send(b, `{"name":"two"}`)
+			require.Equal(t, model.Conflict, refused.Code)
+			require.Contains(t, refused.Error, "client_msg_id")
+		}
+		require.Equal(t, first, must[model.SentMsg](t, send(b, `{"name":"one"}`)), "a repetition")
+	})
+
+	t.Run("settings are saved at one node at a time", func(t *testing.T) {
+		other := claims.NewRedis(r.Client(), "xuangate", "another node")
+		lane, err := other.Take(t.Context(), "lane:settings of 4", time.Minute)
+		require.NoError(t, err)
+		saved := make(chan answer, 1)
+		go func() {
+			got, err := ask(t.Context(), b.api+"/save_settings", bearer(alice), map[string]any{"settings": map[string]any{"theme": "dark"}})
+			if err != nil {
+				got.Error = err.Error()
+			}
+			saved <- got
+		}()
+		asked := r.Calls("hmget")
+		redisd.Until(t, "it has asked for its turn again and again", func(context.Context) error {
+			if n := r.Calls("hmget") - asked; n < 20 {
+				return fmt.Errorf("%d times", n)
+			}
+			return nil
+		})
+		require.Empty(t, saved)
+		require.NoError(t, other.Release(t.Context(), lane))
+		got := <-saved
+		require.Equal(t, model.OK, got.Code, got.Error)
+	})
+}
+
+// wrongClock leads to a Redis, whose clock it has wrong by so much: TIME answers seconds and microseconds, both as text.
+func wrongClock(t *testing.T, addr string, ahead time.Duration) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	var serving sync.WaitGroup
+	t.Cleanup(func() {
+		_ = l.Close()
+		serving.Wait()
+	})
+	answer := regexp.MustCompile(`^\*2\r\n\$10\r\n(\d{10})\r\n`)
+	serve := func(client net.Conn) {
+		defer client.Close()
+		server, err := net.Dial("tcp", addr)
+		if err != nil {
+			return
+		}
+		serving.Go(func() {
+			defer server.Close()
+			_, _ = io.Copy(server, client) // until one of them has gone
+		})
+		b := make([]byte, 64<<10)
+		for {
+			n, err := server.Read(b)
+			if err != nil {
+				return
+			}
+			said := b[:n]
+			if seconds := answer.FindSubmatchIndex(said); seconds != nil {
+				at, _ := strconv.ParseInt(string(said[seconds[2]:seconds[3]]), 10, 64)
+				copy(said[seconds[2]:], strconv.FormatInt(at+int64(ahead.Seconds()), 10))
+			}
+			if _, err := client.Write(said); err != nil {
+				return
+			}
+		}
+	}
+	serving.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			serving.Go(func() { serve(client) })
+		}
+	})
+	return l.Addr().String()
+}
+
 func TestCheckRedis(t *testing.T) {
 	s := backend(t)
 	r := redisd.Start(t, "--requirepass", "open sesame")
@@ -216,6 +323,17 @@ func TestCheckRedis(t *testing.T) {
 	full := redisd.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
 	found = node.Check(t.Context(), on(full, s))
 	require.Contains(t, found[1].Text, "set noeviction")
+
+	for ahead, want := range map[time.Duration]string{time.Hour: "1h0m0s ahead of", -time.Hour: "1h0m0s behind"} {
+		c := c
+		c.Redis.Addr = []string{wrongClock(t, r.Addr, ahead)}
+		found := node.Check(t.Context(), c)
+		require.False(t, found[1].Fault)
+		require.Equal(t, "redis.addr: the clock of Redis is "+want+" ours; let NTP set both", found[1].Text)
+	}
+	for _, f := range node.Check(t.Context(), c) {
+		require.NotContains(t, f.Text, "clock", "the real one is right")
+	}
 
 	dead := redisd.Start(t)
 	dead.Kill()

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSlowSenders waits for the real limits: 10 s for a request's head, 30 s for its body; all at once, to take no longer.
+// TestSlowSenders waits for the real limit of a request's head, 10 s, all at once to take no longer. TestTimeouts has the longer ones.
 func TestSlowSenders(t *testing.T) {
 	const long = 60 * time.Second // far beyond both
 	n := run(t, before(backend(t)))

@@ -56,9 +56,6 @@ func (t TLS) load() (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// renewal is how long before its end a certificate is worth a note: automatic renewals come earlier.
-const renewal = 14 * 24 * time.Hour
-
 // check says for whom and until when the certificate is good. One that has ended is a fault.
 func (t TLS) check(key string) []Finding {
 	if !t.on() {

@@ -121,8 +121,9 @@ export interface paths {
         put?: never;
         /**
          * Be seen as online, away or busy
-         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections and over going
-         *     offline and coming back; a restart of this gateway forgets it, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
+         * @description Everybody hears of it as a `user` event. The choice stays until you make another, over lost connections, over going
+         *     offline and coming back, and for all your devices; it may be forgotten once your last token has ended, and without Redis by a restart of
+         *     this gateway, and then you come back as online. Whoever has no connection is seen as offline whatever he chose
          *     (in mode xxb that is who has no stream of `/notify` open): then the choice holds from when the next one opens, and `Status` here is still `offline`.
          */
         post: operations["setStatus"];
@@ -2201,12 +2202,12 @@ export interface components {
         /**
          * @description `act_for_any_user`: internal systems get tokens for every user and act for him (modes xxb and inline). `beside_desktop_clients`: desktop clients may be signed in to the chat server itself (all modes but xxb).
          *     `application_api`: `/inner/send_notification` and its kin (settings `legacy.api.*`). `files`: they can be uploaded and downloaded. `dismiss`, `mute`, `category`: so much can be done to
-         *     conversations. `profile`: `/update_me` changes more than the name. `extensions`, `todos`: the operations on them.
+         *     conversations. `profile`: `/update_me` changes more than the name. `notices`: `notification` events come of what the site tells its users. `extensions`, `todos`: the operations on them.
          *     `edit_system`: the system conversation can be renamed and have committers. A chat server of version 1.0 has none of these but `beside_desktop_clients` and, where they are set up, `files`.
          * @example act_for_any_user
          * @enum {string}
          */
-        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api" | "files" | "dismiss" | "mute" | "category" | "profile" | "extensions" | "todos" | "edit_system";
+        Capability: "act_for_any_user" | "beside_desktop_clients" | "application_api" | "files" | "dismiss" | "mute" | "category" | "profile" | "notices" | "extensions" | "todos" | "edit_system";
         /** @description Whom the token is for; exactly one of `session` and `account`. */
         GetTokenRequest: {
             session?: components["schemas"]["Session"];

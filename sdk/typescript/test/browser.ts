@@ -14,10 +14,10 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(options: LaunchOptions = {}): Promise<Stage> {
+export async function openStage(options: LaunchOptions = {}, mode = "xxb"): Promise<Stage> {
   mkdirSync(screenshots, { recursive: true });
   const [gateway, browser] = await Promise.all([
-    start(build("./cmd/xuangate", "xuangate"), ["dev", "--addr", "127.0.0.1:0"], /API +(http:\S+?)\s/),
+    start(build("./cmd/xuangate", "xuangate"), ["dev", "--addr", "127.0.0.1:0", "--mode", mode], /API +(http:\S+?)\s/),
     chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox"], ...options }),
   ]);
   return {
@@ -73,6 +73,14 @@ export class Person {
 
   async openConversation(name: string): Promise<void> {
     await this.page.locator("a.row", { hasText: name }).first().click();
+    await this.page.locator(".head h1", { hasText: name }).waitFor();
+  }
+
+  async makeGroup(name: string, ...others: string[]): Promise<void> {
+    await this.page.getByRole("button", { name: "发起会话" }).click();
+    for (const each of others) await this.page.locator("dialog li", { hasText: each }).locator("input").check();
+    await this.page.locator("dialog .field input").fill(name);
+    await this.page.getByRole("button", { name: "创建群聊" }).click();
     await this.page.locator(".head h1", { hasText: name }).waitFor();
   }
 

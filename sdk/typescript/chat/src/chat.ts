@@ -26,6 +26,8 @@ export class Chat {
   readonly state = signal<StreamState>({ status: "connecting" });
   readonly upstream = signal<Schemas["UpstreamState"]>("online");
   readonly loaded = signal(false);
+  /** What the server behind can do and not every one can; undefined while that is not known. */
+  readonly capabilities = signal<ReadonlySet<Schemas["Capability"]> | undefined>(undefined);
   readonly outbox: Outbox;
   readonly pictures: Pictures;
   /** Threads for the list: pinned ones first, then by their last message. */
@@ -80,6 +82,11 @@ export class Chat {
     return user?.RealName || user?.Account || `#${session}`;
   }
 
+  /** can says whether the server behind can do something. What is not known yet is offered. */
+  can(capability: Schemas["Capability"]): boolean {
+    return this.capabilities.value?.has(capability) ?? true;
+  }
+
   /** partner is the other one of a one-to-one conversation. */
   partner(info: Conversation): User | undefined {
     return info.ConversationType === 1 ? this.user(info.Members.find((each) => each !== this.me) ?? this.me) : undefined;
@@ -119,7 +126,8 @@ export class Chat {
   async #load(): Promise<void> {
     for (;;) {
       try {
-        const [users, conversations] = await Promise.all([this.client.call("/get_users"), this.client.call("/get_conversations")]);
+        const [users, conversations, server] = await Promise.all([this.client.call("/get_users"), this.client.call("/get_conversations"), this.client.call("/get_server_info")]);
+        this.capabilities.value = new Set(server.Capabilities);
         this.users.value = new Map(users.Users.map((each) => [each.Session, each]));
         const threads = new Map<string, Thread>();
         for (const info of conversations.Conversations) {

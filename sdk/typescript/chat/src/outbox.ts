@@ -2,6 +2,7 @@ import { signal } from "@preact/signals";
 import { Code, newId, type Schemas, XuangateError } from "@xuangate/sdk";
 import type { Chat } from "./chat.js";
 import { load, store } from "./keep.js";
+import { problemOf } from "./problems.js";
 
 /** A Draft is a message of one's own that the server has not confirmed yet. */
 export interface Draft {
@@ -98,7 +99,7 @@ export class Outbox {
     } catch (error) {
       if (signal.aborted) return;
       const transient = error instanceof XuangateError && [Code.NoAnswer, Code.Unreachable, Code.TooSlow, Code.TooManyRequests].includes(error.code as never);
-      this.#change(id, { state: "failed", error: error instanceof Error ? error.message : String(error), transient });
+      this.#change(id, { state: "failed", error: problemOf(error), transient });
     }
   }
 

@@ -36,9 +36,13 @@ export function Composer({ chat, thread, onSend }: { chat: Chat; thread: Thread;
     onSend();
     box.current?.focus();
   };
-  const attach = (files: FileList | null | undefined) => {
-    for (const file of files ?? []) chat.outbox.send(thread.id, file.type.startsWith("image/") ? 3 : 4, "", file);
-    if (files?.length) onSend();
+  const files = chat.can("files");
+  const refused = useSignal(false);
+  const attach = (list: FileList | null | undefined) => {
+    refused.value = !files && Boolean(list?.length);
+    if (!files) return;
+    for (const file of list ?? []) chat.outbox.send(thread.id, file.type.startsWith("image/") ? 3 : 4, "", file);
+    if (list?.length) onSend();
   };
   return (
     <form
@@ -53,7 +57,12 @@ export function Composer({ chat, thread, onSend }: { chat: Chat; thread: Thread;
         attach(event.dataTransfer?.files);
       }}
     >
-      <button type="button" class="plain" aria-label={w.attach} onClick={() => picker.current?.click()}>
+      {refused.value && (
+        <p class="problem" role="alert">
+          {w.noFiles}
+        </p>
+      )}
+      <button type="button" class="plain" aria-label={w.attach} title={files ? undefined : w.noFiles} disabled={!files} onClick={() => picker.current?.click()}>
         <Clip />
       </button>
       <input

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { Chat } from "../chat.js";
+import { problemOf } from "../problems.js";
 import { go } from "../route.js";
 import type { Thread } from "../thread.js";
 import { fill, words } from "../words.js";
@@ -27,7 +28,7 @@ export function Details({ chat, thread, onClose }: { chat: Chat; thread: Thread;
       await act();
       return true;
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error);
+      problem.value = problemOf(error);
       return false;
     }
   };
@@ -83,7 +84,7 @@ export function Details({ chat, thread, onClose }: { chat: Chat; thread: Thread;
       {info.ConversationType !== 2 && (
         <div class="switches">
           <Switch label={w.star} on={info.IsStar} set={(star) => attempt(() => chat.client.call("/star_conversation", { conversation_id: id, star }))} />
-          <Switch label={w.mute} on={info.IsMute} set={(mute) => attempt(() => chat.client.call("/mute_conversation", { conversation_id: id, mute }))} />
+          <Switch label={w.mute} on={info.IsMute} lacking={!chat.can("mute")} set={(mute) => attempt(() => chat.client.call("/mute_conversation", { conversation_id: id, mute }))} />
           <Switch label={w.archive} on={info.IsArchive} set={(hide) => attempt(() => chat.client.call("/hide_conversation", { conversation_id: id, hide }))} />
         </div>
       )}
@@ -119,9 +120,14 @@ export function Details({ chat, thread, onClose }: { chat: Chat; thread: Thread;
             {w.leave}
           </button>
           {manages && (
-            <button type="button" class="danger" onClick={dismiss}>
+            <button type="button" class="danger" disabled={!chat.can("dismiss")} aria-describedby={chat.can("dismiss") ? undefined : "no-dismissing"} onClick={dismiss}>
               {w.dismiss}
             </button>
+          )}
+          {manages && !chat.can("dismiss") && (
+            <p id="no-dismissing" class="soft">
+              {w.dismiss}: {w.lacking}
+            </p>
           )}
         </footer>
       )}
@@ -138,11 +144,14 @@ export function Details({ chat, thread, onClose }: { chat: Chat; thread: Thread;
   );
 }
 
-function Switch({ label, on, set }: { label: string; on: boolean; set: (on: boolean) => void }) {
+function Switch({ label, on, lacking = false, set }: { label: string; on: boolean; lacking?: boolean; set: (on: boolean) => void }) {
   return (
     <label class="switch">
-      <span>{label}</span>
-      <input type="checkbox" role="switch" checked={on} onChange={(event) => set(event.currentTarget.checked)} />
+      <span>
+        {label}
+        {lacking && <small>{words().lacking}</small>}
+      </span>
+      <input type="checkbox" role="switch" checked={on} disabled={lacking} onChange={(event) => set(event.currentTarget.checked)} />
     </label>
   );
 }

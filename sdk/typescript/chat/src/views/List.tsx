@@ -46,10 +46,12 @@ export function List({ chat }: { chat: Chat }) {
             <small>{me?.Status === "offline" ? w.online : statusWord(me)}</small>
           </span>
         </button>
-        <button type="button" class="plain" aria-label={w.notices} onClick={() => (dialog.value = "notices")}>
-          <Bell />
-          {chat.freshNotices.value > 0 && <i class="badge">{chat.freshNotices.value}</i>}
-        </button>
+        {(chat.can("notices") || chat.notices.value.length > 0) && (
+          <button type="button" class="plain" aria-label={w.notices} onClick={() => (dialog.value = "notices")}>
+            <Bell />
+            {chat.freshNotices.value > 0 && <i class="badge">{chat.freshNotices.value}</i>}
+          </button>
+        )}
         <button type="button" class="plain" aria-label={w.newConversation} onClick={() => (dialog.value = "new")}>
           <Plus />
         </button>

@@ -4,6 +4,7 @@ import type { Schemas } from "@xuangate/sdk";
 import type { Chat } from "../chat.js";
 import type { Draft } from "../outbox.js";
 import { save } from "../pictures.js";
+import { problemOf } from "../problems.js";
 import type { Conversation, Message } from "../thread.js";
 import { clock, day, fileSize, full, sameDay } from "../time.js";
 import { fill, words } from "../words.js";
@@ -112,7 +113,7 @@ function Picture({ chat, file }: { chat: Chat; file: Schemas["File"] }) {
 
 function FileCard({ chat, file }: { chat: Chat; file: Schemas["File"] }) {
   const [problem, setProblem] = useState("");
-  const get = () => save(chat.client, file).catch((error: Error) => setProblem(error.message));
+  const get = () => save(chat.client, file).catch((error) => setProblem(problemOf(error)));
   return (
     <button type="button" class="file" title={words().download} onClick={() => void get()}>
       <Paper />

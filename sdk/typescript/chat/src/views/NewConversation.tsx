@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Schemas } from "@xuangate/sdk";
 import type { Chat } from "../chat.js";
+import { problemOf } from "../problems.js";
 import { go } from "../route.js";
 import { fill, words } from "../words.js";
 import { Dialog } from "./Dialog.js";
@@ -18,7 +19,7 @@ export function NewConversation({ chat, onClose }: { chat: Chat; onClose: () => 
   useEffect(() => {
     chat.client.call("/get_public_conversations").then(
       ({ Conversations }) => (groups.value = Conversations),
-      (error: Error) => (problem.value = error.message),
+      (error) => (problem.value = problemOf(error)),
     );
   }, []);
 
@@ -30,7 +31,7 @@ export function NewConversation({ chat, onClose }: { chat: Chat; onClose: () => 
       onClose();
       go(id);
     } catch (error) {
-      problem.value = error instanceof Error ? error.message : String(error);
+      problem.value = problemOf(error);
     }
   };
   const create = () =>

@@ -18,9 +18,9 @@ export function Shell({ chat }: { chat: Chat }) {
   const w = words();
   return (
     <div class={`shell ${openId.value ? "in-thread" : "in-list"} ${details.value && thread ? "with-details" : ""}`}>
+      <Connection chat={chat} />
       <List chat={chat} />
       <main class="pane">
-        <Connection chat={chat} />
         {thread ? (
           <ThreadView key={thread.id} chat={chat} thread={thread} details={details} />
         ) : (

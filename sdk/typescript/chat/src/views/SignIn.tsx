@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Code, XuangateError } from "@xuangate/sdk";
+import { problemOf } from "../problems.js";
 import { ended, signIn } from "../session.js";
 import { words } from "../words.js";
 import { Appearance } from "./Appearance.js";
@@ -16,8 +16,7 @@ export function SignIn() {
     try {
       await signIn(String(form.get("account")).trim(), String(form.get("password")));
     } catch (error) {
-      const unreachable = error instanceof XuangateError && error.code === Code.NoAnswer;
-      setProblem(unreachable ? words().unreachable : error instanceof Error ? error.message : String(error));
+      setProblem(problemOf(error));
       setBusy(false);
     }
   };
