@@ -41,7 +41,7 @@ type record struct {
 	delivered prometheus.Counter // the same, as it grows; nil but for streams
 	err       error
 	span      *traces.Request // nil where it gets none
-	streaming bool // the stream that took the request over writes the record
+	streaming bool            // the stream that took the request over writes the record
 }
 
 // tells counts n more events written to a stream.

@@ -32,8 +32,8 @@ type Config struct {
 	Backend xxb.Config // the real backend
 	Sites   []Site     // the chat servers whose backend we are, at least one
 	Uncured []Fault    // faults of legacy that are left as they are
-	// MaxOnline is how many users may be on desktops at once, for an xxd that has a limit must have it one higher: a bot has a seat.
-	// 0: no limit.
+	// MaxOnline is how many users may be on desktops at once. An xxd that has a limit must have it one higher, and this keeps that
+	// seat free for the bot. 0: no limit.
 	MaxOnline int
 	// Hear turns what passes by into events, before it goes on. It may be called from several goroutines.
 	Hear func(ctx context.Context, n adapter.News) error

@@ -19,13 +19,16 @@ func TestState(t *testing.T) {
 			return adapter.Load{Open: true, Opened: 2, RefusedOpen: 3, Calls: 4, RefusedCalls: 5, SignInsWaiting: 6, RefusedSignIns: 7}
 		},
 		Connections: func() int64 { return 8 },
+		Spans:       func() (sent, lost int64) { return 9, 10 },
 	})
 	page := httptest.NewRecorder()
 	m.Handler().ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	var got []string
 	for line := range strings.Lines(page.Body.String()) {
-		if strings.HasPrefix(line, "xuangate_legacy_") || strings.HasPrefix(line, "xuangate_connections") || strings.HasPrefix(line, "xuangate_dropped") {
-			got = append(got, strings.TrimSpace(line))
+		for _, of := range []string{"xuangate_legacy_", "xuangate_connections", "xuangate_dropped_", "xuangate_trace_"} {
+			if strings.HasPrefix(line, of) {
+				got = append(got, strings.TrimSpace(line))
+			}
 		}
 	}
 	require.ElementsMatch(t, []string{
@@ -38,5 +41,7 @@ func TestState(t *testing.T) {
 		"xuangate_legacy_sign_ins_waiting 6",
 		`xuangate_legacy_refused_total{reason="sign_ins"} 7`,
 		"xuangate_connections 8",
+		`xuangate_trace_spans_total{outcome="sent"} 9`,
+		`xuangate_trace_spans_total{outcome="lost"} 10`,
 	}, got)
 }

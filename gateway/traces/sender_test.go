@@ -173,7 +173,7 @@ func TestCollectors(t *testing.T) {
 		require.Len(t, to.Spans(), 1)
 	})
 	for name, answer := range map[string]http.HandlerFunc{
-		"one that wants another key":     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
+		"one that wants another key": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) },
 		"one that hangs up": func(w http.ResponseWriter, _ *http.Request) {
 			conn, _, err := w.(http.Hijacker).Hijack()
 			if err == nil {

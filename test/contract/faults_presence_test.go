@@ -64,12 +64,16 @@ func TestFaultTheGatewayTakesASeat(t *testing.T) {
 	t.Run("behind the gateway, with one seat more and the limit there", func(t *testing.T) {
 		t.Parallel()
 		w := start(t, "inline", seats(3), func(s *site) { s.node.Legacy.Inline.MaxOnline = 2 })
+		// While it is out for a moment its seat stays free.
+		w.xxd.SetFaults(xuanxuan.XXDFault{Method: "login", Times: 1, Delay: 3 * time.Second})
+		accepted := w.xxd.Stats().Accepted
+		require.True(t, w.xxd.Drop(botID))
+		require.Eventually(t, func() bool { return w.xxd.Stats().Accepted > accepted }, patience, time.Millisecond)
 		bob := w.client("bob")
 		require.True(t, signsIn(w, "alice"))
 		require.False(t, signsIn(w, "carol"))
 		require.Equal(t, "offline", w.status("carol"))
-		require.True(t, w.xxd.Drop(botID)) // its seat is free when it comes back
-		w.botIn()
+		require.Eventually(t, func() bool { return w.xxd.Stats().Online == 3 }, patience, time.Millisecond, "it is back")
 		bob.close()
 		require.Eventually(t, func() bool { return signsIn(w, "carol") }, patience, 10*time.Millisecond)
 	})

@@ -42,6 +42,9 @@ func (c Config) checkInline(ctx context.Context) (found []Finding) {
 	for _, risk := range c.Legacy.XXD.risks() {
 		found = append(found, Finding{false, risk})
 	}
+	if c.Redis.shared() && c.Legacy.Inline.advertised() == "" {
+		found = append(found, Finding{false, "legacy.inline.advertise_url: is not set, and legacy.inline.listen names no host; if there are other nodes, they cannot hand on to this one"})
+	}
 	return append(found,
 		Finding{false, "legacy.inline: the way back is the old backend address in xxd.conf, and a restart of xxd; desktops sign in again by themselves"},
 		Finding{false, "legacy.inline: while this node is down desktops stay connected, but their calls fail; have its supervisor start it again at once"},

@@ -162,7 +162,7 @@ type Inline struct {
 	AdvertiseURL string   `help:"Where other nodes that share the Redis reach legacy.inline.listen of this one, http://HOST:PORT: one of them is the chat servers' backend at a time, and the others hand on to it. Empty: http:// and legacy.inline.listen."`
 	Uncured      []string `default:"committers" help:"Faults of the chat server that are left as they are for desktop clients: none, all, or some of broadcasts, kickoffs, reserved, anonymous, second-login, short-params, noise, injection, spoofing, presence, loss, committers."`
 	Others       []string `help:"Further chat servers of the same backend, NAME=https://HOST:11443, with #FINGERPRINT of its certificate behind it where it has one of its own; their xxd.conf names the backend with ?x=NAME."`
-	MaxOnline    int      `help:"How many users may be on desktops at once. Where xxd has a limit of its own (maxOnlineUser), set that one higher, for Xuangate takes one of its seats, and the limit here. 0: no limit."`
+	MaxOnline    int      `help:"How many users may be on desktops at once. Where xxd has a limit of its own (maxOnlineUser), set that one higher, for Xuangate takes one of its seats, and the limit here, which keeps that seat free. 0: no limit."`
 }
 
 // V1 is where the chat server is in mode v1.

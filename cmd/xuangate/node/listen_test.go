@@ -125,13 +125,16 @@ func TestTimeouts(t *testing.T) {
 	})
 	t.Run("a stream is left alone for as long as it says something", func(t *testing.T) {
 		const events, every = 1000, 15 * time.Second
-		in(t, func(w http.ResponseWriter, _ *http.Request) {
+		in(t, func(w http.ResponseWriter, r *http.Request) {
 			out := http.NewResponseController(w)
 			for i := range events { // as gateway's transports do
 				_ = out.SetWriteDeadline(time.Now().Add(10 * time.Second))
 				_, _ = fmt.Fprintf(w, "data: %d\n\n", i)
 				_ = out.Flush()
 				time.Sleep(every)
+				if r.Context().Err() != nil {
+					return
+				}
 			}
 		}, func(t *testing.T, conn net.Conn) {
 			start := time.Now()

@@ -65,19 +65,20 @@ async function reload(client, { id, rooms }, signal) {
 async function listen(order, signal) {
   const client = clientOf(order, signal);
   for (let after; !signal.aborted; await again()) {
+    const onState = ({ status }) => status === "online" && tell({ ID: order.id, Online: true });
+    const events = client.events({ after, transports: [order.over], signal, waits, onState });
     try {
-      const onState = ({ status }) => status === "online" && tell({ ID: order.id, Online: true });
-      for await (const event of client.events({ after, transports: [order.over], signal, waits, onState })) {
+      for await (const event of events) {
         if (event.Event === "message") tell({ ID: order.id, Message: event.Data });
         if (event.Event === "reset") {
           tell({ ID: order.id, Reset: true });
           await reload(client, order, signal);
         }
-        after = event.Position;
       }
     } catch {
       // Whoever listens begins again where he was, or is judged by what he misses.
     }
+    after = events.position; // not that of the last event: there may have been none yet
   }
 }
 
