@@ -30,7 +30,7 @@ var Faults = map[Fault]string{
 	Broadcasts:  "a refusal, or a success with nobody online to tell, is told to everybody; cured: to the caller alone",
 	Kickoffs:    "an unknown call kicks every client of the site out; cured: the caller hears chat/error",
 	Reserved:    "a client may make the chat server's own calls, such as serverStart, which sets everybody offline; cured: refused",
-	Anonymous:   "calls are carried out before anybody signed in, and /serverInfo carries out any call; cured: refused",
+	Anonymous:   "calls are carried out before anybody signed in, and /serverInfo carries out any call; cured: refused, but for one that is made up to look like a websocket's, which an xxd passes on as if it were",
 	SecondLogin: "signing in twice on one connection crashes the chat server later on; cured: the second one is refused",
 	ShortParams: "a call with too few params breaks the caller's connection; cured: he is answered",
 	Noise:       "each connection that fails to sign in has a logout of nobody told to everybody; cured: told to nobody",
