@@ -2,8 +2,8 @@
 // interface for the key, opens an AES websocket, and speaks the module/method calls of seed 000 on it.
 //
 // The wire has no request ids, tells every failure to everybody, and does not answer at all what does not concern the
-// caller. But it handles one connection strictly in order, so each call is followed by a ping: when the ping's answer
-// comes, whatever the call was going to cause has come before it. See pending.
+// caller. But it handles one connection strictly in order, so a call is followed by a question that its answer names: when
+// that comes, whatever the call was going to cause has come before it. See pending.
 package xxd
 
 import (
